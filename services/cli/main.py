@@ -1,0 +1,46 @@
+"""The `touchline` command: a table of commands, each in its own module that is only imported when called."""
+
+import importlib
+
+import click
+
+# name: "module:attribute", one line a command.
+COMMANDS = {
+    "up": "services.cli.up:up",
+    "down": "services.cli.down:down",
+    "status": "services.cli.status:status",
+    "topics": "services.cli.topics:topics",
+    "fetch": "services.cli.fetch:fetch",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Touchline: the real-time nervous system of a customer-service organisation. 客户服务的实时神经系统。
+
+    Exit status: 0 done, 1 the run failed, 2 the invocation was wrong.
+    """
+
+
+def main() -> None:
+    """The entry point of the `touchline` script."""
+    cli(prog_name="touchline")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""`touchline topics`: the topics of the house, made on any Kafka."""
+
+import asyncio
+import json
+
+import click
+
+from services.cli.common import fail
+
+
+@click.command(short_help="List the topics, or create them on a Kafka. 列出或创建主题。")
+@click.option("--bootstrap", envvar="KAFKA_BOOTSTRAP", help="Create what is missing on this Kafka (host:port).")
+@click.option("--replication", type=click.IntRange(1), default=1, show_default=True, help="Replicas of each topic.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出 JSON。")
+def topics(bootstrap: str | None, replication: int, as_json: bool) -> None:
+    """Lists the catalogue of topics; with --bootstrap, creates those that are missing. 列出主题目录，或在 Kafka 上创建。"""
+    from services.runtime.topics import CATALOGUE
+
+    created: list[str] = []
+    if bootstrap:
+        from services.runtime.admin import create_topics
+
+        try:
+            created = asyncio.run(create_topics(bootstrap, CATALOGUE, replication))
+        except Exception as error:  # whatever the client raises, it is the run that failed
+            fail(f"{bootstrap}: {error}")
+    if as_json:
+        listed = [{"name": t.name, "partitions": t.partitions, "config": t.config} for t in CATALOGUE]
+        click.echo(json.dumps({"topics": listed, "created": created}))
+        return
+    for topic in CATALOGUE:
+        mark = " (created 已创建)" if topic.name in created else ""
+        click.echo(f"{topic.name:26} {topic.partitions:3}  {topic.meaning}{mark}")
