@@ -11,6 +11,7 @@ COMMANDS = {
     "status": "services.cli.status:status",
     "topics": "services.cli.topics:topics",
     "fetch": "services.cli.fetch:fetch",
+    "nps": "services.cli.nps:nps",
 }
 
 

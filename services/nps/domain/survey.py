@@ -1,0 +1,203 @@
+"""Which answer of each survey stands: the same whatever the order of arrival, and however often an event comes.
+
+Each survey keeps three things that merge independently of order: the latest answer, the latest correction (both by
+event time, then event id and source), and whether it was retracted. What stands follows from them:
+
+- a retracted survey counts nowhere, whatever arrives before or after;
+- without an answer nothing counts: a correction that came first waits for it;
+- the segments and the time come from the answer, the score from the correction where there is one, even if a repeated
+  answer is later than it: somebody looked at that survey and said what it should be.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+MAX_SURVEYS: Final = 500
+"""Surveys kept per customer. With one survey in 90 days that is more than a century; it bounds the state against a
+channel that errs. The one untouched for longest, by event time, is closed: what it counts stands for good, and an
+answer of an unknown survey that is not younger is refused, since it might count twice. Beyond this bound, and only
+there, the order of arrival can matter."""
+
+Segments = tuple[tuple[str, str], ...]
+"""Dimension and value, sorted by dimension; each dimension once."""
+
+
+class SurveyClosedError(ValueError):
+    """The survey is too old to change: see MAX_SURVEYS."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswered:
+    """A customer answered. `score` is 0 to 10; `time` is the event's own, and the time at which it counts."""
+
+    source: str
+    event_id: str
+    customer_id: str
+    survey_id: str
+    time: datetime
+    score: int
+    segments: Segments
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyCorrected:
+    """The survey's score should be this one, 0 to 10."""
+
+    source: str
+    event_id: str
+    customer_id: str
+    survey_id: str
+    time: datetime
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyRetracted:
+    """The survey should count nowhere."""
+
+    source: str
+    event_id: str
+    customer_id: str
+    survey_id: str
+    time: datetime
+
+
+Event = SurveyAnswered | SurveyCorrected | SurveyRetracted
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyCounted:
+    """Fact: what a survey counts changed at one place (its segments and the window of `answered_at`).
+
+    before, after: the score that counted there, and that counts there now; None for none. Never both None.
+    When a repeated answer moves a survey to other segments or another time there are two facts, one that withdraws it
+    from the old place and one that counts it at the new: each can be applied alone.
+    time: of the event that changed it.
+    """
+
+    customer_id: str
+    survey_id: str
+    before: int | None
+    after: int | None
+    segments: Segments
+    answered_at: datetime
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A score as it was given or corrected, with what orders it among others of its kind."""
+
+    time: datetime
+    event_id: str
+    source: str
+    score: int
+    segments: Segments = ()
+
+    @property
+    def rank(self) -> tuple[datetime, str, str, int, Segments]:
+        return self.time, self.event_id, self.source, self.score, self.segments
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of one survey. `touched` is the latest event time seen."""
+
+    touched: datetime
+    answer: Given | None = None
+    correction: Given | None = None
+    retracted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a survey counts: a score, at a place."""
+
+    score: int
+    segments: Segments
+    answered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerSurveys:
+    """State per customer. `closed_until` is the latest event time of the surveys that were closed for space."""
+
+    customer_id: str
+    surveys: Mapping[str, Survey] = field(default_factory=dict)
+    closed_until: datetime | None = None
+
+
+def decide(state: CustomerSurveys, event: Event, now: datetime) -> tuple[CustomerSurveys, tuple[SurveyCounted, ...]]:
+    """The state after the event, and what it changed. `now` is not used: only event times order what stands.
+
+    Raises SurveyClosedError where the answer may belong to a survey that was closed for space.
+    """
+    known = state.surveys.get(event.survey_id)
+    if known is None and isinstance(event, SurveyAnswered) and state.closed_until and event.time <= state.closed_until:
+        raise SurveyClosedError(f"older than the last {MAX_SURVEYS} surveys of its customer")
+    survey = merge(known, event)
+    if survey == known:
+        return state, ()
+    after = replace(state, surveys={**state.surveys, event.survey_id: survey})
+    return _bounded(after, event.survey_id), changes(event, standing(known), standing(survey))
+
+
+def merge(survey: Survey | None, event: Event) -> Survey:
+    """The survey with one more event; commutative, associative and idempotent."""
+    known = survey or Survey(event.time)
+    touched = max(known.touched, event.time)
+    match event:
+        case SurveyAnswered():
+            given = Given(event.time, event.event_id, event.source, event.score, event.segments)
+            return replace(known, touched=touched, answer=_later(known.answer, given))
+        case SurveyCorrected():
+            given = Given(event.time, event.event_id, event.source, event.score)
+            return replace(known, touched=touched, correction=_later(known.correction, given))
+        case SurveyRetracted():
+            return replace(known, touched=touched, retracted=True)
+
+
+def standing(survey: Survey | None) -> Standing | None:
+    """What the survey counts, or None where it counts nowhere."""
+    if survey is None or survey.retracted or survey.answer is None:
+        return None
+    score = (survey.correction or survey.answer).score
+    return Standing(score, survey.answer.segments, survey.answer.time)
+
+
+def changes(event: Event, before: Standing | None, after: Standing | None) -> tuple[SurveyCounted, ...]:
+    """The facts that lead from one standing to the other."""
+    if before == after:
+        return ()
+
+    def fact(place: Standing, was: int | None, now: int | None) -> SurveyCounted:
+        return SurveyCounted(
+            event.customer_id, event.survey_id, was, now, place.segments, place.answered_at, event.time
+        )
+
+    if before and after and (before.segments, before.answered_at) == (after.segments, after.answered_at):
+        return (fact(after, before.score, after.score),)
+    withdrawn = (fact(before, before.score, None),) if before else ()
+    counted = (fact(after, None, after.score),) if after else ()
+    return withdrawn + counted
+
+
+def last_answer(state: CustomerSurveys) -> Standing | None:
+    """The customer's latest standing answer by its time, then by survey id; None where none stands."""
+    found = [(s.answered_at, survey_id, s) for survey_id, survey in state.surveys.items() if (s := standing(survey))]
+    return max(found, key=lambda x: x[:2])[2] if found else None
+
+
+def _later(known: Given | None, given: Given) -> Given:
+    return given if known is None or given.rank > known.rank else known
+
+
+def _bounded(state: CustomerSurveys, just_changed: str) -> CustomerSurveys:
+    if len(state.surveys) <= MAX_SURVEYS:
+        return state
+    surveys = dict(state.surveys)
+    oldest = min((s.touched, survey_id) for survey_id, s in surveys.items() if survey_id != just_changed)[1]
+    closed = surveys.pop(oldest)
+    return replace(state, surveys=surveys, closed_until=max(closed.touched, state.closed_until or closed.touched))
