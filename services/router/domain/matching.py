@@ -1,0 +1,147 @@
+"""Who is offered to whom: the queue in order, to the seat that is idle longest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.router.domain.facts import Candidate, ContactOffered
+from services.router.domain.pool import Draft, Offer, Seat, SeatState, Waiting, lacks
+
+CANDIDATES_KEPT = 100
+"""Seats recorded with an offer: all that could have taken it first, then others by id."""
+WAITING_KEPT = 50
+"""Waiting contacts recorded with an offer."""
+
+
+def offer_all(draft: Draft, now: datetime) -> list[ContactOffered]:
+    """Offer until nobody who waits could be served by a seat that is free.
+
+    The first in the queue is offered first, to the eligible seat that is idle longest (ties by seat id). A seat
+    that declined a contact isn't rung for it again while a ready seat that could serve it, free or busy, hasn't.
+    """
+    if not draft.lines:
+        return []
+    free = sorted((seat for seat in draft.seats.values() if seat.takes), key=_idle_first)
+    facts: list[ContactOffered] = []
+    lines = {
+        need: _Line(draft, need, able)
+        for need, line in draft.lines.items()
+        if (able := [seat.seat_id for seat in free if _able(seat, draft.waiting[line[0]])])
+    }
+    while lines:
+        heads = [(pick[0].place, need, pick) for need, line in lines.items() if (pick := line.head()) is not None]
+        if not heads:
+            break
+        _, need, (contact, seat_id) = min(heads)
+        facts.append(_offer(draft, contact, draft.seats[seat_id], now))
+        lines[need].advance()
+    return facts
+
+
+def _idle_first(seat: Seat) -> tuple[datetime, str]:
+    return seat.idle_since, seat.seat_id
+
+
+def _able(seat: Seat, contact: Waiting) -> bool:
+    return not lacks(seat, contact.skills, contact.language)
+
+
+class _Line:
+    """Walks one line of the queue, beside the free seats that can serve it."""
+
+    def __init__(self, draft: Draft, need: str, able: list[str]) -> None:
+        self.draft = draft
+        self.able = able
+        self.todo: Iterator[str] = iter(draft.lines[need])
+        self.now: Waiting | None = self._next()
+        self.ready: frozenset[str] | None = None
+
+    def _next(self) -> Waiting | None:
+        contact_id = next(self.todo, None)
+        return None if contact_id is None else self.draft.waiting[contact_id]
+
+    def advance(self) -> None:
+        self.now = self._next()
+
+    def head(self) -> tuple[Waiting, str] | None:
+        """Return the first who can be served now, and by whom; seats may have filled up since the last call."""
+        seats = self.draft.seats
+        self.able = [seat_id for seat_id in self.able if seats[seat_id].takes]
+        while self.able and self.now is not None:
+            contact = self.now
+            if not contact.declined_by:
+                return contact, self.able[0]
+            seat_id = next((s for s in self.able if s not in contact.declined_by), None)
+            if seat_id is None and self._all_declined(contact):
+                seat_id = self.able[0]
+            if seat_id is not None:
+                return contact, seat_id
+            self.now = self._next()
+        return None
+
+    def _all_declined(self, contact: Waiting) -> bool:
+        if self.ready is None:
+            self.ready = frozenset(
+                seat.seat_id
+                for seat in self.draft.seats.values()
+                if seat.state is SeatState.READY and _able(seat, contact)
+            )
+        return self.ready <= frozenset(contact.declined_by)
+
+
+def _offer(draft: Draft, contact: Waiting, seat: Seat, now: datetime) -> ContactOffered:
+    waiting = draft.first(WAITING_KEPT)
+    if contact.contact_id not in waiting:
+        waiting[-1] = contact.contact_id
+    if seat.seat_id in contact.declined_by:
+        contact = replace(contact, declined_by=())  # everybody declined: a new pass begins
+    candidates = _candidates(draft, contact, now)
+    draft.dequeue(contact.contact_id)
+    draft.token += 1
+    expires_at = now + timedelta(seconds=draft.terms.offer_timeout_s)
+    draft.put("offers", contact.contact_id, Offer(contact, seat.seat_id, draft.token, expires_at))
+    draft.put("seats", seat.seat_id, replace(seat, holds=(*seat.holds, contact.contact_id)))
+    return ContactOffered(
+        contact_id=contact.contact_id,
+        customer_id=contact.customer_id,
+        pool=draft.pool,
+        seat_id=seat.seat_id,
+        token=draft.token,
+        queued_at=contact.queued_at,
+        offered_at=now,
+        expires_at=expires_at,
+        candidates=candidates,
+        waiting=tuple(waiting),
+        touchpoint=contact.touchpoint,
+    )
+
+
+def why_not(seat: Seat, contact: Waiting) -> str:
+    """Return why a seat can't be offered a contact; empty where it can."""
+    if seat.state is not SeatState.READY:
+        return seat.state.value
+    lack = lacks(seat, contact.skills, contact.language)
+    if lack:
+        return lack
+    if len(seat.holds) >= seat.capacity:
+        return "busy"
+    return "declined" if seat.seat_id in contact.declined_by else ""
+
+
+def _candidates(draft: Draft, contact: Waiting, now: datetime) -> tuple[Candidate, ...]:
+    seen = [(why_not(seat, contact), seat) for seat in draft.seats.values()]
+    could = sorted((seat for why, seat in seen if not why), key=_idle_first)[:CANDIDATES_KEPT]
+    rest = [(why, seat) for why, seat in seen if why]
+    rest.sort(key=lambda pair: pair[1].seat_id)
+    kept = [("", seat) for seat in could] + rest[: CANDIDATES_KEPT - len(could)]
+    return tuple(
+        Candidate(
+            seat_id=seat.seat_id,
+            eligible=not why,
+            why_not=why,
+            idle_s=max(0.0, (now - seat.idle_since).total_seconds()) if not seat.holds else 0.0,
+        )
+        for why, seat in kept
+    )

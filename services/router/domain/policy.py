@@ -1,0 +1,131 @@
+"""The triage policy: rules in order, the first that matches decides; and the terms of each pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from services.router.domain.facts import BOT, Inputs
+
+Span = tuple[int, int]
+"""Minutes from midnight, [from, to); from > to reaches over midnight, from == to is the whole day."""
+
+ALL_DAY: Span = (0, 0)
+
+
+def within(span: Span, minute: int) -> bool:
+    """Tell whether a minute of the day lies in the span."""
+    start, end = span
+    if start == end:
+        return True
+    if start < end:
+        return start <= minute < end
+    return minute >= start or minute < end
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a pool works."""
+
+    offer_timeout_s: float = 20.0
+    ageing: float = 1.0
+    """Priority points gained per minute of waiting; 0 for none."""
+    hours: Span = ALL_DAY
+    """When the pool is open, local time."""
+    capacity: int = 1
+    """Contacts at once of a seat that doesn't say."""
+    max_misses: int = 3
+    """Offers missed in a row after which a seat is paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What must hold for a rule to match: all that is stated. A figure that is not known never matches."""
+
+    tiers: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
+    touchpoints: tuple[str, ...] = ()
+    """A touchpoint matches itself and what lies below it: "after_sales" matches "after_sales.repair"."""
+    channels: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+    vulnerable: bool | None = None
+    wants_human: bool | None = None
+    handover: bool | None = None
+    mood_below: float | None = None
+    risk_above: float | None = None
+    nps_at_most: int | None = None
+    hours: Span | None = None
+
+    def matches(self, seen: Inputs) -> bool:
+        """Tell whether all that is stated holds."""
+        return (
+            (not self.tiers or seen.tier in self.tiers)
+            and (not self.topics or seen.topic in self.topics)
+            and (not self.channels or seen.channel in self.channels)
+            and (not self.languages or seen.language in self.languages)
+            and (not self.touchpoints or any(_under(seen.touchpoint, point) for point in self.touchpoints))
+            and (self.vulnerable is None or seen.vulnerable == self.vulnerable)
+            and (self.wants_human is None or seen.wants_human == self.wants_human)
+            and (self.handover is None or bool(seen.handover) == self.handover)
+            and (self.mood_below is None or (seen.mood is not None and seen.mood < self.mood_below))
+            and (self.risk_above is None or (seen.risk is not None and seen.risk > self.risk_above))
+            and (self.nps_at_most is None or (seen.nps_score is not None and seen.nps_score <= self.nps_at_most))
+            and (self.hours is None or within(self.hours, seen.minute_of_day))
+        )
+
+
+def _under(touchpoint: str, point: str) -> bool:
+    return touchpoint == point or touchpoint.startswith(point + ".")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a contact goes."""
+
+    pool: str
+    priority: int = 0
+    skills: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """If `when` holds, the contact goes by `route`."""
+
+    name: str
+    when: When
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Rules, what holds where none matches, and the pools."""
+
+    version: str
+    zone: tzinfo
+    """Where "local time" is."""
+    rules: tuple[Rule, ...]
+    default: Route
+    handover: Route
+    """For handovers that no rule takes: always a human pool."""
+    pools: Mapping[str, Terms]
+
+    def terms(self, pool: str) -> Terms:
+        """Return the pool's terms; those of the default for a pool that the policy doesn't name."""
+        return self.pools.get(pool, Terms())
+
+    def route(self, seen: Inputs) -> tuple[str, Route]:
+        """Return the name of the rule that fired ("default" or "handover" where none did) and its route.
+
+        A rule for a human pool that is closed doesn't match; a handover never goes back to the bot.
+        """
+        for rule in self.rules:
+            pool = rule.route.pool
+            if pool == BOT:
+                if seen.handover:
+                    continue
+            elif not within(self.terms(pool).hours, seen.minute_of_day):
+                continue
+            if rule.when.matches(seen):
+                return rule.name, rule.route
+        return ("handover", self.handover) if seen.handover else ("default", self.default)

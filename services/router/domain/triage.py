@@ -1,0 +1,255 @@
+"""Triage: by customer, bot or human, which pool, what priority.
+
+Events may come twice, late or in the wrong order: nothing raises, and each contact that was requested is
+always with the bot, with a pool, or closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from services.router.domain.events import (
+    ContactAbandoned,
+    ContactEnded,
+    ContactRequested,
+    CustomerEvent,
+    HandoverRequested,
+    Known,
+    MessageReceived,
+)
+from services.router.domain.facts import (
+    BOT,
+    ContactClosed,
+    ContactQueued,
+    ContactTriaged,
+    ContactWithdrawn,
+    Inputs,
+    Outcome,
+    TriageFact,
+    TurnKept,
+)
+from services.router.domain.policy import Policy
+
+MAX_CONTACTS = 20
+"""Contacts remembered per customer."""
+
+
+class Status(StrEnum):
+    """Where triage has a contact."""
+
+    EXPECTED = "expected"
+    """Heard of, but its request hasn't come yet."""
+    BOT = "bot"
+    HUMAN = "human"
+    """Given to a pool, which knows the rest."""
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One contact of the customer."""
+
+    contact_id: str
+    status: Status
+    pool: str = ""
+    requested_at: datetime | None = None
+    inputs: Inputs | None = None
+    """What the request said, kept for a handover."""
+    handover: str = ""
+    """Set where the handover came before the request."""
+    ended: Outcome | None = None
+    """Set where the end came before the request: BOT for ended, ABANDONED for abandoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer's contacts, oldest first, the last 20."""
+
+    customer_id: str
+    contacts: tuple[Visit, ...] = ()
+
+
+Result = tuple[Customer, tuple[TriageFact, ...]]
+
+
+def decide(state: Customer, event: CustomerEvent, now: datetime, policy: Policy) -> Result:
+    """Decide one event; events that change no route change nothing."""
+    visit = next((known for known in state.contacts if known.contact_id == event.contact_id), None)
+    match event:
+        case ContactRequested():
+            return _requested(state, visit, event, now, policy)
+        case HandoverRequested():
+            return _handed_over(state, visit, event, now, policy)
+        case ContactEnded():
+            return _ended(state, visit, event, now, Outcome.BOT)
+        case ContactAbandoned():
+            return _ended(state, visit, event, now, Outcome.ABANDONED)
+        case MessageReceived():
+            turn = TurnKept(
+                contact_id=event.contact_id,
+                speaker=event.speaker,
+                text=event.text,
+                said_at=event.time,
+                event_id=event.event_id,
+                source=event.source,
+            )
+            return state, (turn,)
+        case _:
+            return state, ()
+
+
+def _requested(state: Customer, visit: Visit | None, event: ContactRequested, now: datetime, policy: Policy) -> Result:
+    if visit is not None and visit.status is not Status.EXPECTED:
+        return state, ()  # a second request for the same contact
+    handover = visit.handover if visit else ""
+    inputs = _inputs(event, policy, handover)
+    rule, route = policy.route(inputs)
+    triaged = ContactTriaged(
+        contact_id=event.contact_id,
+        customer_id=event.customer_id,
+        pool=route.pool,
+        priority=route.priority,
+        skills=route.skills,
+        rule=rule,
+        policy=policy.version,
+        inputs=inputs,
+        requested_at=event.time,
+        decided_at=now,
+    )
+    new = Visit(event.contact_id, Status.BOT, route.pool, event.time, inputs)
+    if visit is not None and visit.ended is not None:
+        # It was over before we heard of it: no seat is rung for somebody who has gone.
+        outcome = Outcome.BOT if route.pool == BOT and visit.ended is Outcome.BOT else Outcome.ABANDONED
+        closed = _closed(new, state.customer_id, outcome, now)
+        return _with(state, replace(new, status=Status.CLOSED), now, (triaged, closed))
+    if route.pool == BOT:
+        return _with(state, new, now, (triaged,))
+    return _with(state, replace(new, status=Status.HUMAN), now, (triaged, _queued(triaged)))
+
+
+def _handed_over(
+    state: Customer, visit: Visit | None, event: HandoverRequested, now: datetime, policy: Policy
+) -> Result:
+    reason = event.reason or "unstated"
+    if visit is None:
+        return _with(state, Visit(event.contact_id, Status.EXPECTED, handover=reason), now, ())
+    if visit.status is Status.EXPECTED:
+        return _with(state, replace(visit, handover=reason), now, ())
+    if visit.status is not Status.BOT or visit.inputs is None or visit.requested_at is None:
+        return state, ()  # a human has it already, or it is over
+    inputs = replace(
+        _looked_up(visit.inputs, event.known),
+        handover=reason,
+        minute_of_day=_minute(event.time, policy),
+    )
+    rule, route = policy.route(inputs)
+    triaged = ContactTriaged(
+        contact_id=event.contact_id,
+        customer_id=event.customer_id,
+        pool=route.pool,
+        priority=route.priority,
+        skills=route.skills,
+        rule=rule,
+        policy=policy.version,
+        inputs=inputs,
+        requested_at=visit.requested_at,
+        decided_at=now,
+    )
+    human = replace(visit, status=Status.HUMAN, pool=route.pool, inputs=inputs)
+    return _with(state, human, now, (triaged, _queued(triaged)))
+
+
+def _ended(state: Customer, visit: Visit | None, event: CustomerEvent, now: datetime, how: Outcome) -> Result:
+    if visit is None:
+        return _with(state, Visit(event.contact_id, Status.EXPECTED, ended=how), now, ())
+    match visit.status:
+        case Status.EXPECTED:
+            return _with(state, replace(visit, ended=visit.ended or how), now, ())
+        case Status.BOT:
+            closed = _closed(visit, state.customer_id, how, now)
+            return _with(state, replace(visit, status=Status.CLOSED), now, (closed,))
+        case Status.HUMAN:
+            withdrawn = ContactWithdrawn(
+                pool=visit.pool,
+                contact_id=visit.contact_id,
+                customer_id=state.customer_id,
+                abandoned=how is Outcome.ABANDONED,
+                at=now,
+            )
+            return _with(state, replace(visit, status=Status.CLOSED), now, (withdrawn,))
+        case _:
+            return state, ()
+
+
+def _with(state: Customer, visit: Visit, now: datetime, facts: tuple[TriageFact, ...]) -> Result:
+    """Put a contact in its place; of too many, the oldest that is over goes first."""
+    found = [i for i, known in enumerate(state.contacts) if known.contact_id == visit.contact_id]
+    if found:
+        i = found[0]
+        return replace(state, contacts=(*state.contacts[:i], visit, *state.contacts[i + 1 :])), facts
+    contacts = (*state.contacts, visit)
+    if len(contacts) <= MAX_CONTACTS:
+        return replace(state, contacts=contacts), facts
+    rank = {Status.CLOSED: 0, Status.EXPECTED: 1, Status.HUMAN: 2, Status.BOT: 3}
+    gone = min(contacts[:-1], key=lambda known: rank[known.status])
+    left = tuple(known for known in contacts if known is not gone)
+    if gone.status is Status.BOT:  # a pool keeps its own; the bot's would be lost, so it is closed
+        facts = (*facts, _closed(gone, state.customer_id, Outcome.BOT, now))
+    return replace(state, contacts=left), facts
+
+
+def _inputs(event: ContactRequested, policy: Policy, handover: str) -> Inputs:
+    return Inputs(
+        channel=event.channel,
+        touchpoint=event.touchpoint,
+        topic=event.topic,
+        language=event.language,
+        tier=event.tier,
+        vulnerable=event.vulnerable,
+        wants_human=event.wants_human,
+        mood=event.known.mood,
+        nps_score=event.known.nps_score,
+        risk=event.known.risk,
+        minute_of_day=_minute(event.time, policy),
+        missing=event.known.missing,
+        handover=handover,
+    )
+
+
+def _looked_up(inputs: Inputs, known: Known) -> Inputs:
+    return replace(inputs, mood=known.mood, nps_score=known.nps_score, risk=known.risk, missing=known.missing)
+
+
+def _minute(time: datetime, policy: Policy) -> int:
+    local = time.astimezone(policy.zone)
+    return local.hour * 60 + local.minute
+
+
+def _queued(triaged: ContactTriaged) -> ContactQueued:
+    return ContactQueued(
+        pool=triaged.pool,
+        contact_id=triaged.contact_id,
+        customer_id=triaged.customer_id,
+        priority=triaged.priority,
+        skills=triaged.skills,
+        language=triaged.inputs.language,
+        requested_at=triaged.requested_at,
+        queued_at=triaged.decided_at,
+        channel=triaged.inputs.channel,
+        touchpoint=triaged.inputs.touchpoint,
+    )
+
+
+def _closed(visit: Visit, customer_id: str, outcome: Outcome, now: datetime) -> ContactClosed:
+    return ContactClosed(
+        contact_id=visit.contact_id,
+        customer_id=customer_id,
+        pool=visit.pool,
+        seat_id="",
+        outcome=outcome,
+        waited_ms=0,
+        closed_at=now,
+        touchpoint=visit.inputs.touchpoint if visit.inputs else "",
+    )
