@@ -1,0 +1,114 @@
+"""`touchline sentiment score`: JSON lines in, one answer a line out, in the same order."""
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+import click
+
+from services.sentiment.domain.model import Score, SentimentModel
+from services.sentiment.domain.text import Language
+from services.sentiment.model import ModelError, load
+
+_CHUNK: Final = 1 << 16
+_LANGUAGES: Final[dict[Any, Language | None]] = {None: None, "zh": "zh", "en": "en"}
+_DIGITS: Final = 6
+"""Decimals of the probabilities that are written: more than the weights carry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One line's question, or what is wrong with the line (`error`)."""
+
+    line: int
+    id: Any = None
+    text: str = ""
+    language: Language | None = None
+    error: str | None = None
+
+
+@click.group()
+def sentiment() -> None:
+    """Sentiment of what customers say."""
+
+
+@sentiment.command()
+def score() -> None:
+    """Score messages: {"id","text"[,"lang"]} a line in; id, lang, label, polarity, probability a line out.
+
+    A line that can't be read is answered in its place by {"line","error"}, and the exit code becomes 1.
+    """
+    try:
+        model = load()
+    except ModelError as e:
+        click.echo(str(e), err=True)
+        sys.exit(1)
+    failed = False
+    line = 0
+    for chunk in lines(sys.stdin.buffer):
+        asked = [read(raw, line + i) for i, raw in enumerate(chunk, start=1)]
+        line += len(chunk)
+        failed |= any(a.error for a in asked)
+        sys.stdout.write("".join(answer + "\n" for answer in answers(model, asked)))
+        sys.stdout.flush()
+    sys.exit(1 if failed else 0)
+
+
+def lines(stream: BinaryIO) -> Iterator[list[bytes]]:
+    """The stream's lines as they come: all complete ones that are there, without waiting for more."""
+    rest = b""
+    read_some = stream.read1 if isinstance(stream, io.BufferedReader) else stream.read
+    while chunk := read_some(_CHUNK):
+        *complete, rest = (rest + chunk).split(b"\n")
+        if complete:
+            yield complete
+    if rest:
+        yield [rest]
+
+
+def read(raw: bytes, line: int) -> Asked:
+    """What the line asks, or its error."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return Asked(line, error="not JSON")
+    if not isinstance(value, dict):
+        return Asked(line, error="not a JSON object")
+    if "id" not in value:
+        return Asked(line, error="id: missing")
+    text = value.get("text")
+    if not isinstance(text, str):
+        return Asked(line, error="text: missing" if text is None else "text: not a string")
+    if not text.strip():
+        return Asked(line, error="text: empty")
+    lang = value.get("lang")
+    if not (lang is None or isinstance(lang, str)) or lang not in _LANGUAGES:
+        return Asked(line, error="lang: neither zh nor en")
+    return Asked(line, value["id"], text, _LANGUAGES[lang])
+
+
+def answers(model: SentimentModel, asked: list[Asked]) -> Iterator[str]:
+    """One JSON object per line, in order."""
+    good = [a for a in asked if a.error is None]
+    scores = iter(model.score_batch([a.text for a in good], [a.language for a in good]))
+    for a in asked:
+        value = {"line": a.line, "error": a.error} if a.error else answer(a.id, next(scores))
+        yield json.dumps(value, separators=(",", ":"))
+
+
+def answer(asked_id: Any, scored: Score) -> dict[str, Any]:
+    """The answer's object; `probability` is given also under "unsure"."""
+    return {
+        "id": asked_id,
+        "lang": scored.language,
+        "label": scored.label,
+        "polarity": round(scored.polarity, _DIGITS),
+        "probability": {
+            "negative": round(scored.negative, _DIGITS),
+            "neutral": round(scored.neutral, _DIGITS),
+            "positive": round(scored.positive, _DIGITS),
+        },
+    }

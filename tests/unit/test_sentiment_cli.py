@@ -1,0 +1,59 @@
+"""`touchline sentiment score`: one answer a line, in order, bad lines in their place."""
+
+import json
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from services.cli.sentiment import sentiment
+
+
+def asked(text: str | bytes) -> tuple[Result, list[dict[str, Any]]]:
+    done = CliRunner().invoke(sentiment, ["score"], input=text)
+    return done, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_answers_in_order() -> None:
+    done, out = asked('{"id":"a","text":"谢谢，很满意"}\n{"id":7,"text":"worst service ever","lang":"en"}\n')
+    assert done.exit_code == 0
+    assert [o["id"] for o in out] == ["a", 7]
+    assert [o["lang"] for o in out] == ["zh", "en"]
+    assert [o["label"] for o in out] == ["positive", "negative"]
+    for o in out:
+        assert abs(sum(o["probability"].values()) - 1) < 1e-5
+        assert abs(o["polarity"] - o["probability"]["positive"] + o["probability"]["negative"]) < 1e-5
+
+
+def test_bad_lines_are_answered_in_their_place() -> None:
+    bad = ['{"id":"a","text":"好吃"}', "not json", '{"id":"c"}', '{"id":"d","text":""}', "[1]"]
+    bad += ['{"text":"x"}', '{"id":"g","text":5}', '{"id":"h","text":"x","lang":"fr"}', "[" * 100_000]
+    bad += ['{"id":"j","text":"x","lang":["zh"]}', '{"id":"\\ud800","text":"\\ud800 好"}']
+    done, out = asked("\n".join(bad))
+    assert done.exit_code == 1
+    assert len(out) == len(bad)
+    assert out[0]["id"] == "a"
+    assert out[-1]["id"] == "\ud800"
+    errors = {o["line"]: o["error"] for o in out if "error" in o}
+    assert errors == {
+        2: "not JSON",
+        3: "text: missing",
+        4: "text: empty",
+        5: "not a JSON object",
+        6: "id: missing",
+        7: "text: not a string",
+        8: "lang: neither zh nor en",
+        9: "not JSON",
+        10: "lang: neither zh nor en",
+    }
+
+
+def test_bytes_that_are_no_utf8_are_a_bad_line() -> None:
+    done, out = asked(b'{"id":"a","text":"\xff\xfe"}\n{"id":"b","text":"ok"}\n')
+    assert done.exit_code == 1
+    assert out[0] == {"line": 1, "error": "not JSON"}
+    assert out[1]["id"] == "b"
+
+
+def test_nothing_in_nothing_out() -> None:
+    done, out = asked("")
+    assert (done.exit_code, out) == (0, [])
