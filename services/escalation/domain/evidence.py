@@ -1,0 +1,136 @@
+"""How an event becomes evidence: any order of arrival leaves the same, and the same event twice is one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from services.escalation.domain.events import (
+    ContactOver,
+    ContactRequested,
+    CustomerSaid,
+    DeliveryFailed,
+    Event,
+    MessageScored,
+    Replied,
+    TicketMoved,
+)
+from services.escalation.domain.state import MAX_KEPT, WINDOW, Contact, Customer, Failure, Said, Ticket
+from services.escalation.domain.words import announced
+
+E = TypeVar("E", Contact, Said, Ticket, Failure)
+
+
+def learn(state: Customer, event: Event, now: datetime) -> Customer:
+    """The state with the event among its evidence. A time ahead of the service clock `now` counts as now."""
+    at = min(event.time, now)
+    match event:
+        case ContactRequested():
+            contact = _contact(state, event.contact_id, at)
+            contact = replace(
+                contact, touchpoint=event.touchpoint or contact.touchpoint, asked_at=_latest(contact.asked_at, at)
+            )
+            return _with_contact(state, contact, event.name, now)
+        case CustomerSaid():
+            words = announced(event.text)
+            said = _said(state, event.name, event.contact_id, event.touchpoint, at)
+            said = replace(
+                said, at=at, touchpoint=event.touchpoint or said.touchpoint, words=words.weight, kinds=len(words.kinds)
+            )
+            contact = _contact(state, event.contact_id, at, event.touchpoint)
+            contact = replace(contact, asked_at=_latest(contact.asked_at, at))
+            return _with_contact(_with_said(state, said), contact, event.name, now)
+        case MessageScored():
+            said = _said(state, event.message, event.contact_id, event.touchpoint, min(event.said_at, now))
+            return _with_said(state, replace(said, polarity=event.polarity))
+        case Replied():
+            contact = _contact(state, event.contact_id, at)
+            return _with_contact(state, replace(contact, replied_at=_latest(contact.replied_at, at)), event.name, now)
+        case ContactOver():
+            contact = _contact(state, event.contact_id, at)
+            abandoned = contact.abandoned or event.abandoned
+            over = replace(contact, over_at=_latest(contact.over_at, at), abandoned=abandoned)
+            return _with_contact(state, over, event.name, now)
+        case TicketMoved():
+            ticket = _find(state.tickets, lambda t: t.ticket_id == event.ticket_id) or Ticket(event.ticket_id, at)
+            return replace(
+                state, tickets=_put(state.tickets, _moved(ticket, event, at), lambda t: t.ticket_id == event.ticket_id)
+            )
+        case DeliveryFailed():
+            failure = Failure(event.order_id, event.failure, at, event.delay_minutes)
+            return replace(
+                state,
+                failures=_put(
+                    state.failures, failure, lambda f: (f.order_id, f.failure) == (event.order_id, event.failure)
+                ),
+            )
+    return state
+
+
+def prune(state: Customer, now: datetime) -> Customer:
+    """Drops what is older than the window, by event time. An open ticket stays as long as it moved within it."""
+    start = state.moment(now) - WINDOW
+    tickets = tuple(
+        replace(t, reopened=tuple(r for r in t.reopened if r >= start)) for t in _young(state.tickets, start)
+    )
+    return replace(
+        state,
+        contacts=_young(state.contacts, start),
+        said=_young(state.said, start),
+        tickets=tickets,
+        failures=_young(state.failures, start),
+    )
+
+
+def _young(kept: tuple[E, ...], start: datetime) -> tuple[E, ...]:
+    return tuple(sorted((x for x in kept if x.at >= start), key=lambda x: x.at)[-MAX_KEPT:])
+
+
+def _find(kept: tuple[E, ...], same: Callable[[E], bool]) -> E | None:
+    return next((x for x in kept if same(x)), None)
+
+
+def _put(kept: tuple[E, ...], new: E, same: Callable[[E], bool]) -> tuple[E, ...]:
+    return tuple(x for x in kept if not same(x)) + (new,)  # noqa: RUF005 - mypy can't follow a star of E here
+
+
+def _contact(state: Customer, contact_id: str, at: datetime, touchpoint: str = "") -> Contact:
+    """The contact as it is known; one that shows itself before its request is known from then on, and begins with the
+    first that is heard of it."""
+    known = _find(state.contacts, lambda c: c.contact_id == contact_id)
+    if known is None:
+        return Contact(contact_id, touchpoint, at)
+    return replace(known, at=min(known.at, at), touchpoint=known.touchpoint or touchpoint)
+
+
+def _with_contact(state: Customer, contact: Contact, name: str, now: datetime) -> Customer:
+    """The state with the contact as it is after the event of that name: whoever begins to wait does so from now on."""
+    if not contact.unanswered:
+        contact = replace(contact, waiting_since=None, waits_for="")
+    elif contact.waiting_since is None:
+        contact = replace(contact, waiting_since=now, waits_for=name)
+    return replace(state, contacts=_put(state.contacts, contact, lambda c: c.contact_id == contact.contact_id))
+
+
+def _with_said(state: Customer, said: Said) -> Customer:
+    return replace(state, said=_put(state.said, said, lambda s: s.message == said.message))
+
+
+def _said(state: Customer, message: str, contact_id: str, touchpoint: str, at: datetime) -> Said:
+    return _find(state.said, lambda s: s.message == message) or Said(message, contact_id, touchpoint, at)
+
+
+def _latest(known: datetime | None, at: datetime) -> datetime:
+    return at if known is None else max(known, at)
+
+
+def _moved(ticket: Ticket, event: TicketMoved, at: datetime) -> Ticket:
+    ticket = replace(ticket, at=max(ticket.at, at))
+    match event.status:
+        case "opened":
+            return replace(ticket, opened=True)
+        case "reopened":
+            return replace(ticket, reopened=tuple(sorted({*ticket.reopened, at})))
+        case "resolved":
+            return replace(ticket, resolved_at=_latest(ticket.resolved_at, at))
+    return ticket

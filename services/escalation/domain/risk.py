@@ -1,0 +1,124 @@
+"""The risk that a complaint escalates: a sum of named reasons, capped at 1. A pure function of the evidence, so the
+order in which the evidence arrived makes no difference.
+
+The reasons' weights add up to the risk: where their sum passes 1 each is scaled down by the same share. Each reason
+grows with its figure and never falls with more of it. The weights are set by hand so that no reason reaches the default
+threshold of 0.6 alone: a bad mood, a third call or a grave word is no escalation by itself; a souring mood in the third
+contact about something that was not put right is.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from services.escalation.domain.events import Reason
+from services.escalation.domain.state import Customer, Said
+
+RECENT: Final = 5
+"""Messages that make the recent mood; each weighs 0.7 of the one after it."""
+FADE: Final = 0.7
+PRIOR: Final = 0.5
+"""Weight, in messages, of the neutral mood assumed before anything was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """Nothing up to `low`, `most` from `high` on, a straight line between."""
+
+    low: float
+    high: float
+    most: float
+
+    def __call__(self, value: float) -> float:
+        return self.most * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+
+MOOD_LOW: Final = Ramp(0.15, 0.65, 0.30)
+"""By how far the recent mood is below zero."""
+MOOD_FALLING: Final = Ramp(0.2, 1.2, 0.15)
+"""By how far the last two messages are below those before them."""
+REPEAT: Final = Ramp(1, 4, 0.24)
+"""Contacts in 72 h."""
+REOPENED: Final = Ramp(0, 2, 0.40)
+"""Reopenings in 72 h."""
+WAITING: Final = Ramp(10, 60, 0.10)
+"""Minutes without an answer; the one who waits longest counts."""
+ABANDONED: Final = Ramp(0, 2, 0.15)
+"""Contacts in 72 h that the customer gave up."""
+FAILURES: Final = {"delayed": 0.10, "spoilt": 0.20, "refund": 0.10}
+"""What each kind of failed delivery adds; a delay of less than an hour adds half."""
+FAILURES_MOST: Final = 0.30
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The risk, 0 to 1, and its reasons, heaviest first; their weights add up to it."""
+
+    risk: float
+    reasons: tuple[Reason, ...]
+
+
+def assess(state: Customer, now: datetime) -> Assessment:
+    """The risk from the evidence as it stands; waiting is measured against the service clock `now`."""
+    found = [
+        *_mood(state),
+        _reason("repeat_contact", REPEAT, len(state.contacts)),
+        _reason("reopened_ticket", REOPENED, sum(len(t.reopened) for t in state.tickets)),
+        _reason("waiting", WAITING, waiting_minutes(state, now)),
+        _reason("abandoned_contact", ABANDONED, sum(c.abandoned for c in state.contacts)),
+        _failures(state),
+        _words(state),
+    ]
+    reasons = sorted((r for r in found if r.weight > 0), key=lambda r: (-r.weight, r.code))
+    total = sum(r.weight for r in reasons)
+    if total > 1:
+        reasons = [Reason(r.code, r.weight / total, r.value) for r in reasons]
+    return Assessment(min(1.0, total), tuple(reasons))
+
+
+def waiting_minutes(state: Customer, now: datetime) -> float:
+    """How long the customer waits for an answer, in the contact where it is longest; 0 where in none."""
+    since = [c.waiting_since for c in state.contacts if c.waiting_since]
+    return max(0.0, (now - min(since)).total_seconds() / 60) if since else 0.0
+
+
+def scored(state: Customer) -> list[float]:
+    """Polarities of the messages that have a score, by the time they were said."""
+    return [s.polarity for s in sorted(state.said, key=by_time) if s.polarity is not None]
+
+
+def by_time(said: Said) -> tuple[datetime, str]:
+    """Orders messages by when they were said, then by name."""
+    return said.at, said.message
+
+
+def _reason(code: str, ramp: Ramp, value: float) -> Reason:
+    return Reason(code, ramp(value), float(value))
+
+
+def _mood(state: Customer) -> tuple[Reason, Reason]:
+    found = scored(state)
+    recent = list(reversed(found[-RECENT:]))
+    weights = [FADE**i for i in range(len(recent))]
+    mood = sum(w * p for w, p in zip(weights, recent, strict=True)) / (sum(weights) + PRIOR)
+    last, before = found[-2:], found[:-2]
+    fall = 0.0
+    if before:
+        now = sum(last) / len(last)
+        # From delight to content is no fall to worry about: it counts to twice the depth below zero that it leads to.
+        fall = max(0.0, min(sum(before) / len(before) - now, -2 * now))
+    return Reason("mood_low", MOOD_LOW(-mood), mood), _reason("mood_falling", MOOD_FALLING, fall)
+
+
+def _failures(state: Customer) -> Reason:
+    weight = sum(
+        FAILURES[f.failure] * (0.5 if f.failure == "delayed" and f.delay_minutes < 60 else 1) for f in state.failures
+    )
+    return Reason("delivery_failed", min(FAILURES_MOST, weight), float(len(state.failures)))
+
+
+def _words(state: Customer) -> Reason:
+    gravest = max(state.said, key=lambda s: (s.words, s.kinds), default=None)
+    return (
+        Reason("complaint_words", gravest.words, float(gravest.kinds)) if gravest else Reason("complaint_words", 0, 0)
+    )

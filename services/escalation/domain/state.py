@@ -1,0 +1,131 @@
+"""What is kept of one customer: evidence of the last 72 hours, no text, and the follow-up."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.escalation.domain.events import Reason
+
+WINDOW: Final = timedelta(hours=72)
+"""How long evidence counts, by event time."""
+MAX_KEPT: Final = 64
+"""The most of each kind of evidence that is kept; the oldest by event time go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A contact, begun at `at`.
+
+    asked_at, replied_at, over_at: event times of the last word of the customer, of the last answer, and of the end.
+    waiting_since: the service clock's time since which the customer waits for an answer, None where not.
+    waits_for: the event that asked for it.
+    """
+
+    contact_id: str
+    touchpoint: str
+    at: datetime
+    asked_at: datetime | None = None
+    replied_at: datetime | None = None
+    over_at: datetime | None = None
+    abandoned: bool = False
+    waiting_since: datetime | None = None
+    waits_for: str = ""
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the customer had the last word of a contact that goes on."""
+        if self.over_at is not None or self.asked_at is None:
+            return False
+        return self.replied_at is None or self.replied_at < self.asked_at
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A customer's message: what its words announce, and its polarity once the score is in. Either may come first."""
+
+    message: str
+    contact_id: str
+    touchpoint: str
+    at: datetime
+    polarity: float | None = None
+    words: float = 0.0
+    kinds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket: when it last was opened, reopened and resolved, by event time."""
+
+    ticket_id: str
+    at: datetime
+    opened: bool = False
+    reopened: tuple[datetime, ...] = ()
+    resolved_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Opened or reopened after it was last resolved."""
+        if self.resolved_at is None:
+            return self.opened or bool(self.reopened)
+        return any(t > self.resolved_at for t in self.reopened)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A delivery that failed, or a refund that was asked for."""
+
+    order_id: str
+    failure: str
+    at: datetime
+    delay_minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """The open follow-up. `flagged_at` is an event time, `due_at` the service clock's."""
+
+    follow_up_id: str
+    touchpoint: str
+    risk: float
+    flagged_at: datetime
+    due_at: datetime
+    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A follow-up that is over: when by the service clock, and the risk when it was."""
+
+    follow_up_id: str
+    at: datetime
+    risk: float
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """State per customer.
+
+    latest: the latest event time seen, cut at the service clock, so that a clock that runs ahead can't push the
+    window past what others report. seen_at: the service clock when it was seen; between events the window moves on
+    with the service clock.
+    risk, reasons: as they stood after the last event or tick. flags: how many were raised so far.
+    """
+
+    customer_id: str
+    latest: datetime | None = None
+    seen_at: datetime | None = None
+    contacts: tuple[Contact, ...] = ()
+    said: tuple[Said, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    follow_up: FollowUp | None = None
+    closed: tuple[Closed, ...] = ()
+    risk: float = 0.0
+    reasons: tuple[Reason, ...] = ()
+    flags: int = 0
+
+    def moment(self, now: datetime) -> datetime:
+        """The customer's present in event time: the latest event, and what the service clock has added since."""
+        if self.latest is None or self.seen_at is None:
+            return now
+        return self.latest + max(now - self.seen_at, timedelta(0))

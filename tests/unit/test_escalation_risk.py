@@ -1,0 +1,118 @@
+"""The risk: reasons add up to it, more of what is bad never lowers it, the order of arrival makes no difference."""
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.escalation.domain.decide import decide
+from services.escalation.domain.events import (
+    ContactOver,
+    ContactRequested,
+    CustomerSaid,
+    DeliveryFailed,
+    Event,
+    MessageScored,
+    Replied,
+    TicketMoved,
+)
+from services.escalation.domain.risk import assess
+from services.escalation.domain.state import Contact, Customer, Said
+
+START = datetime(2026, 11, 18, 8, tzinfo=UTC)
+NOW = START + timedelta(days=4)
+
+
+def base(n: int, minutes: int) -> dict[str, object]:
+    return {"source": "s", "event_id": str(n), "customer_id": "c", "time": START + timedelta(minutes=minutes)}
+
+
+def make(kind: int, n: int, minutes: int, which: int, level: float) -> list[Event]:
+    """One thing that happens, as one or two events; `n` names it."""
+    b = base(n, minutes)
+    text = ("你好", "我要投诉", "还是不制冷", "12315")[which]
+    contact = {"contact_id": f"k{which}", "touchpoint": "repair"}
+    match kind:
+        case 0:
+            return [ContactRequested(**b, **contact)]  # type: ignore[arg-type]
+        case 1:
+            score = {**base(n, minutes), "source": "m", "message": f"s {n}", "said_at": b["time"], "polarity": level}
+            return [CustomerSaid(**b, **contact, text=text), MessageScored(**score, **contact)]  # type: ignore[arg-type]
+        case 2:
+            return [Replied(**b, contact_id=f"k{which}")]  # type: ignore[arg-type]
+        case 3:
+            return [ContactOver(**b, contact_id=f"k{which}", abandoned=level < 0)]  # type: ignore[arg-type]
+        case 4:
+            status = ("opened", "reopened", "resolved", "other")[which]
+            return [TicketMoved(**b, ticket_id="t", status=status)]  # type: ignore[arg-type]
+        case _:
+            failure = ("delayed", "spoilt", "refund", "delayed")[which]
+            return [DeliveryFailed(**b, order_id=f"o{which}", failure=failure, delay_minutes=90)]  # type: ignore[arg-type]
+
+
+things = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 4000), st.integers(0, 3), st.floats(-1, 1)), min_size=1, max_size=14
+)
+
+
+def play(events: list[Event]) -> Customer:
+    state = Customer("c")
+    for event in events:
+        state, _ = decide(state, event, NOW)
+    return state
+
+
+@settings(max_examples=200)
+@given(things, st.randoms(use_true_random=False))
+def test_order_and_repetition_make_no_difference(found: list[tuple[int, int, int, float]], rnd: random.Random) -> None:
+    events = [e for n, thing in enumerate(found) for e in make(thing[0], n, *thing[1:])]
+    again = events + [e for e in events if rnd.random() < 0.3]
+    rnd.shuffle(again)
+    one, other = play(events), play(again)
+    assert other.risk == pytest.approx(one.risk)
+    assert [(r.code, pytest.approx(r.weight), pytest.approx(r.value)) for r in other.reasons] == [
+        (r.code, r.weight, r.value) for r in one.reasons
+    ]
+
+
+@given(things)
+def test_reasons_add_up_and_come_heaviest_first(found: list[tuple[int, int, int, float]]) -> None:
+    state = play([e for n, thing in enumerate(found) for e in make(thing[0], n, *thing[1:])])
+    assert 0 <= state.risk <= 1
+    assert sum(r.weight for r in state.reasons) == pytest.approx(state.risk)
+    assert [r.weight for r in state.reasons] == sorted((r.weight for r in state.reasons), reverse=True)
+    assert all(r.weight > 0 for r in state.reasons)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8), st.integers(0, 7), st.floats(0, 1))
+def test_a_worse_last_message_never_lowers_the_risk(moods: list[float], contacts: int, by: float) -> None:
+    said = tuple(Said(f"m{i}", "k", "", START + timedelta(minutes=i), p) for i, p in enumerate(moods))
+    state = Customer("c", said=said, contacts=tuple(Contact(f"k{i}", "", START) for i in range(contacts)))
+    worse = replace(said[-1], polarity=max(-1.0, moods[-1] - by))
+    more = Contact("more", "", START)
+    risk = assess(state, NOW).risk
+    assert assess(replace(state, said=(*said[:-1], worse)), NOW).risk >= risk - 1e-9
+    assert assess(replace(state, contacts=(*state.contacts, more)), NOW).risk >= risk - 1e-9
+
+
+def test_old_evidence_does_not_count() -> None:
+    state = play([*make(0, 1, 0, 0, 0), *make(0, 2, 10, 1, 0), *make(0, 3, 73 * 60, 2, 0)])
+    assert [c.contact_id for c in state.contacts] == ["k2"]
+    assert state.risk == 0
+
+
+def test_a_clock_that_runs_ahead_pushes_nothing_out_of_the_window() -> None:
+    now = START + timedelta(hours=2)
+    state = Customer("c")
+    for event in (*make(0, 1, 0, 0, 0), *make(0, 2, 24 * 60 * 200, 1, 0)):
+        state, _ = decide(state, event, now)
+    assert len(state.contacts) == 2
+    assert state.latest == now
+
+
+def test_no_text_is_kept() -> None:
+    state, _ = decide(Customer("c"), make(1, 1, 0, 3, -1)[0], NOW)
+    assert "12315" not in repr(state)
