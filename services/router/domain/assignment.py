@@ -35,7 +35,8 @@ def decide(state: Pool, event: PoolEvent, now: datetime, terms: Terms | None = N
     draft = Draft(state)
     if terms is not None:
         draft.under(terms)
-    facts: list[PoolFact] = list(offers.expire(draft, now)) if _overdue(draft, now) else []
+    came_back = offers.expire(draft, now) if _overdue(draft, now) else []
+    facts: list[PoolFact] = [*came_back]
     match event:
         case ContactQueued():
             facts += _queued(draft, event, now)
@@ -45,6 +46,8 @@ def decide(state: Pool, event: PoolEvent, now: datetime, terms: Terms | None = N
             facts += _seat(draft, event, now)
         case _:
             pass
+    if isinstance(event, OfferAccepted) and not came_back:
+        return draft.freeze(), tuple(facts)  # an acceptance frees nobody
     facts += offer_all(draft, now)
     return draft.freeze(), tuple(facts)
 

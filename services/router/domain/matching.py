@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from heapq import nsmallest
 
 from services.router.domain.facts import Candidate, ContactOffered
 from services.router.domain.pool import Draft, Offer, Seat, SeatState, Waiting, lacks
@@ -23,7 +24,11 @@ def offer_all(draft: Draft, now: datetime) -> list[ContactOffered]:
     """
     if not draft.lines:
         return []
-    free = sorted((seat for seat in draft.seats.values() if seat.takes), key=_idle_first)
+    free = sorted(
+        (s for s in draft.seats.values() if s.state is SeatState.READY and len(s.holds) < s.capacity), key=_idle_first
+    )
+    if not free:
+        return []
     facts: list[ContactOffered] = []
     lines = {
         need: _Line(draft, need, able)
@@ -35,7 +40,7 @@ def offer_all(draft: Draft, now: datetime) -> list[ContactOffered]:
         if not heads:
             break
         _, need, (contact, seat_id) = min(heads)
-        facts.append(_offer(draft, contact, draft.seats[seat_id], now))
+        facts.append(_offer(draft, contact, draft.seats[seat_id], lines[need].able, now))
         lines[need].advance()
     return facts
 
@@ -91,13 +96,13 @@ class _Line:
         return self.ready <= frozenset(contact.declined_by)
 
 
-def _offer(draft: Draft, contact: Waiting, seat: Seat, now: datetime) -> ContactOffered:
+def _offer(draft: Draft, contact: Waiting, seat: Seat, able: list[str], now: datetime) -> ContactOffered:
     waiting = draft.first(WAITING_KEPT)
     if contact.contact_id not in waiting:
         waiting[-1] = contact.contact_id
     if seat.seat_id in contact.declined_by:
         contact = replace(contact, declined_by=())  # everybody declined: a new pass begins
-    candidates = _candidates(draft, contact, now)
+    candidates = _candidates(draft, contact, able, now)
     draft.dequeue(contact.contact_id)
     draft.token += 1
     expires_at = now + timedelta(seconds=draft.terms.offer_timeout_s)
@@ -130,18 +135,18 @@ def why_not(seat: Seat, contact: Waiting) -> str:
     return "declined" if seat.seat_id in contact.declined_by else ""
 
 
-def _candidates(draft: Draft, contact: Waiting, now: datetime) -> tuple[Candidate, ...]:
-    seen = [(why_not(seat, contact), seat) for seat in draft.seats.values()]
-    could = sorted((seat for why, seat in seen if not why), key=_idle_first)[:CANDIDATES_KEPT]
-    rest = [(why, seat) for why, seat in seen if why]
-    rest.sort(key=lambda pair: pair[1].seat_id)
-    kept = [("", seat) for seat in could] + rest[: CANDIDATES_KEPT - len(could)]
+def _candidates(draft: Draft, contact: Waiting, able: list[str], now: datetime) -> tuple[Candidate, ...]:
+    """The seats that could have taken it, idle longest first (`able` is in that order), then others by id."""
+    could = [seat_id for seat_id in able if seat_id not in contact.declined_by][:CANDIDATES_KEPT]
+    taken = frozenset(could)
+    others = nsmallest(CANDIDATES_KEPT - len(could), (seat_id for seat_id in draft.seats if seat_id not in taken))
+    kept = [draft.seats[seat_id] for seat_id in (*could, *others)]
     return tuple(
         Candidate(
             seat_id=seat.seat_id,
-            eligible=not why,
-            why_not=why,
+            eligible=seat.seat_id in taken,
+            why_not="" if seat.seat_id in taken else why_not(seat, contact),
             idle_s=max(0.0, (now - seat.idle_since).total_seconds()) if not seat.holds else 0.0,
         )
-        for why, seat in kept
+        for seat in kept
     )
