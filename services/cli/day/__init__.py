@@ -1,0 +1,1 @@
+"""A retailer's service day: planned from a seed (or from real data), and played against a running Touchline."""
