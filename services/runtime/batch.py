@@ -1,0 +1,217 @@
+"""Steps 2 and 3 of the checkpoint: records become events, events become decisions. No I/O but what is handed in."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import msgspec
+
+from services.runtime.checkpoint import Cell, Saved
+from services.runtime.counters import Tally
+from services.runtime.errors import Permanent, Unreadable
+from services.runtime.letters import dead_letter
+from services.runtime.pipeline import Answer, Change, E, F, Pipeline, Publish, S
+from services.runtime.records import Incoming, Outgoing, Record, read, write
+from services.runtime.tracing import BatchTrace
+
+log = logging.getLogger(__name__)
+
+_FACTS = uuid5(NAMESPACE_URL, "touchline/facts")
+
+# A fact larger than this would not fit Kafka's default of 1 MiB a record with its headers.
+LARGEST_FACT = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[E]):
+    """A record that could be read, and concerns this pipeline."""
+
+    record: Record
+    incoming: Incoming
+    event: E
+
+
+@dataclass
+class Entry(Generic[S]):
+    """A key's state in memory: as the database has it, or as this batch leaves it."""
+
+    partition: int
+    version: int
+    state: S
+
+
+class States(Generic[S]):
+    """States of keys that are ours: a bounded cache of the database, thrown away when a place is given up."""
+
+    def __init__(self, pipeline: "Pipeline[S, Any, Any]", bound: int) -> None:
+        self._pipeline = pipeline
+        self._bound = bound
+        self._entries: OrderedDict[str, Entry[S]] = OrderedDict()
+        self._decoder = msgspec.json.Decoder(pipeline.state_type)
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        return sorted({k for k in keys if k not in self._entries})
+
+    def fill(self, keys: Iterable[str], saved: dict[str, Saved]) -> None:
+        for key in keys:
+            found = saved.get(key)
+            self._entries[key] = (
+                Entry(found.partition, found.version, self._decoder.decode(found.body))
+                if found
+                else Entry(-1, 0, self._pipeline.initial(key))
+            )
+
+    def get(self, key: str) -> Entry[S]:
+        self._entries.move_to_end(key)
+        return self._entries[key]
+
+    def keep(self, entries: dict[str, Entry[S]]) -> None:
+        """Takes over what a batch decided, once its transaction stands."""
+        self._entries.update(entries)
+        while len(self._entries) > self._bound:
+            self._entries.popitem(last=False)
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+
+def encode(state: object) -> str:
+    """A state as the database keeps it: JSON, which an engineer can read there."""
+    return msgspec.json.encode(state).decode()
+
+
+@dataclass
+class Decisions(Generic[S, F]):
+    """All that a batch decided, ready for the transaction."""
+
+    entries: dict[str, Entry[S]] = field(default_factory=dict)
+    facts: dict[str, list[F]] = field(default_factory=dict)
+    outbox: dict[int, list[Outgoing]] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+    seen: list[tuple[int, UUID]] = field(default_factory=list)
+    tally: Tally | None = None
+    handled: int = 0
+    letters: int = 0
+    duplicates: int = 0
+
+    def changes(self) -> list[Change[S, F]]:
+        """What the read models are told."""
+        return [Change(key, e.partition, e.state, tuple(self.facts.get(key, ()))) for key, e in self.entries.items()]
+
+    def cells(self) -> list[Cell]:
+        return self.tally.cells() if self.tally else []
+
+
+class Decider(Generic[S, E, F]):
+    """Applies one pipeline's pure decision to batches."""
+
+    def __init__(self, pipeline: Pipeline[S, E, F], states: States[S]) -> None:
+        self._pipeline = pipeline
+        self._states = states
+
+    def begin(self) -> Decisions[S, F]:
+        metric = self._pipeline.metric
+        return Decisions(tally=Tally(metric) if metric else None)
+
+    def decode(self, records: Sequence[Record], now: datetime, into: Decisions[S, F]) -> list[Read[E]]:
+        """Step 2. What can't be read becomes a dead letter; what does not concern this pipeline is passed over."""
+        found = []
+        for record in records:
+            try:
+                incoming = read(record, now)
+                event = self._pipeline.read(incoming)
+            except Unreadable as error:
+                self.refuse(record, error, into)
+                continue
+            if event is not None:
+                found.append(Read(record, incoming, event))
+        return found
+
+    def refuse(self, record: Record, error: Exception, into: Decisions[S, F]) -> None:
+        """Makes a dead letter of one record."""
+        into.letters += 1
+        into.outbox.setdefault(record.partition, []).append(dead_letter(record, error, self._pipeline.name))
+
+    def decide(self, reads: Sequence[Read[E]], now: datetime, into: Decisions[S, F], trace: BatchTrace) -> None:
+        """Step 3. What can't be decided becomes a dead letter, alone: a state changes only where its decision succeeds."""
+        for r in reads:
+            key, partition = r.incoming.key, r.record.partition
+            entry = into.entries.get(key) or self._states.get(key)
+            try:
+                state, facts = self._pipeline.decide(entry.state, r.event, now)
+                prepared = [list(self._pipeline.write(fact)) for fact in facts]
+            except Exception as error:
+                log.exception("an event could not be decided", extra={"fields": {"event_type": r.incoming.type}})
+                self.refuse(r.record, error, into)
+                continue
+            traceparent = trace.carried(r.incoming)
+            cause = (r.incoming.source, r.incoming.event_id)
+            self._take(
+                key, partition, entry, state, facts, prepared, into, f"{cause[0]}\0{cause[1]}", cause, traceparent
+            )
+            into.seen.append((partition, r.incoming.name))
+            into.handled += 1
+
+    def tick(self, keys: Sequence[str], now: datetime, into: Decisions[S, F]) -> None:
+        """Decides what time alone brings. A fact's id follows from the state's version, for there is no event to name."""
+        assert self._pipeline.tick is not None
+        for key in keys:
+            entry = self._states.get(key)
+            state, facts = self._pipeline.tick(entry.state, now)
+            prepared = [list(self._pipeline.write(fact)) for fact in facts]
+            self._take(
+                key, entry.partition, entry, state, facts, prepared, into, f"tick\0{key}\0{entry.version}", None, ""
+            )
+
+    def _take(
+        self,
+        key: str,
+        partition: int,
+        before: Entry[S],
+        state: S,
+        facts: Sequence[F],
+        prepared: Sequence[Sequence[Publish | Answer]],
+        into: Decisions[S, F],
+        cause: str,
+        named: tuple[str, str] | None,
+        traceparent: str,
+    ) -> None:
+        if state is not before.state or facts:
+            known = into.entries.get(key)
+            into.entries[key] = Entry(partition, known.version if known else before.version + 1, state)
+        into.facts.setdefault(key, []).extend(facts)
+        out = into.outbox.setdefault(partition, [])
+        source = f"touchline/{self._pipeline.name}"
+        number = 0
+        for fact, effects in zip(facts, prepared, strict=True):
+            for effect in effects:
+                if isinstance(effect, Answer):
+                    into.answers.append(effect)
+                    continue
+                fact_id = str(uuid5(_FACTS, f"{source}\0{cause}\0{number}"))
+                number += 1
+                out.append(_outgoing(effect, fact_id, source, named, traceparent))
+            if into.tally is not None and self._pipeline.count is not None:
+                for delta in self._pipeline.count(fact):
+                    into.tally.add(delta, partition, traceparent)
+
+
+def _outgoing(effect: Publish, fact_id: str, source: str, cause: tuple[str, str] | None, traceparent: str) -> Outgoing:
+    record = write(
+        effect.message,
+        event_id=fact_id,
+        source=source,
+        subject=effect.subject,
+        time=effect.time,
+        traceparent=traceparent,
+    )
+    if len(record.value) > LARGEST_FACT:
+        raise Permanent(f"the fact would have {len(record.value)} bytes; at most {LARGEST_FACT} fit a record")
+    if cause is None:
+        return record
+    named = (("ce_causesource", cause[0].encode()), ("ce_causeid", cause[1].encode()))
+    return Outgoing(record.topic, record.key, record.value, (*record.headers, *named))

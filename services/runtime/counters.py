@@ -1,0 +1,67 @@
+"""Counters: changes of cells, added up over a batch, and the counts so far as records for the projections."""
+
+import json
+from collections.abc import Iterable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from touchline.metrics.v1 import counter_pb2
+
+from services.runtime.checkpoint import Cell, Dirty
+from services.runtime.pipeline import Delta, Metric
+from services.runtime.records import Outgoing, write
+
+
+def segment_text(segment: Iterable[tuple[str, str]]) -> str:
+    """A segment as canonical JSON: the same segment is the same text."""
+    return json.dumps(dict(segment), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+class Tally:
+    """Adds up the deltas of one batch, so that each cell is written once."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._places = {name: i for i, name in enumerate(metric.fields)}
+        self._cells: dict[tuple[object, ...], tuple[Delta, int, list[int], list[str]]] = {}
+
+    def add(self, delta: Delta, partition: int, traceparent: str) -> None:
+        """Adds a change that was caused on a source partition. Raises KeyError for a field that the metric does not have."""
+        key = (delta.window, delta.start, delta.segment, partition)
+        _, _, counts, trace = self._cells.setdefault(key, (delta, partition, [0] * len(self._places), [""]))
+        for name, amount in delta.counts.items():
+            counts[self._places[name]] += amount
+        trace[0] = traceparent or trace[0]
+
+    def cells(self) -> list[Cell]:
+        """The cells that changed, in an order that every transaction shares, so that none waits for another in a circle."""
+        changed = [
+            Cell(d.metric, d.window, d.start, segment_text(d.segment), p, d.publish, tuple(counts), trace[0])
+            for d, p, counts, trace in self._cells.values()
+            if any(counts)
+        ]
+        return sorted(changed, key=lambda c: (c.metric, c.window, c.start, c.segment, c.partition))
+
+
+def counter_record(pipeline: str, metric: Metric, cell: Dirty) -> Outgoing:
+    """A cell's count so far as a record on `counters`. Its id names the cell's share and version: a repeat is recognisable."""
+    start = Timestamp()
+    start.FromDatetime(cell.start)
+    share = f"{pipeline}/{cell.partition}"
+    name = f"{cell.metric}|{cell.window}|{cell.start:%Y-%m-%dT%H:%MZ}|{cell.segment}"
+    message = counter_pb2.CounterChanged(
+        metric=cell.metric,
+        segment=json.loads(cell.segment),
+        window=cell.window,
+        start=start,
+        share=share,
+        version=cell.version,
+        counts=dict(zip(metric.fields, cell.counts, strict=False)),
+    )
+    return write(
+        message,
+        event_id=f"{name}|{share}|{cell.version}",
+        source=f"touchline/{pipeline}",
+        subject=name,
+        time=cell.start,
+        traceparent=cell.traceparent,
+    )

@@ -1,0 +1,177 @@
+"""Events on the wire: CloudEvents 1.0 in Kafka's binary mode, read and written in this one place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+from google.protobuf.message import DecodeError, Message
+
+from services.runtime import catalogue, validate
+from services.runtime.errors import Unreadable
+
+Headers = Sequence[tuple[str, bytes]]
+
+PROTOBUF = "application/protobuf"
+JSON = "application/json"
+
+# Beyond these an event's time is absurd, not merely late or early: no customer-service event is older than the
+# century, and a clock that is a year ahead is broken.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+FURTHEST_AHEAD = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it was polled from Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record that waits to be published."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An event that was read.
+
+    event_id, source: together they name the event (`name` is both as one UUID).
+    key: the record's key: the customer, or the pool.
+    time: the event's own time, UTC.
+    message: its data.
+    traceparent: W3C trace context, or empty.
+    """
+
+    event_id: str
+    source: str
+    type: str
+    subject: str
+    key: str
+    time: datetime
+    message: Message
+    traceparent: str
+
+    @property
+    def name(self) -> UUID:
+        return event_name(self.source, self.event_id)
+
+
+def event_name(source: str, event_id: str) -> UUID:
+    """One 128-bit name for CloudEvents' pair of source and id."""
+    return UUID(bytes=blake2b(f"{source}\0{event_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest())
+
+
+def parse_time(text: str) -> datetime:
+    """An RFC 3339 time as UTC. Raises Unreadable("time", …)."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unreadable("time", "is not an RFC 3339 time") from None
+    if moment.tzinfo is None:
+        raise Unreadable("time", "has no offset from UTC")
+    try:
+        return moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise Unreadable("time", "is out of range") from None
+
+
+def check_time(moment: datetime, now: datetime) -> None:
+    """Refuses times that no event can have. Raises Unreadable("time", …)."""
+    if moment < EARLIEST:
+        raise Unreadable("time", "is before the year 2000")
+    if moment > now + FURTHEST_AHEAD:
+        raise Unreadable("time", "is more than a year ahead")
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise Unreadable(name, "is not UTF-8") from None
+    if "\0" in text:
+        raise Unreadable(name, "holds a NUL character")  # which Postgres cannot hold
+    return text
+
+
+def read(record: Record, now: datetime) -> Incoming:
+    """The event in a record. Raises Unreadable, naming the header or field."""
+    headers = dict(record.headers)
+
+    def text(name: str) -> str:
+        value = headers.get(name)
+        if not value:
+            raise Unreadable(name, "header is missing")
+        return _text(name, value)
+
+    event_id, source, kind = text("ce_id"), text("ce_source"), text("ce_type")
+    try:
+        event_type = catalogue.by_name()[kind]
+    except KeyError:
+        raise Unreadable("ce_type", "is not a known event type") from None
+    moment = parse_time(text("ce_time"))
+    check_time(moment, now)
+    if record.key is None or not record.key:
+        raise Unreadable("key", "is missing")
+    key = _text("key", record.key)
+    subject = _text("ce_subject", headers.get("ce_subject", b"")) or key
+    content_type = headers.get("content-type", PROTOBUF.encode()).decode(errors="replace").partition(";")[0].strip()
+    message = decode(event_type.message, content_type, record.value or b"")
+    validate.check(message)
+    return Incoming(
+        event_id, source, kind, subject, key, moment, message, headers.get("traceparent", b"").decode(errors="replace")
+    )
+
+
+def decode(message_class: type[Message], content_type: str, value: bytes) -> Message:
+    """An event's data. Raises Unreadable("data", …)."""
+    message = message_class()
+    if content_type == PROTOBUF:
+        try:
+            message.ParseFromString(value)
+        except DecodeError:
+            raise Unreadable("data", f"is not a {message_class.DESCRIPTOR.name} in protobuf") from None
+        return message
+    if content_type == JSON:
+        return validate.parse_json(message_class, value)
+    raise Unreadable("content-type", f"is neither {PROTOBUF} nor {JSON}")
+
+
+def write(
+    message: Message,
+    *,
+    event_id: str,
+    source: str,
+    subject: str,
+    time: datetime,
+    key: str | None = None,
+    traceparent: str = "",
+) -> Outgoing:
+    """An event as a record on its type's topic. `key` defaults to the type's key field, or the subject."""
+    event_type = catalogue.of(message)
+    if key is None:
+        key = getattr(message, event_type.key_field) if event_type.key_field else subject
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", event_type.name.encode()),
+        ("ce_time", time.isoformat().encode()),
+        ("ce_subject", subject.encode()),
+        ("content-type", PROTOBUF.encode()),
+    ]
+    if traceparent:
+        headers.append(("traceparent", traceparent.encode()))
+    return Outgoing(event_type.topic, key.encode(), message.SerializeToString(), tuple(headers))

@@ -1,0 +1,215 @@
+"""A service's process, from its settings to its end: what every main.py hands its parts to."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import uvloop
+from asyncpg.pool import Pool
+from touchline.runtime.v1 import status_pb2
+
+from services.runtime import signals, telemetry
+from services.runtime.checkpoint import PostgresStore
+from services.runtime.clock import Clock, clock_from
+from services.runtime.commands import CommandBus
+from services.runtime.errors import Fenced, Misconfigured, Transient
+from services.runtime.migrate import migrate
+from services.runtime.pipeline import Pipeline
+from services.runtime.publisher import Publisher
+from services.runtime.rpc import RpcServer, Servicer, channel
+from services.runtime.runner import Runner, backoff
+from services.runtime.settings import BatchSettings, KafkaSettings, RpcSettings, ServiceSettings, load
+from services.runtime.source import KafkaSource
+
+log = logging.getLogger(__name__)
+
+# A batch under way ends well within this; the supervisor's patience is 10 s.
+DRAIN_S = 6.0
+
+
+@dataclass
+class House:
+    """What a service is built from: its clients, ready to use. Only `service.py` makes one."""
+
+    name: str
+    clock: Clock
+    kafka: KafkaSettings
+    rpc: RpcSettings
+    publisher: Publisher
+    database_url: str
+    pool: "Pool[Any]"
+    closing: AsyncExitStack
+
+    def commands(self) -> CommandBus:
+        """A bus for commands to keys' owners, whose events come from this service."""
+        bus = CommandBus(self.database_url, self.publisher, f"touchline/{self.name}/rpc")
+        self.closing.push_async_callback(bus.stop)
+        return bus
+
+    def peer(self, address: str) -> Any:
+        """A gRPC channel to another service."""
+        made = channel(address, self.rpc)
+        self.closing.push_async_callback(made.close)
+        return made
+
+
+@dataclass
+class Parts:
+    """What a service consists of. `tasks` run beside the pipelines until the process ends."""
+
+    pipelines: Sequence[Pipeline[Any, Any, Any]] = ()
+    servicers: Sequence[Servicer] = ()
+    tasks: Sequence[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=tuple)
+
+
+Build = Callable[[House], Awaitable[Parts]]
+
+
+def serve(name: str, build: Build, *, migrations: Path | None = None) -> None:
+    """Runs a service until SIGTERM or SIGINT. `migrations` is the folder that holds its `migrations/`.
+
+    Ends with exit code 2 where a setting is wrong, 1 where it failed.
+    """
+    try:
+        settings = load(ServiceSettings)
+        telemetry.set_up(name, metrics_bind=settings.metrics_bind, log_level=settings.log_level)
+        uvloop.run(_serve(name, build, settings, migrations))
+    except Misconfigured as error:
+        print(f"touchline {name}: {error}", file=sys.stderr)
+        sys.exit(2)
+    finally:
+        telemetry.shut_down()
+
+
+async def _serve(name: str, build: Build, settings: ServiceSettings, migrations: Path | None) -> None:
+    kafka, rpc, batch = load(KafkaSettings), load(RpcSettings), load(BatchSettings)
+    if not settings.database_url:
+        raise Misconfigured("DATABASE_URL: is missing")
+    stopping = stop_signal()
+    async with AsyncExitStack() as closing:
+        publisher = Publisher(kafka)
+        await until_there(publisher.start, stopping)
+        closing.push_async_callback(publisher.stop)
+        await until_there(lambda: migrate(settings.database_url, migrations), stopping)
+        pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=8, command_timeout=30)
+        closing.push_async_callback(pool.close)
+        house = House(
+            name, clock_from(settings.touchline_clock), kafka, rpc, publisher, settings.database_url, pool, closing
+        )
+        parts = await build(house)
+        pipelines = [_Pipeline(p, house, batch, publisher) for p in parts.pipelines]
+        server = RpcServer(rpc, parts.servicers, _status_of(name, pipelines))
+        await server.start()
+        closing.push_async_callback(server.stop)
+        await _until_stopped(pipelines, parts.tasks, server, stopping)
+
+
+class _Pipeline:
+    """A pipeline's runner, begun anew whenever another owner has fenced it."""
+
+    def __init__(
+        self, pipeline: Pipeline[Any, Any, Any], house: House, batch: BatchSettings, publisher: Publisher
+    ) -> None:
+        self._make = lambda: Runner(
+            pipeline,
+            KafkaSource(house.kafka, pipeline.name, pipeline.topics, batch),
+            PostgresStore(house.pool, pipeline.name),
+            publisher,
+            house.clock,
+            batch,
+        )
+        self.runner: Runner[Any, Any, Any] | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self.runner is not None:
+            self.runner.stop()
+
+    async def run(self) -> None:
+        waits = backoff()
+        while not self._stopped:
+            self.runner = self._make()
+            try:
+                await self.runner.run()
+            except (Fenced, Transient) as error:
+                log.warning("joining anew: %s", error)
+                await asyncio.sleep(next(waits))
+
+
+def _status_of(name: str, pipelines: Sequence[_Pipeline]) -> Callable[[], Awaitable[status_pb2.GetStatusResponse]]:
+    made = telemetry.meters()
+    made.gauge(signals.LAG, lambda o: [x for p in pipelines if p.runner for x in p.runner.observe_lag(o)])
+    made.gauge(signals.BACKLOG, lambda o: [x for p in pipelines if p.runner for x in p.runner.observe_backlog(o)])
+
+    async def status() -> status_pb2.GetStatusResponse:
+        lag, backlog, trouble = 0, 0, []
+        for p in pipelines:
+            if p.runner is None:
+                trouble.append("starting")
+                continue
+            try:
+                consumed, unsent = await asyncio.wait_for(p.runner.behind(), 2)
+                lag, backlog = lag + consumed + unsent, backlog + unsent
+            except (Transient, TimeoutError) as error:
+                trouble.append(str(error) or "timed out")
+            if p.runner.trouble:
+                trouble.append(p.runner.trouble)
+        return status_pb2.GetStatusResponse(
+            service=name, healthy=not trouble, lag=lag, backlog=backlog, detail="; ".join(trouble)
+        )
+
+    return status
+
+
+async def _until_stopped(
+    pipelines: Sequence[_Pipeline],
+    tasks: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    server: RpcServer,
+    stopping: asyncio.Event,
+) -> None:
+    """Until the process is asked to stop, or some part of its work ends: then all of it does, and the error is raised."""
+    work = [asyncio.create_task(p.run()) for p in pipelines]
+    beside = [asyncio.create_task(task()) for task in tasks]
+    stopped = asyncio.create_task(stopping.wait())
+    await server.healthy(True)
+    done, _ = await asyncio.wait([stopped, *work, *beside], return_when=asyncio.FIRST_COMPLETED)
+    await server.healthy(False)
+    for p in pipelines:
+        p.stop()
+    if work:
+        await asyncio.wait(work, timeout=DRAIN_S)
+    for task in (stopped, *work, *beside):
+        task.cancel()
+    await asyncio.gather(stopped, *work, *beside, return_exceptions=True)
+    for ended in done - {stopped}:
+        ended.result()
+
+
+def stop_signal() -> asyncio.Event:
+    """Set when SIGTERM or SIGINT comes."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def until_there(connect: Callable[[], Awaitable[None]], stopping: asyncio.Event) -> None:
+    """Connects, waiting for what is still starting. Ends the process in good order if it is asked to stop meanwhile."""
+    waits = backoff()
+    while True:
+        try:
+            return await connect()
+        except Transient as error:
+            log.warning("waiting: %s", error)
+            await asyncio.sleep(next(waits))
+            if stopping.is_set():
+                raise SystemExit(0) from None

@@ -1,0 +1,73 @@
+"""The telemetry schema: every span, attribute and metric that Touchline emits, with its meaning and unit.
+
+A test fails where a running system emits a name that is not declared here. Names follow OpenTelemetry's semantic
+conventions for messaging, RPC and databases where there are any. Customers' text and numbers are never among them.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Span(StrEnum):
+    """Spans by what is done; a messaging span's name is this and the topic, as in "process touchpoint.events"."""
+
+    RECEIVE = "receive"  # a batch was polled; links to each traced record
+    PROCESS = "process"  # one event, from its record to its facts; its parent is the record's context
+    DECIDE = "decide"  # the pure decision
+    LOOK_UP = "look up"  # what a decision asked of other services, for a batch at once
+    TRANSACT = "transact"  # the batch's transaction in Postgres
+    SEND = "send"  # a record handed to Kafka, until all replicas acknowledged it
+    PROJECT = "project"  # a counter merged into a metric by the projections
+    POST_EVENTS = "POST /v1/events"  # a channel's request at the gateway
+
+
+class Attribute(StrEnum):
+    """Attributes of spans."""
+
+    SYSTEM = "messaging.system"
+    OPERATION_NAME = "messaging.operation.name"
+    OPERATION_TYPE = "messaging.operation.type"
+    DESTINATION = "messaging.destination.name"
+    PARTITION = "messaging.destination.partition.id"
+    GROUP = "messaging.consumer.group.name"
+    OFFSET = "messaging.kafka.offset"
+    BATCH = "messaging.batch.message_count"
+    MESSAGE_ID = "messaging.message.id"
+    EVENT_TYPE = "cloudevents.event_type"
+    DB_SYSTEM = "db.system.name"
+    RPC_SYSTEM = "rpc.system"
+    RPC_SERVICE = "rpc.service"
+    RPC_METHOD = "rpc.method"
+    RPC_STATUS = "rpc.grpc.status_code"
+    HTTP_METHOD = "http.request.method"
+    HTTP_ROUTE = "http.route"
+    HTTP_STATUS = "http.response.status_code"
+    ERROR = "error.type"
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A metric: its name, unit (UCUM), meaning and labels."""
+
+    name: str
+    unit: str
+    meaning: str
+    labels: tuple[str, ...]
+
+
+EVENTS = Instrument(
+    "touchline.events", "{event}", "events that a pipeline has taken, by what became of them", ("pipeline", "outcome")
+)
+FACTS = Instrument("touchline.facts", "{record}", "records that a pipeline has published", ("pipeline",))
+BATCH_SECONDS = Instrument(
+    "touchline.batch.duration", "s", "time from a batch's poll to its publication", ("pipeline",)
+)
+RETRIES = Instrument("touchline.retries", "{retry}", "waits for something that was away", ("pipeline", "error"))
+REBALANCES = Instrument("touchline.rebalances", "{rebalance}", "times that places were taken over", ("pipeline",))
+LAG = Instrument("touchline.lag", "{record}", "records not yet consumed, of the whole group", ("pipeline",))
+BACKLOG = Instrument("touchline.backlog", "{record}", "what is decided and not yet published", ("pipeline",))
+RPC_SECONDS = Instrument(
+    "touchline.rpc.duration", "s", "time that a gRPC call took at the server", ("method", "status")
+)
+ACCEPTED = Instrument("touchline.gateway.events", "{event}", "events at the gateway's door", ("channel", "outcome"))
+METRICS = (EVENTS, FACTS, BATCH_SECONDS, RETRIES, REBALANCES, LAG, BACKLOG, RPC_SECONDS, ACCEPTED)

@@ -1,0 +1,49 @@
+"""Every topic of the house, in one place: what it carries, and how it is kept."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+PARTITIONS = 4
+DEAD_LETTERS = ".dlq"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic and how the broker keeps it."""
+
+    name: str
+    meaning: str
+    partitions: int = PARTITIONS
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def _kept(days: int) -> dict[str, str]:
+    return {"retention.ms": str(int(timedelta(days=days).total_seconds() * 1000))}
+
+
+_COMPACTED = {"cleanup.policy": "compact"}
+
+TOUCHPOINT_EVENTS = "touchpoint.events"
+POOL_EVENTS = "pool.events"
+SENTIMENT_SCORED = "sentiment.scored"
+ROUTING_DECIDED = "routing.decided"
+NPS_CHANGED = "nps.changed"
+ESCALATION_FLAGGED = "escalation.flagged"
+COUNTERS = "counters"
+METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
+
+_EVENTS = (
+    Topic(TOUCHPOINT_EVENTS, "what customers do and say; keyed by customer", config=_kept(7)),
+    Topic(POOL_EVENTS, "what seats do, and who waits for them; keyed by pool", config=_kept(7)),
+    Topic(SENTIMENT_SCORED, "scores of customers' messages; keyed by customer", config=_kept(7)),
+    Topic(ROUTING_DECIDED, "who goes to whom, and why; keyed by customer", config=_kept(30)),
+    Topic(NPS_CHANGED, "answers counted, corrected, withdrawn; keyed by customer", config=_kept(30)),
+    Topic(ESCALATION_FLAGGED, "complaints about to escalate, and their follow-ups; keyed by customer", config=_kept(30)),
+)
+
+CATALOGUE: tuple[Topic, ...] = (
+    *_EVENTS,
+    *(Topic(t.name + DEAD_LETTERS, f"what could not be read on {t.name}, with the reason", config=_kept(30)) for t in _EVENTS),
+    Topic(COUNTERS, "counts so far by cell and source partition; keyed by cell", config=_kept(2)),
+    *(Topic(name, "a metric by segment and window, complete in itself", config=_COMPACTED) for name in METRIC_TOPICS),
+)

@@ -1,0 +1,37 @@
+"""What tests share: the embedded Kafka and Postgres, started once, and only where a test asks for them."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.stack import Stack
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data; tests that want it skip where it is missing."""
+    if not DATA.is_dir():
+        pytest.skip("the shared data sets are not here (../shared/data)")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Kafka and Postgres of this test run; every test makes topics and pipelines of its own names."""
+    with Stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[list]:
+    """Tasks to cancel at the end of the test, come what may."""
+    import asyncio
+
+    running: list[asyncio.Task] = []
+    yield running
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
