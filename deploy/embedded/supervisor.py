@@ -18,7 +18,7 @@ from typing import TextIO
 from deploy.embedded import jars, state
 from deploy.embedded.layout import SERVICES, WITH_DATABASE, Layout, api_key, assign_ports
 from deploy.embedded.process import Child, Identity, StartError, describe_exit
-from deploy.embedded.services import Surroundings, port_names
+from deploy.embedded.services import MODULE, Surroundings, port_names
 from deploy.embedded.stack import INFRASTRUCTURE, Stack
 
 Say = Callable[[str], None]
@@ -29,12 +29,13 @@ HEALTHY_AFTER_S = 30.0
 
 @dataclass(frozen=True)
 class Options:
-    """What `touchline up` was asked for. `only` names the parts to start; empty means all."""
+    """What `touchline up` was asked for. `only` names the parts to start (empty: all), `module` what a service runs."""
 
     data: Path
     clock: str = ""
     traces: bool = True
     only: tuple[str, ...] = ()
+    module: str = MODULE
 
     def wants(self, part: str) -> bool:
         return (not self.only or part in self.only) and (self.traces or part != "zipkin")
@@ -75,6 +76,7 @@ class Supervisor:
             dsn={name: self.stack.dsn(name) for name in WITH_DATABASE},
             traces_url=self.stack.zipkin.url if self.options.wants("zipkin") else None,
             clock=self.options.clock,
+            module=self.options.module,
         )
         now = self.state
         now.api_key = api_key(self.layout)
@@ -211,7 +213,7 @@ def run(options: Options) -> int:
 def main() -> int:
     """Reads the options as JSON from the command line; for `touchline up --detach`."""
     raw = json.loads(sys.argv[1])
-    options = Options(Path(raw["data"]), raw["clock"], raw["traces"], tuple(raw["only"]))
+    options = Options(**{**raw, "data": Path(raw["data"]), "only": tuple(raw.get("only", ()))})
     try:
         return run(options)
     except state.AlreadyRunningError as error:

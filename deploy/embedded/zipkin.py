@@ -1,13 +1,44 @@
 """Zipkin, which shows the traces: kept in memory, gone with the process."""
 
 import asyncio
+import os
+import shutil
+import signal
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.embedded import jars
-from deploy.embedded.kafka import java
+from deploy.embedded import jars, warm
 from deploy.embedded.layout import LOOPBACK
 from deploy.embedded.process import Spec
+
+INDEX = "BOOT-INF/classpath.idx"
+CLASSES = "BOOT-INF/classes/"
+
+
+def unpack() -> list[Path]:
+    """The server's class path, its jar taken apart in the cache: that starts twice as fast as the jar as it comes."""
+    jar = next(j for j in jars.locked() if j.name == "zipkin")
+    folder = jars.cache_dir() / f"zipkin-{jar.sha256[:12]}"
+    if not folder.exists():
+        part = folder.with_name(f"{folder.name}.{os.getpid()}")
+        _unpack_into(part, jars.jar_path(jar))
+        try:
+            part.rename(folder)
+        except OSError:  # another process was faster
+            shutil.rmtree(part)
+    names = (folder / INDEX).read_text().splitlines()
+    return [folder / "server.jar", *(folder / name.split('"')[1] for name in names)]
+
+
+def _unpack_into(folder: Path, source: Path) -> None:
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(source) as packed, zipfile.ZipFile(folder / "server.jar", "w") as own:
+        for name in packed.namelist():
+            if name == INDEX or name.startswith("BOOT-INF/lib/"):
+                packed.extract(name, folder)
+            elif name.startswith(CLASSES) and not name.endswith("/"):
+                own.writestr(name.removeprefix(CLASSES), packed.read(name))
 
 
 @dataclass(frozen=True)
@@ -23,11 +54,13 @@ class Zipkin:
         return f"http://{LOOPBACK}:{self.port}"
 
     def spec(self) -> Spec:
+        """How to start it. Unpacks the server on the first call, which takes a second."""
         options = [f"-Xmx{self.heap_mb}m", "-Xms32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         # Armeria's ports are the server's only listeners; naming the address keeps it off other interfaces.
         listener = {"ip": LOOPBACK, "port": self.port, "protocols[0]": "http"}
-        armeria = [f"-Darmeria.ports[0].{key}={value}" for key, value in listener.items()]
-        options += ["-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true", *armeria]
+        options += [f"-Darmeria.ports[0].{key}={value}" for key, value in listener.items()]
+        options += ["-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true"]
+        classpath = ":".join(map(str, unpack()))
         env = {
             "QUERY_PORT": str(self.port),
             "SELF_TRACING_ENABLED": "false",
@@ -36,11 +69,13 @@ class Zipkin:
         }
         return Spec(
             name="zipkin",
-            argv=[java(), *options, "-jar", str(jars.paths("zipkin")[0])],
+            argv=[jars.java(), *options, *warm.option("zipkin"), "-cp", classpath, "zipkin.server.ZipkinServer"],
             log=self.log,
             ready=lambda: answers(self.port),
             env=env,
-            grace_s=5.0,
+            # It keeps nothing: an orderly end would only wait two seconds for requests.
+            stop_signal=signal.SIGKILL,
+            death_signal=signal.SIGKILL,
         )
 
 
