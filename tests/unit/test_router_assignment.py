@@ -256,6 +256,7 @@ class PoolMachine(RuleBasedStateMachine):
                     self.tokens.append(fact.token)
                     eligible = [c for c in fact.candidates if c.eligible]
                     assert eligible[0].seat_id == fact.seat_id
+                    assert eligible[0].idle_s == max(c.idle_s for c in eligible), "somebody was idle longer"
                     assert fact.contact_id in fact.waiting
                 case OfferReturned():
                     assert self.where[fact.contact_id] == f"offered {fact.seat_id} {fact.token}"

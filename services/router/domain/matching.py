@@ -1,7 +1,8 @@
-"""Who is offered to whom: the queue in order, to the seat that is idle longest."""
+"""Who is offered to whom: the queue in order, to the seat that holds least and is idle longest."""
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +20,8 @@ WAITING_KEPT = 50
 def offer_all(draft: Draft, now: datetime) -> list[ContactOffered]:
     """Offer until nobody who waits could be served by a seat that is free.
 
-    The first in the queue is offered first, to the eligible seat that is idle longest (ties by seat id). A seat
+    The first in the queue is offered first, to the eligible seat that holds least
+    and is idle longest (ties by seat id). A seat
     that declined a contact isn't rung for it again while a ready seat that could serve it, free or busy, hasn't.
     """
     if not draft.lines:
@@ -42,11 +44,14 @@ def offer_all(draft: Draft, now: datetime) -> list[ContactOffered]:
         _, need, (contact, seat_id) = min(heads)
         facts.append(_offer(draft, contact, draft.seats[seat_id], lines[need].able, now))
         lines[need].advance()
+        for line in lines.values():
+            line.offered(seat_id)
     return facts
 
 
-def _idle_first(seat: Seat) -> tuple[datetime, str]:
-    return seat.idle_since, seat.seat_id
+def _idle_first(seat: Seat) -> tuple[int, datetime, str]:
+    """A seat that holds nothing goes before one that still has room, whoever is longer without a new contact."""
+    return len(seat.holds), seat.idle_since, seat.seat_id
 
 
 def _able(seat: Seat, contact: Waiting) -> bool:
@@ -70,10 +75,16 @@ class _Line:
     def advance(self) -> None:
         self.now = self._next()
 
+    def offered(self, seat_id: str) -> None:
+        """A seat was given a contact: it is full, or behind those that hold less."""
+        if seat_id in self.able:
+            seats = self.draft.seats
+            self.able.remove(seat_id)
+            if seats[seat_id].takes:
+                insort(self.able, seat_id, key=lambda other: _idle_first(seats[other]))
+
     def head(self) -> tuple[Waiting, str] | None:
-        """Return the first who can be served now, and by whom; seats may have filled up since the last call."""
-        seats = self.draft.seats
-        self.able = [seat_id for seat_id in self.able if seats[seat_id].takes]
+        """Return the first who can be served now, and by whom."""
         while self.able and self.now is not None:
             contact = self.now
             if not contact.declined_by:

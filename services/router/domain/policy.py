@@ -35,6 +35,8 @@ class Terms:
     """When the pool is open, local time."""
     capacity: int = 1
     """Contacts at once of a seat that doesn't say."""
+    languages: frozenset[str] = frozenset()
+    """The languages that the pool serves: another one is no condition on the seat. None for any."""
     max_misses: int = 3
     """Offers missed in a row after which a seat is paused."""
 

@@ -126,7 +126,7 @@ def _requested(state: Customer, visit: Visit | None, event: ContactRequested, no
         return _with(state, replace(new, status=Status.CLOSED), now, (triaged, closed))
     if route.pool == BOT:
         return _with(state, new, now, (triaged,))
-    return _with(state, replace(new, status=Status.HUMAN), now, (triaged, _queued(triaged)))
+    return _with(state, replace(new, status=Status.HUMAN), now, (triaged, _queued(triaged, policy)))
 
 
 def _handed_over(
@@ -158,7 +158,7 @@ def _handed_over(
         decided_at=now,
     )
     human = replace(visit, status=Status.HUMAN, pool=route.pool, inputs=inputs)
-    return _with(state, human, now, (triaged, _queued(triaged)))
+    return _with(state, human, now, (triaged, _queued(triaged, policy)))
 
 
 def _ended(state: Customer, visit: Visit | None, event: CustomerEvent, now: datetime, how: Outcome) -> Result:
@@ -227,14 +227,16 @@ def _minute(time: datetime, policy: Policy) -> int:
     return local.hour * 60 + local.minute
 
 
-def _queued(triaged: ContactTriaged) -> ContactQueued:
+def _queued(triaged: ContactTriaged, policy: Policy) -> ContactQueued:
+    served = policy.terms(triaged.pool).languages
+    language = triaged.inputs.language
     return ContactQueued(
         pool=triaged.pool,
         contact_id=triaged.contact_id,
         customer_id=triaged.customer_id,
         priority=triaged.priority,
         skills=triaged.skills,
-        language=triaged.inputs.language,
+        language=language if not served or language in served else "",
         requested_at=triaged.requested_at,
         queued_at=triaged.decided_at,
         channel=triaged.inputs.channel,
