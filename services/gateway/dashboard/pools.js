@@ -1,0 +1,125 @@
+// Queue and wait by pool: a tile each, and a chart over time.
+import { colour, draw, plain, seriesColour, tabulate } from "./chart.js";
+import { count, millis, plotTime, stopwatch, timeOfDay } from "./format.js";
+import { el, hook, keep, mark, say } from "./dom.js";
+import { t, word } from "./texts.js";
+
+const MINUTE = 60_000;
+const LONG = 5 * 60; // seconds of waiting that are long
+const VERY_LONG = 15 * 60;
+
+const byName = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+
+function tile(pool) {
+  const parts = Object.fromEntries(["name", "number", "unit", "oldest", "seats"].map((name) => [name, el("span")]));
+  const number = el("b", { "data-testid": "pool-waiting" });
+  parts.oldest.className = "detail oldest";
+  const node = el(
+    "li",
+    { class: "tile", "data-testid": "pool", "data-pool": pool.pool },
+    el("p", { class: "name" }, parts.name),
+    el("p", { class: "waiting" }, number, parts.unit),
+    el("p", { class: "detail" }, parts.oldest),
+    el("p", { class: "detail" }, parts.seats),
+  );
+  return {
+    node,
+    update({ row, colour: name, now }) {
+      node.style.setProperty("--colour", `var(--${name})`);
+      say(parts.name, word("pool", row.pool));
+      say(number, count(row.waiting ?? 0));
+      say(parts.unit, t("poolWaiting"));
+      const oldest = row.waiting ? (now - millis(row.oldest_queued_at)) / 1000 : NaN;
+      say(parts.oldest, Number.isFinite(oldest) ? t("poolOldest", { t: stopwatch(oldest) }) : row.waiting ? "" : t("poolCalm"));
+      mark(parts.oldest, "data-level", oldest > VERY_LONG ? "bad" : oldest > LONG ? "warn" : null);
+      say(parts.seats, t("poolSeats", { a: row.in_service ?? 0, b: row.offered ?? 0, c: row.seats_ready ?? 0, d: row.seats_total ?? 0 }));
+    },
+  };
+}
+
+/** Rows of one pool in buckets of so many ms: [{at, wait (minutes), queued, abandoned (both per minute)}]. */
+export function buckets(rows, width) {
+  const found = new Map();
+  for (const row of rows) {
+    const at = Math.floor(row.at / width) * width;
+    const bucket = found.get(at) ?? { at, accepted: 0, waited: 0, queued: 0, abandoned: 0 };
+    const accepted = row.counts.accepted ?? 0;
+    bucket.accepted += accepted;
+    // The mean is the gateway's; weighted by who was taken, it stays a mean.
+    bucket.waited += (row.mean_wait_s ?? 0) * accepted;
+    bucket.queued += row.counts.queued ?? 0;
+    bucket.abandoned += row.counts.abandoned ?? 0;
+    found.set(at, bucket);
+  }
+  const minutes = width / MINUTE;
+  return Array.from(found.values(), (bucket) => ({
+    at: bucket.at,
+    wait: bucket.accepted ? bucket.waited / bucket.accepted / 60 : null,
+    queued: bucket.queued / minutes,
+    abandoned: bucket.abandoned / minutes,
+  }));
+}
+
+function widthFor(series) {
+  const ends = Array.from(series.values()).flatMap((rows) => [rows[0]?.at, rows.at(-1)?.at]).filter(Number.isFinite);
+  const span = ends.length ? Math.max(...ends) - Math.min(...ends) : 0;
+  if (span <= 2 * 60 * MINUTE) return MINUTE;
+  return span <= 8 * 60 * MINUTE ? 5 * MINUTE : 15 * MINUTE;
+}
+
+/** The panel. */
+export function poolsPanel(store) {
+  const tiles = hook("pools");
+  const chart = hook("chart-pools");
+  const details = hook("table-pools");
+  const measure = hook("pool-measure");
+
+  function drawChart(names) {
+    const series = store.series("routing", "pool", "PT1M");
+    series.delete("bot");
+    const width = widthFor(series);
+    const which = measure.value;
+    const lines = [];
+    const rows = [];
+    for (const name of Array.from(series.keys()).sort(byName)) {
+      const points = buckets(series.get(name), width);
+      const shown = names.indexOf(name);
+      lines.push({
+        type: "scatter",
+        mode: points.length > 1 ? "lines" : "markers",
+        name: plain(word("pool", name)),
+        x: points.map((point) => plotTime(point.at)),
+        y: points.map((point) => point[which]),
+        line: { color: colour(seriesColour(shown < 0 ? lines.length : shown)), width: 2, shape: which === "wait" ? "linear" : "hv" },
+        connectgaps: false,
+        hovertemplate: "%{y:.1f}",
+      });
+      for (const point of points.slice(-40)) rows.push([timeOfDay(point.at, false), word("pool", name), point[which]?.toFixed(1) ?? "—"]);
+    }
+    mark(chart, "hidden", !lines.length);
+    if (!lines.length) return;
+    const title = t(`${which}Measure`);
+    draw(
+      chart,
+      lines,
+      { hovermode: "x unified", showlegend: true, xaxis: { tickformat: "%H:%M", hoverformat: "%H:%M", nticks: 9 }, yaxis: { rangemode: "tozero", title: { text: title, font: { size: 11, color: colour("quiet") }, standoff: 6 } } },
+      `${t("pools")}: ${title}`,
+    );
+    tabulate(details, [t("time"), t("filterPool"), title], rows.reverse());
+  }
+
+  function render(why) {
+    const pools = store.pools.all().filter((pool) => pool.pool !== "bot");
+    const names = pools.map((pool) => pool.pool).sort(byName);
+    const now = store.clock.now();
+    const items = names.map((name, index) => ({ row: store.pools.get(name), pool: name, colour: seriesColour(index), now }));
+    keep(tiles, items, (item) => item.pool, tile);
+    mark(hook("pools-empty"), "hidden", names.length > 0);
+    if (why.has("routing") || why.has("all")) drawChart(names);
+  }
+
+  const again = () => render(new Set(["all"]));
+  measure.addEventListener("change", again);
+  details.addEventListener("toggle", again);
+  return { kinds: ["pool", "routing", "tick"], render };
+}

@@ -1,0 +1,303 @@
+"""A stand-in for the gateway's read side, for tests of the page alone: it serves the real page and plays canned events.
+
+Run it to look at the page: `python -m tests.browser.stand_in [PORT]`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from services.gateway.dashboard import routes
+from tests.browser.hu_story import HU_CONTACTS, HU_STEPS
+
+Row = dict[str, Any]
+NOW = datetime(2026, 5, 20, 6, 30, tzinfo=UTC)  # 14:30 in Shanghai
+EVIL = '<img src=x onerror="window.stolen=1"><script>window.stolen=1</script>'
+TRACES = "http://127.0.0.1:9411"
+POOLS = ("service", "care", "english")
+TOUCHPOINTS = (
+    "pre_sales",
+    "order",
+    "delivery",
+    "after_sales.install",
+    "after_sales.repair",
+    "after_sales.complaint",
+    "refund",
+)
+REGIONS = {
+    "华东": (220, 120, 60),
+    "华南": (130, 90, 80),
+    "华北": (160, 60, 20),
+    "西南": (40, 50, 55),
+    "东北": (9, 3, 6),
+    "西北": (2, 1, 0),
+}
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def metric(name: str, segment: Row, window: str, start: datetime | None, counts: Row, **derived: Any) -> Row:
+    return {
+        "topic": f"metrics.{name}",
+        "metric": name,
+        "segment": segment,
+        "window": window,
+        "start": iso(start) if start else "",
+        "counts": counts,
+    } | derived
+
+
+def nps_row(segment: Row, promoters: int, passives: int, detractors: int) -> Row:
+    n = promoters + passives + detractors
+    share = [(promoters + 0.75) / (n + 3), (detractors + 0.75) / (n + 3)]
+    mean = share[0] - share[1]
+    half = 1.96 * ((share[0] + share[1] - mean**2) / (n + 3)) ** 0.5
+    low, high = max(-1, mean - half) * 100, min(1, mean + half) * 100
+    counts = {"promoters": promoters, "passives": passives, "detractors": detractors}
+    return metric("nps", segment, "ALL", None, counts, n=n, nps=100 * (promoters - detractors) / n, low=low, high=high)
+
+
+def minutes(roll: random.Random, back: int) -> list[tuple[str, Row]]:
+    rows = []
+    for ago in range(back, -1, -1):
+        start = (NOW - timedelta(minutes=ago)).replace(second=0, microsecond=0)
+        peak = 1 + 2.5 * max(0.0, 1 - abs(ago - 70) / 45)
+        sums: Row = {}
+        for index, pool in enumerate((*POOLS, "bot")):
+            load = (3.0, 1.4, 0.7, 6.0)[index] * peak
+            queued = int(load + roll.random()) if pool != "bot" else 0
+            taken = max(0, queued - int(roll.random() * 2))
+            left = int(roll.random() < 0.12 * peak) if pool != "bot" else 0
+            wait = (40 + 55 * index + 130 * (peak - 1)) * roll.uniform(0.7, 1.3)
+            counts = {
+                "triaged_bot": int(load) if pool == "bot" else 0,
+                "triaged_human": queued,
+                "queued": queued,
+                "accepted": taken,
+                "abandoned": left,
+                "wait_ms_sum": int(wait * 1000 * taken),
+            }
+            rows.append(
+                (
+                    "metric",
+                    metric("routing", {"pool": pool}, "PT1M", start, counts, mean_wait_s=wait if taken else None),
+                )
+            )
+            sums = {name: sums.get(name, 0) + number for name, number in counts.items()}
+        rows.append(("metric", metric("routing", {}, "PT1M", start, sums)))
+        every: Row = {}
+        for index, touchpoint in enumerate(TOUCHPOINTS):
+            n = roll.randint(2, 9)
+            bad = sum(roll.random() < (0.1, 0.14, 0.34, 0.22, 0.55, 0.78, 0.4)[index] for _ in range(n))
+            good = sum(roll.random() < 0.45 for _ in range(n - bad))
+            unsure = int(roll.random() < 0.3 and n > bad + good)
+            counts = {
+                "negative": bad,
+                "positive": good,
+                "unsure": unsure,
+                "neutral": n - bad - good - unsure,
+                "polarity_milli": 700 * (good - bad),
+            }
+            rows.append(
+                (
+                    "metric",
+                    metric(
+                        "sentiment",
+                        {"touchpoint": touchpoint},
+                        "PT1M",
+                        start,
+                        counts,
+                        n=n,
+                        mean_polarity=0.7 * (good - bad) / n,
+                    ),
+                )
+            )
+            every = {name: every.get(name, 0) + number for name, number in counts.items()}
+        rows.append(("metric", metric("sentiment", {}, "PT1M", start, every)))
+    return rows
+
+
+def contact(number: int, roll: random.Random) -> Row:
+    at = NOW - timedelta(seconds=number * 19 + 4)
+    state = roll.choice(
+        ("bot", "queued", "offered", "in_service", "in_service")
+        if number < 40
+        else ("served_by_bot", "served_by_bot", "served_by_human", "served_by_human", "abandoned")
+    )
+    pool = "bot" if "bot" in state else roll.choice(POOLS)
+    waited = roll.uniform(4, 700) if state in ("in_service", "served_by_human", "abandoned") else None
+    seat = (
+        f"{pool}-{roll.choice('ab')}{roll.randint(1, 12):02d}"
+        if state in ("offered", "in_service", "served_by_human")
+        else None
+    )
+    return {
+        "contact_id": f"c-{number}", "customer_id": f"shopper-{roll.randint(1000, 9999)}", "channel": roll.choice(("微信", "app", "phone", "web")),
+        "touchpoint": roll.choice(TOUCHPOINTS), "state": state, "pool": pool, "seat_id": seat, "rule": "unhappy-to-care", "priority": roll.choice((0, 5, 10)),
+        "mood": roll.choice((None, round(roll.uniform(-0.9, 0.9), 2), round(roll.uniform(-0.4, 0.4), 2))), "requested_at": iso(at), "queued_at": iso(at + timedelta(seconds=1)) if pool != "bot" else None,
+        "accepted_at": None, "ended_at": None, "waited_s": waited, "trace_id": f"{number + 1:032x}",
+    }  # fmt: skip
+
+
+def flag(number: int, customer: str, due_minutes: float, touchpoint: str, risk: float, *codes: str, **more: Any) -> Row:
+    at = NOW - timedelta(minutes=40 + number)
+    return {
+        "follow_up_id": f"f-{number}", "customer_id": customer, "contact_id": f"c-{number}", "risk": risk, "flagged_at": iso(at), "due_at": iso(NOW + timedelta(minutes=due_minutes)),
+        "reasons": [{"code": code, "weight": round(0.5 / (i + 1), 2), "value": 2.0} for i, code in enumerate(codes)],
+        "closed_at": None, "outcome": None, "overdue": False, "touchpoint": touchpoint, "trace_id": f"{number + 9:032x}",
+    } | more  # fmt: skip
+
+
+def canned() -> list[tuple[str, Row]]:
+    """The snapshot: a day's afternoon, always the same."""
+    roll = random.Random(7)
+    rows: list[tuple[str, Row]] = minutes(roll, 210)
+    rows += [("metric", nps_row({"region": name}, *counts)) for name, counts in REGIONS.items()]
+    rows += [
+        ("metric", nps_row({"store": f"{name}{i}店"}, *counts)) for name, counts in REGIONS.items() for i in (1, 2)
+    ]
+    rows.append(("metric", nps_row({}, *(sum(c[i] for c in REGIONS.values()) for i in range(3)))))
+    rows += [("contact", contact(number, roll)) for number in range(180)]
+    rows += [("contact", row) for row in HU_CONTACTS]
+    for index, pool in enumerate(POOLS):
+        waiting = (7, 2, 0)[index]
+        oldest = iso(NOW - timedelta(seconds=(1010, 340, 0)[index])) if waiting else None
+        rows.append(
+            (
+                "pool",
+                {
+                    "pool": pool,
+                    "waiting": waiting,
+                    "oldest_queued_at": oldest,
+                    "offered": 1,
+                    "in_service": 9 - 3 * index,
+                    "seats_ready": index,
+                    "seats_total": 12 - 3 * index,
+                },
+            )
+        )
+    rows += [
+        ("flag", flag(1, "hu", -18, "after_sales.repair", 0.86, "complaint_words", "mood_falling", "repeat_contact", "reopened_ticket", contact_id="hu-4-unhappy")),
+        ("flag", flag(2, "shopper-2207", 9, "delivery", 0.71, "delivery_failed", "waiting")),
+        ("flag", flag(3, "shopper-5120", 85, "refund", 0.64, "mood_low", "repeat_contact", "waiting")),
+        ("flag", flag(4, "shopper-8001", -60, "delivery", 0.68, "waiting", closed_at=iso(NOW), outcome="contacted", overdue=True)),
+        ("flag", flag(5, "shopper-3344", 30, "after_sales.install", 0.61, "abandoned_contact", closed_at=iso(NOW - timedelta(minutes=3)), outcome="ticket_resolved")),
+    ]  # fmt: skip
+    return rows
+
+
+class StandIn:
+    """The stand-in's state: its rows, the streams that are open, and whether it is there at all."""
+
+    def __init__(self, rows: list[tuple[str, Row]]) -> None:
+        self.rows = rows
+        self.now = NOW
+        self.away = False
+        self.streams: set[asyncio.Queue[tuple[str, Row] | None]] = set()
+        self.services: Row = {
+            name: {"healthy": True, "lag": 0, "backlog": 0}
+            for name in ("gateway", "sentiment", "router", "nps", "escalation", "metrics")
+        }
+        self.app = Starlette(
+            routes=[
+                *routes(),
+                Route("/v1/stream", self.stream),
+                Route("/v1/customers/{id}/journey", self.journey),
+                Route("/v1/contacts/{id}/explain", self.explain),
+            ]
+        )
+
+    def status(self) -> tuple[str, Row]:
+        return "status", {"now": iso(self.now), "services": self.services, "traces_url": TRACES}
+
+    def send(self, kind: str, row: Row) -> None:
+        """Plays one event to every open stream, and keeps it for later ones."""
+        if kind != "status":
+            self.rows.append((kind, row))
+        for queue in self.streams:
+            queue.put_nowait((kind, row))
+
+    def drop(self, away: bool = True) -> None:
+        """Breaks every stream; while away, new ones are refused."""
+        self.away = away
+        for queue in self.streams:
+            queue.put_nowait(None)
+
+    async def stream(self, _: Request) -> Response:
+        if self.away:
+            return JSONResponse({"error": "away"}, 503)
+        return StreamingResponse(self._events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def _events(self) -> AsyncIterator[str]:
+        queue: asyncio.Queue[tuple[str, Row] | None] = asyncio.Queue()
+        self.streams.add(queue)
+        try:
+            yield "retry: 500\n\n"
+            for item in (self.status(), *self.rows):
+                yield _frame(item)
+            while True:
+                try:
+                    item = await asyncio.wait_for(queue.get(), 1.0)
+                except TimeoutError:
+                    self.now += timedelta(seconds=1)
+                    item = self.status()
+                if item is None:
+                    return
+                yield _frame(item)
+        finally:
+            self.streams.discard(queue)
+
+    async def journey(self, request: Request) -> Response:
+        if request.path_params["id"] == "evil":
+            steps = [
+                {
+                    "at": iso(NOW),
+                    "kind": "said",
+                    "zh": EVIL,
+                    "en": EVIL,
+                    "polarity": -0.4,
+                    "contact_id": "c-x",
+                    "trace_id": None,
+                }
+            ]
+            return JSONResponse({"customer_id": "evil", "mood": None, "nps": None, "risk": None, "steps": steps})
+        if request.path_params["id"] != "hu":
+            return JSONResponse({"error": "not known"}, 404)
+        return JSONResponse({"customer_id": "hu", "mood": -0.71, "nps": 2, "risk": 0.86, "steps": HU_STEPS})
+
+    async def explain(self, request: Request) -> Response:
+        contact_id = request.path_params["id"]
+        if contact_id == "c-3":
+            return JSONResponse({"error": "not known"}, 404)
+        decisions = [
+            {"at": iso(NOW), "kind": "routed", "zh": "情绪 −0.62 低于 −0.3，按规则“unhappy-to-care”转关怀组，优先级 10。", "en": "Mood −0.62 is below −0.3: rule “unhappy-to-care” sends it to care with priority 10."},
+            {"at": iso(NOW + timedelta(seconds=9)), "kind": "offered", "zh": "care-a03 空闲最久且会说中文。", "en": "care-a03 has been idle longest and speaks Chinese."},
+        ]  # fmt: skip
+        return JSONResponse({"contact_id": contact_id, "decisions": decisions})
+
+
+def _frame(item: tuple[str, Row]) -> str:
+    return f"event: {item[0]}\ndata: {json.dumps(item[1], ensure_ascii=False)}\n\n"
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        StandIn(canned()).app,
+        host="127.0.0.1",
+        port=int(sys.argv[1]) if len(sys.argv) > 1 else 8099,
+        log_level="warning",
+    )
