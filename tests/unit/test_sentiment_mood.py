@@ -73,9 +73,7 @@ def test_a_contact_that_turns_shows_in_the_trend(sign: int) -> None:
     state = folded([("c1", 0.4 * sign, DAY - timedelta(days=2))])
     trends = []
     for step, polarity in enumerate((0.6, 0.3, 0.0, -0.5, -0.9)):
-        state, contact = fold_message(
-            state, "c2", "chat", polarity * sign, DAY + timedelta(minutes=3 * step)
-        )
+        state, contact = fold_message(state, "c2", "chat", polarity * sign, DAY + timedelta(minutes=3 * step))
         trends.append(state.trend * sign)
     assert trends == sorted(trends, reverse=True)
     assert trends[-1] < -0.1

@@ -26,10 +26,7 @@ from services.sentiment.training.labels import NEUTRAL, POSITIVE
 
 SPECS: Final[dict[Language, tuple[HeadSpec, HeadSpec]]] = {
     "zh": (HeadSpec(bits=21, longest=4, strength=10.0), HeadSpec(bits=19, longest=4, strength=10.0)),
-    "en": (
-        HeadSpec(bits=19, longest=4, strength=10.0, idf=False),
-        HeadSpec(bits=19, longest=4, strength=10.0, idf=False),
-    ),
+    "en": (HeadSpec(bits=19, longest=5, strength=10.0), HeadSpec(bits=19, longest=5, strength=10.0)),
 }
 """Per language: the polar head, the neutral head."""
 

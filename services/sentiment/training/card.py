@@ -14,7 +14,7 @@ Written by `python -m services.sentiment.training --data ../shared/data`; change
 **What it does.** For one message in Chinese or English: P(negative), P(neutral), P(positive), a polarity
 P(positive) − P(negative) from −1 to 1, a label that may be "unsure", and a confidence.
 
-**How.** Two linear heads per language over hashed character 1–4-grams of the normalised text (NFKC, lower case,
+**How.** Two linear heads per language over hashed character 1–4-grams (English: 1–5) of the normalised text (NFKC, lower case,
 single spaces, runs of a character cut to two): one tells an opinion from none, one which way an opinion
 goes. Weights are logistic regression over naive-Bayes × inverse-text-frequency scaled counts, divided by the root of
 the text's n-grams, kept in 8 bits. The score is a plain sum over n-grams, so what each span contributed is exact.
@@ -44,7 +44,8 @@ _DATA = """## Data
 
 The texts themselves are not in this repository. Equal texts (after normalisation) are kept once; the split follows from
 the text's CRC-32, so it is the same on every machine: 85 % train, 5 % calibrate, 10 % validate. A shop chat pattern is in one
-split with all its sentences; few patterns are in the validation split, so its figures say little more than "it carries over".
+split with all its sentences; few patterns are in the validation split, and patterns were
+added after a look at what failed: its figures say that it carries over, not how well.
 
 """
 

@@ -50,7 +50,7 @@ class Example:
 def read(data: Path, language: Language) -> list[Example]:
     """All examples of a language, first label wins among equal texts. Raises DataError."""
     if not data.is_dir():
-        raise DataError(f"--data: there is no folder {str(data)!r}; the README says where the data comes from")
+        raise DataError(f"--data: there is no folder {str(data)!r}; docs/models/sentiment.md lists the data")
     seen: dict[str, Example] = {}
     for text, label, source in (_chinese if language == "zh" else _english)(data):
         plain = normalise(text)
