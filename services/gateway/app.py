@@ -1,0 +1,33 @@
+"""The routes of the gateway's HTTP side."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.gateway import dashboard
+from services.gateway.ingest import Ingest
+from services.gateway.peers import Watch
+from services.gateway.reading import Reading
+
+
+def build(ingest: Ingest, reading: Reading, watch: Watch) -> Starlette:
+    """The application, from its parts."""
+
+    async def healthz(_: Request) -> Response:
+        healthy = watch.own["healthy"]
+        return JSONResponse({"healthy": healthy}, 200 if healthy else 503)
+
+    guarded = reading.guarded
+    return Starlette(
+        routes=[
+            Route("/v1/events", ingest.post_events, methods=["POST"]),
+            Route("/v1/stream", guarded(reading.stream)),
+            Route("/v1/customers/{customer_id}/journey", guarded(reading.journey)),
+            Route("/v1/contacts/{contact_id}/explain", guarded(reading.explain)),
+            Route("/healthz", healthz),
+            Route("/openapi.json", guarded(reading.description)),
+            Route("/docs", guarded(reading.docs)),
+            *(Route(r.path, guarded(r.endpoint)) for r in dashboard.routes() if isinstance(r, Route)),
+        ]
+    )

@@ -1,0 +1,120 @@
+"""The door's one way in, for HTTP and gRPC alike: key, rate, acceptance, Kafka's acknowledgement, answer."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from services.gateway.accept import Acceptance, Envelope, Rejection, accept
+from services.gateway.keys import Channel, KeyRing
+from services.gateway.settings import GatewaySettings
+from services.runtime.catalogue import EventType
+from services.runtime.clock import Clock
+from services.runtime.errors import Transient
+from services.runtime.ingress import RequestTrace
+from services.runtime.records import Outgoing
+from services.runtime.signals import ACCEPTED, Attribute
+from services.runtime.telemetry import meters
+
+log = logging.getLogger(__name__)
+
+
+class Publishes(Protocol):
+    """What the door needs of the publisher."""
+
+    async def publish(self, records: Sequence[Outgoing]) -> None: ...
+
+
+class Verdict(Enum):
+    """What became of a request, with its HTTP status."""
+
+    TAKEN = 202
+    REFUSED = 400
+    TOO_LARGE = 413
+    LIMITED = 429
+    AWAY = 503
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a request. retry_after_s: when to send the same again (LIMITED, AWAY)."""
+
+    verdict: Verdict
+    accepted: int = 0
+    rejected: tuple[Rejection, ...] = ()
+    retry_after_s: float = 0.0
+
+
+class Door:
+    """Lets events in. All records of a request are acknowledged by Kafka, or the channel is told to send all of it again."""
+
+    def __init__(self, keys: KeyRing, publisher: Publishes, clock: Clock, settings: GatewaySettings) -> None:
+        self.keys = keys
+        self._publisher = publisher
+        self._clock = clock
+        self._settings = settings
+        self._in_flight = 0
+        self._count = meters().counter(ACCEPTED)
+
+    def channel(self, authorization: str) -> Channel | None:
+        """The channel of an Authorization header, or None."""
+        scheme, _, key = authorization.partition(" ")
+        return self.keys.find(key.strip()) if scheme.lower() == "bearer" else None
+
+    def limited(self, channel: Channel) -> Answer | None:
+        """The refusal, where the channel is over its rate."""
+        wait = self.keys.wait_s(channel)
+        if wait <= 0:
+            return None
+        self._count.add(1, {"channel": channel.name, "outcome": "limited"})
+        return Answer(Verdict.LIMITED, retry_after_s=wait)
+
+    async def take(
+        self, channel: Channel, read: Callable[[], Sequence[Envelope | Rejection]], traceparent: str, method: str
+    ) -> Answer:
+        """Lets in what can be let in. read: decodes the request; called once it is sure to be worked on."""
+        if refusal := self.limited(channel):
+            return refusal
+        if self._in_flight >= self._settings.gateway_max_in_flight:
+            return Answer(Verdict.AWAY, retry_after_s=1.0)
+        self._in_flight += 1
+        try:
+            given = read()
+            self.keys.take(channel, len(given))
+            trace = RequestTrace(traceparent, self._settings.gateway_trace_ratio, {Attribute.HTTP_ROUTE: method})
+            answer = await self._publish(channel, given, trace)
+            trace.end(answer.verdict.value)
+            return answer
+        finally:
+            self._in_flight -= 1
+
+    async def _publish(self, channel: Channel, given: Iterable[Envelope | Rejection], trace: RequestTrace) -> Answer:
+        def traced(event_type: EventType, event_id: str, own: str) -> str:
+            return trace.event(event_type.topic, event_type.name, event_id, own)
+
+        found = accept(given, self._clock(), traced, self._settings.gateway_max_event_bytes)
+        try:
+            async with asyncio.timeout(self._settings.gateway_publish_timeout_s):
+                await self._publisher.publish(found.records)
+        except (Transient, TimeoutError) as error:
+            trace.sent(type(error).__name__)
+            self._count.add(len(found.records), {"channel": channel.name, "outcome": "away"})
+            log.warning(
+                "Kafka did not acknowledge a request",
+                extra={"fields": {"channel": channel.name, "events": len(found.records)}},
+            )
+            return Answer(Verdict.AWAY, retry_after_s=2.0)
+        trace.sent()
+        return self._answer(channel, found)
+
+    def _answer(self, channel: Channel, found: Acceptance) -> Answer:
+        accepted, rejected = len(found.records), tuple(found.rejected)
+        if accepted:
+            self._count.add(accepted, {"channel": channel.name, "outcome": "accepted"})
+        if rejected:
+            self._count.add(len(rejected), {"channel": channel.name, "outcome": "rejected"})
+        if found.too_large:
+            return Answer(Verdict.TOO_LARGE, 0, rejected)
+        return Answer(Verdict.TAKEN if accepted or not rejected else Verdict.REFUSED, accepted, rejected)

@@ -1,0 +1,106 @@
+"""Who waits for each pool, and which seats are there for them."""
+
+from dataclasses import dataclass, field
+
+from touchline.router.v1 import events_pb2 as router
+
+from services.gateway.live.rows import Bounded, Row, iso
+
+# The two topics that speak of a contact are not ordered with each other: that a contact is over must outlive the
+# record, still to come, that it waits.
+GONE_KEPT = 50_000
+
+
+@dataclass(slots=True)
+class Pool:
+    """One pool. waiting: contact → since when (RFC 3339). seats: seat → whether it is ready."""
+
+    name: str
+    waiting: dict[str, str] = field(default_factory=dict)
+    offered: set[str] = field(default_factory=set)
+    in_service: set[str] = field(default_factory=set)
+    seats: dict[str, bool] = field(default_factory=dict)
+
+    def row(self) -> Row:
+        return {
+            "pool": self.name,
+            "waiting": len(self.waiting),
+            "oldest_queued_at": min(self.waiting.values(), default=None),
+            "offered": len(self.offered),
+            "in_service": len(self.in_service),
+            "seats_ready": sum(self.seats.values()),
+            "seats_total": len(self.seats),
+        }
+
+
+class Pools:
+    """All pools by name. Each method changes one of them and gives it; its row is made once a tick, not once a record."""
+
+    def __init__(self) -> None:
+        self._pools: dict[str, Pool] = {}
+        self._gone: Bounded[str, None] = Bounded(GONE_KEPT)
+
+    def rows(self) -> list[Row]:
+        return [pool.row() for pool in self._pools.values()]
+
+    def row(self, name: str) -> Row:
+        return self._pool(name).row()
+
+    def _pool(self, name: str) -> Pool:
+        pool = self._pools.get(name)
+        if pool is None:
+            pool = self._pools[name] = Pool(name)
+        return pool
+
+    def seat(self, pool: str, seat_id: str, ready: bool | None) -> str:
+        """A seat is ready, is not, or (None) is gone."""
+        seats = self._pool(pool).seats
+        if ready is None:
+            seats.pop(seat_id, None)
+        else:
+            seats[seat_id] = ready
+        return pool
+
+    def queued(self, m: router.ContactQueued) -> str:
+        pool = self._pool(m.pool)
+        if not (m.contact_id in self._gone or m.contact_id in pool.offered or m.contact_id in pool.in_service):
+            pool.waiting.setdefault(m.contact_id, iso(m.queued_at) or "")
+        return m.pool
+
+    def withdrawn(self, m: router.ContactWithdrawn) -> str:
+        self._leave(self._pool(m.pool), m.contact_id)
+        return m.pool
+
+    def offered(self, m: router.ContactOffered) -> str:
+        pool = self._pool(m.pool)
+        pool.waiting.pop(m.contact_id, None)
+        if m.contact_id not in self._gone and m.contact_id not in pool.in_service:
+            pool.offered.add(m.contact_id)
+        return m.pool
+
+    def returned(self, m: router.OfferReturned) -> str:
+        pool = self._pool(m.pool)
+        if m.contact_id in pool.offered:
+            pool.offered.discard(m.contact_id)
+            pool.waiting.setdefault(m.contact_id, iso(m.returned_at) or "")
+        return m.pool
+
+    def accepted(self, m: router.ContactAccepted) -> str:
+        pool = self._pool(m.pool)
+        pool.waiting.pop(m.contact_id, None)
+        pool.offered.discard(m.contact_id)
+        if m.contact_id not in self._gone:
+            pool.in_service.add(m.contact_id)
+        return m.pool
+
+    def closed(self, m: router.ContactClosed) -> str | None:
+        if m.pool == "bot":
+            return None
+        self._leave(self._pool(m.pool), m.contact_id)
+        return m.pool
+
+    def _leave(self, pool: Pool, contact_id: str) -> None:
+        pool.waiting.pop(contact_id, None)
+        pool.offered.discard(contact_id)
+        pool.in_service.discard(contact_id)
+        self._gone.put(contact_id, None)

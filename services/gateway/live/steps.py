@@ -1,0 +1,243 @@
+"""A customer's story told step by step, in Chinese and English: one step for an event."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+from touchline.contact.v1 import events_pb2 as contact
+from touchline.escalation.v1 import escalation_pb2 as escalation
+from touchline.nps.v1 import nps_pb2 as nps
+from touchline.order.v1 import events_pb2 as order
+from touchline.router.v1 import events_pb2 as router
+from touchline.sentiment.v1 import sentiment_pb2 as sentiment
+from touchline.survey.v1 import events_pb2 as survey
+from touchline.ticket.v1 import events_pb2 as ticket
+
+# A story is skimmed; the whole message stays in its topic.
+MAX_QUOTE = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. kind: the dashboard's word for it. polarity: −1 to 1, of what was said; None for the rest."""
+
+    kind: str
+    zh: str
+    en: str
+    polarity: float | None = None
+
+
+def tell(message: Message) -> Step | None:
+    """The step that an event makes in its customer's story; None where it makes none."""
+    teller = _TELLERS.get(type(message))
+    return teller(message) if teller else None
+
+
+def _quote(text: str) -> str:
+    return text if len(text) <= MAX_QUOTE else text[:MAX_QUOTE] + "…"
+
+
+def _or(zh: str, en: str, given: str) -> tuple[str, str]:
+    return (given, given) if given else (zh, en)
+
+
+_SPEAKERS = {
+    contact.SPEAKER_CUSTOMER: ("顾客", "Customer"),
+    contact.SPEAKER_BOT: ("机器人", "Bot"),
+    contact.SPEAKER_SEAT: ("坐席", "Seat"),
+}
+_LABELS = {
+    sentiment.LABEL_NEGATIVE: ("不满", "unhappy"),
+    sentiment.LABEL_NEUTRAL: ("平静", "neutral"),
+    sentiment.LABEL_POSITIVE: ("满意", "happy"),
+    sentiment.LABEL_UNSURE: ("难以判断", "unsure"),
+}
+_RETURNED = {
+    "declined": ("坐席拒接", "declined"),
+    "timeout": ("超时未接", "not answered in time"),
+    "signed_out": ("坐席离线", "seat signed out"),
+}
+_OUTCOMES = {
+    router.OUTCOME_BOT: ("机器人已服务完毕", "Served by the bot"),
+    router.OUTCOME_HUMAN: ("人工已服务完毕", "Served by a human"),
+    router.OUTCOME_ABANDONED: ("顾客等不及离开了", "The customer left while waiting"),
+}
+_TICKET = {
+    ticket.TICKET_STATUS_IN_PROGRESS: ("处理中", "in progress"),
+    ticket.TICKET_STATUS_WAITING: ("等待顾客", "waiting for the customer"),
+    ticket.TICKET_STATUS_REOPENED: ("重新打开", "reopened"),
+}
+
+
+def _requested(m: contact.ContactRequested) -> Step:
+    zh, en = _or("服务", "service", m.topic or m.touchpoint)
+    return Step("requested", f"通过 {m.channel} 请求服务：{zh}", f"Asks for service by {m.channel}: {en}")
+
+
+def _said(m: contact.MessageReceived) -> Step:
+    zh, en = _SPEAKERS.get(m.speaker, ("有人", "Somebody"))
+    return Step("said", f"{zh}：{_quote(m.text)}", f"{en}: {_quote(m.text)}")
+
+
+def _handover(m: contact.HandoverRequested) -> Step:
+    zh, en = _or("未说明", "no reason given", m.reason)
+    return Step("said", f"请求转人工（{zh}）", f"Handover to a human requested ({en})")
+
+
+def _ended(m: contact.ContactEnded) -> Step:
+    zh, en = _SPEAKERS.get(m.ended_by, ("双方", "Either side"))
+    return Step("closed", f"{zh}结束了联系", f"{en} ended the contact")
+
+
+def _abandoned(_: contact.ContactAbandoned) -> Step:
+    return Step("closed", "顾客放弃等待", "The customer gave up waiting")
+
+
+def _scored(m: sentiment.MessageScored) -> Step:
+    zh, en = _LABELS.get(m.score.label, ("未评分", "not scored"))
+    figures = f"{m.score.polarity:+.2f}"
+    return Step(
+        "scored",
+        f"情绪：{zh}（{figures}），累计心情 {m.customer_mood:+.2f}",
+        f"Mood: {en} ({figures}), running mood {m.customer_mood:+.2f}",
+        m.score.polarity,
+    )
+
+
+def _triaged(m: router.ContactTriaged) -> Step:
+    missing = "、".join(m.inputs.missing)
+    note_zh = f"，缺少 {missing} 的信息" if missing else ""
+    note_en = f", without an answer of {', '.join(m.inputs.missing)}" if missing else ""
+    where_zh, where_en = ("机器人", "the bot") if m.pool == "bot" else (f"人工组 {m.pool}", f"pool {m.pool}")
+    return Step(
+        "routed",
+        f"分派给{where_zh}（规则 {m.rule}，优先级 {m.priority}{note_zh}）",
+        f"Routed to {where_en} (rule {m.rule}, priority {m.priority}{note_en})",
+    )
+
+
+def _queued(m: router.ContactQueued) -> Step:
+    return Step("queued", f"在 {m.pool} 排队", f"Waits for {m.pool}")
+
+
+def _offered(m: router.ContactOffered) -> Step:
+    return Step("offered", f"派给坐席 {m.seat_id}", f"Offered to seat {m.seat_id}")
+
+
+def _returned(m: router.OfferReturned) -> Step:
+    zh, en = _RETURNED.get(m.reason, (m.reason, m.reason))
+    return Step(
+        "returned",
+        f"坐席 {m.seat_id} 未接（{zh}），回到原位",
+        f"Seat {m.seat_id} did not take it ({en}); back to its place",
+    )
+
+
+def _accepted(m: router.ContactAccepted) -> Step:
+    waited = f"{m.waited_ms / 1000:.0f}"
+    return Step("accepted", f"坐席 {m.seat_id} 接起，等待 {waited} 秒", f"Seat {m.seat_id} took it after {waited} s")
+
+
+def _closed(m: router.ContactClosed) -> Step:
+    zh, en = _OUTCOMES.get(m.outcome, ("联系结束", "The contact is over"))
+    return Step("closed", zh, en)
+
+
+def _order(m: order.OrderPlaced) -> Step:
+    zh, en = _or("商品", "goods", m.product)
+    price = f"{m.amount_cents / 100:.2f}"
+    return Step("order", f"下单：{zh}，{price} 元", f"Orders {en} for {price}")
+
+
+def _delayed(m: order.DeliveryDelayed) -> Step:
+    zh, en = _or("原因未知", "no reason given", m.reason)
+    return Step(
+        "delivery", f"配送延误 {m.delay_minutes} 分钟（{zh}）", f"Delivery is {m.delay_minutes} min late ({en})"
+    )
+
+
+def _spoilt(m: order.DeliverySpoilt) -> Step:
+    zh, en = _or("损坏", "damaged", m.fault)
+    return Step("delivery", f"到货有问题：{zh}", f"Goods arrived bad: {en}")
+
+
+def _refund(m: order.RefundRequested) -> Step:
+    amount = f"{m.amount_cents / 100:.2f}"
+    return Step("order", f"申请退款 {amount} 元", f"Asks for {amount} back")
+
+
+def _ticket_opened(m: ticket.TicketOpened) -> Step:
+    zh, en = _or("未说明", "no topic", m.topic)
+    return Step("ticket", f"开立工单：{zh}", f"Ticket opened: {en}")
+
+
+def _ticket_updated(m: ticket.TicketUpdated) -> Step:
+    zh, en = _TICKET.get(m.status, ("更新", "updated"))
+    return Step("ticket", f"工单{zh}", f"Ticket {en}")
+
+
+def _ticket_resolved(_: ticket.TicketResolved) -> Step:
+    return Step("ticket", "工单已解决", "Ticket resolved")
+
+
+def _answered(m: survey.SurveyAnswered) -> Step:
+    said = f"：{_quote(m.comment)}" if m.comment else ""
+    return Step("survey", f"问卷评分 {m.score}{said}", f"Survey answer {m.score}{said.replace('：', ': ', 1)}")
+
+
+def _corrected(m: survey.SurveyCorrected) -> Step:
+    return Step("survey", f"问卷评分更正为 {m.score}", f"Survey answer corrected to {m.score}")
+
+
+def _retracted(_: survey.SurveyRetracted) -> Step:
+    return Step("survey", "撤回问卷", "Survey answer withdrawn")
+
+
+def _flagged(m: escalation.ComplaintFlagged) -> Step:
+    reasons = ", ".join(r.code for r in m.reasons)
+    return Step(
+        "flagged",
+        f"可能升级投诉，风险 {m.risk:.2f}（{reasons}）",
+        f"Complaint likely to escalate, risk {m.risk:.2f} ({reasons})",
+    )
+
+
+def _follow_up_closed(m: escalation.FollowUpClosed) -> Step:
+    return Step("follow_up", f"跟进已完成：{m.outcome}", f"Followed up: {m.outcome}")
+
+
+def _follow_up_overdue(_: escalation.FollowUpOverdue) -> Step:
+    return Step("follow_up", "跟进已超时", "Follow-up is overdue")
+
+
+_TELLERS: dict[type[Message], Callable[[Any], Step]] = {
+    contact.ContactRequested: _requested,
+    contact.MessageReceived: _said,
+    contact.HandoverRequested: _handover,
+    contact.ContactEnded: _ended,
+    contact.ContactAbandoned: _abandoned,
+    sentiment.MessageScored: _scored,
+    router.ContactTriaged: _triaged,
+    router.ContactQueued: _queued,
+    router.ContactOffered: _offered,
+    router.OfferReturned: _returned,
+    router.ContactAccepted: _accepted,
+    router.ContactClosed: _closed,
+    order.OrderPlaced: _order,
+    order.DeliveryDelayed: _delayed,
+    order.DeliverySpoilt: _spoilt,
+    order.RefundRequested: _refund,
+    ticket.TicketOpened: _ticket_opened,
+    ticket.TicketUpdated: _ticket_updated,
+    ticket.TicketResolved: _ticket_resolved,
+    survey.SurveyAnswered: _answered,
+    survey.SurveyCorrected: _corrected,
+    survey.SurveyRetracted: _retracted,
+    escalation.ComplaintFlagged: _flagged,
+    escalation.FollowUpClosed: _follow_up_closed,
+    escalation.FollowUpOverdue: _follow_up_overdue,
+}
+
+# What moves a figure and tells no step of its own.
+FIGURES = (nps.NpsChanged,)

@@ -1,0 +1,144 @@
+"""The gateway's process: `python -m services.gateway.main`, configured by its environment."""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from touchline.runtime.v1.status_pb2 import GetStatusResponse
+
+from services.gateway import app, rpc
+from services.gateway.door import Door
+from services.gateway.ingest import Ingest
+from services.gateway.keys import KeyRing
+from services.gateway.live.hub import Hub
+from services.gateway.live.view import LiveView
+from services.gateway.peers import Explains, Watch
+from services.gateway.reading import Reading
+from services.gateway.settings import GatewaySettings
+from services.runtime import telemetry
+from services.runtime.clock import clock_from
+from services.runtime.errors import Misconfigured, Transient
+from services.runtime.publisher import Publisher
+from services.runtime.rpc import RpcServer, channel
+from services.runtime.runner import backoff
+from services.runtime.service import stop_signal
+from services.runtime.settings import KafkaSettings, RpcSettings, ServiceSettings, load
+
+log = logging.getLogger(__name__)
+
+
+class _Http(uvicorn.Server):
+    """uvicorn, whose end is decided by us: signals belong to the whole process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
+    kafka, grpc = load(KafkaSettings), load(RpcSettings)
+    clock = clock_from(common.touchline_clock)
+    keys = KeyRing(settings.gateway_keys_file, time.monotonic)
+    stopping = stop_signal()
+    async with AsyncExitStack() as closing:
+        publisher = Publisher(kafka, timeout_s=settings.gateway_publish_timeout_s)
+        closing.push_async_callback(publisher.stop)
+        watch = Watch(settings.peers, clock, settings.zipkin_url)
+        hub = Hub(LiveView(), watch.status)
+        door = Door(keys, publisher, clock, settings)
+        explain = None
+        if settings.router_addr:
+            router = channel(settings.router_addr, grpc)
+            closing.push_async_callback(router.close)
+            explain = Explains(router).explain
+        http = _Http(_config(app.build(Ingest(door, settings), Reading(hub, explain, door, settings), watch), settings))
+
+        async def status() -> GetStatusResponse:
+            up = bool(watch.own["healthy"])
+            return GetStatusResponse(
+                service="gateway", healthy=up, detail="" if up else "Kafka is away, or HTTP not up yet"
+            )
+
+        server = RpcServer(grpc, [rpc.servicer(door, settings)], status)
+        await server.start()
+        closing.push_async_callback(server.stop)
+
+        async def connect() -> None:
+            """Connects to Kafka however long that takes; until then events are answered with 503."""
+            waits = backoff()
+            while True:
+                try:
+                    await publisher.start()
+                    break
+                except Transient as error:
+                    log.warning("waiting: %s", error)
+                    await asyncio.sleep(next(waits))
+            while not http.started:  # noqa: ASYNC110 (uvicorn has no event for it)
+                await asyncio.sleep(0.02)
+            watch.own["healthy"] = True
+            await server.healthy(True)
+            log.info("ready", extra={"fields": {"http": settings.http_bind}})
+            await asyncio.Event().wait()
+
+        work = [
+            asyncio.create_task(part, name=name)
+            for name, part in (
+                ("http", http.serve()),
+                ("kafka", connect()),
+                ("keys", keys.watch()),
+                ("view", hub.follow(kafka, settings.gateway_live_history)),
+                ("stream", hub.broadcast()),
+            )
+        ]
+        stop = asyncio.create_task(stopping.wait())
+        done, _ = await asyncio.wait([stop, *work], return_when=asyncio.FIRST_COMPLETED)
+        await server.healthy(False)
+        hub.close()
+        http.should_exit = True
+        await asyncio.wait(work[:1], timeout=5)
+        for task in (stop, *work):
+            task.cancel()
+        await asyncio.gather(stop, *work, return_exceptions=True)
+        for ended in done - {stop}:
+            ended.result()
+            raise RuntimeError(f"{ended.get_name()} ended by itself")
+
+
+def _config(application: Starlette, settings: GatewaySettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.port,
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=30,
+        limit_concurrency=1000,
+        backlog=512,
+    )
+
+
+def main() -> None:
+    """Runs until SIGTERM or SIGINT. Exit code 2 where a setting is wrong, 1 where the gateway failed."""
+    try:
+        common = load(ServiceSettings)
+        telemetry.set_up("gateway", metrics_bind=common.metrics_bind, log_level=common.log_level)
+        uvloop.run(_run(common, load(GatewaySettings)))
+    except Misconfigured as error:
+        print(f"touchline gateway: {error}", file=sys.stderr)
+        sys.exit(2)
+    finally:
+        telemetry.shut_down()
+
+
+if __name__ == "__main__":
+    main()

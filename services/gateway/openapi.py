@@ -1,0 +1,301 @@
+"""The HTTP interface's description (OpenAPI 3.1), and a page that shows it without anything from elsewhere."""
+
+from functools import cache
+from html import escape
+from typing import Any
+
+from services.gateway.cloudevents import BATCH, STRUCTURED
+from services.runtime import catalogue
+from services.runtime.records import JSON, PROTOBUF
+
+Json = dict[str, Any]
+
+EXAMPLE: Json = {
+    "specversion": "1.0",
+    "id": "a1",
+    "source": "/channels/app",
+    "type": "touchline.survey.SurveyAnswered.v1",
+    "subject": "customer-1",
+    "time": "2026-11-01T09:00:00Z",
+    "datacontenttype": "application/json",
+    "data": {"surveyId": "s1", "score": 9, "segments": {"region": "华东"}, "comment": "很好"},
+}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _answer(about: str, schema: str = "Answer", **headers: str) -> Json:
+    found: Json = {"description": about, "content": {JSON: {"schema": _ref(schema)}}}
+    if headers:
+        found["headers"] = {
+            k.replace("_", "-"): {"description": v, "schema": {"type": "string"}} for k, v in headers.items()
+        }
+    return found
+
+
+def _parameter(name: str, about: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+
+
+def _read(about: str, answers: Json, parameters: list[Json] | None = None) -> Json:
+    """An operation of the read side. On loopback it is open; elsewhere it needs the key of a channel with "view": true."""
+    got: Json = {
+        "summary": about,
+        "security": [{}, {"key": []}, {"browser": []}],
+        "responses": {
+            **answers,
+            "401": _answer("Not on loopback: no key.", "Error"),
+            "403": _answer("Not on loopback: the channel may not view.", "Error"),
+            "421": _answer("Called by a name that GATEWAY_ALLOWED_HOSTS doesn't list.", "Error"),
+        },
+    }
+    if parameters:
+        got["parameters"] = parameters
+    return {"get": got}
+
+
+def _page(about: str, kind: str) -> Json:
+    return _read(about, {"200": {"description": about, "content": {kind: {"schema": {"type": "string"}}}}})
+
+
+_PUBLISH: Json = {
+    "summary": "Publish one event or a batch (CloudEvents 1.0)",
+    "description": (
+        "Answers once Kafka has acknowledged with all replicas. A bad event is named by index, field and reason, and does not sink "
+        "the good ones beside it. After 429, 503 or a cut connection send the same request again: events are named by source and "
+        "id, and the same pair counts once. Binary mode: the attributes in ce-* headers, the data as the body. An event without "
+        "`time` gets the gateway's. Extension attributes are not kept, but for `traceparent` (W3C), which goes before the "
+        "header of that name."
+    ),
+    "security": [{"key": []}],
+    "parameters": [
+        {
+            "name": "traceparent",
+            "in": "header",
+            "description": "W3C trace context of the request",
+            "schema": {"type": "string"},
+        }
+    ],
+    "requestBody": {
+        "required": True,
+        "content": {
+            STRUCTURED: {"schema": _ref("Event"), "example": EXAMPLE},
+            BATCH: {"schema": {"type": "array", "items": _ref("Event")}, "example": [EXAMPLE]},
+            JSON: {"schema": {"type": "object", "description": "the data (binary mode)"}, "example": EXAMPLE["data"]},
+            PROTOBUF: {"schema": {"type": "string", "format": "binary", "description": "the data (binary mode)"}},
+        },
+    },
+    "responses": {
+        "202": _answer("At least one event was accepted, or none was sent."),
+        "400": _answer("None was accepted."),
+        "401": _answer("No key, or a wrong one.", www_authenticate="Bearer"),
+        "408": _answer("The body took too long to arrive."),
+        "413": _answer("The body, the batch or the only event is too large."),
+        "415": _answer("The content type is none of these."),
+        "429": _answer("The channel is over its rate.", retry_after="seconds"),
+        "503": _answer("Kafka is away; nothing counts as accepted, send all of it again.", retry_after="seconds"),
+    },
+}
+
+_SCHEMAS: Json = {
+    "Event": {
+        "type": "object",
+        "required": ["specversion", "id", "source", "type"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 256,
+                "description": "names the event together with source",
+            },
+            "source": {"type": "string", "minLength": 1, "maxLength": 256, "description": "who emits it"},
+            "type": {"type": "string", "enum": sorted(e.name for e in catalogue.by_name().values() if not e.internal)},
+            "subject": {
+                "type": "string",
+                "maxLength": 256,
+                "description": "the customer id; required except for seat events",
+            },
+            "time": {"type": "string", "format": "date-time", "description": "when it happened"},
+            "datacontenttype": {"type": "string", "enum": [JSON, PROTOBUF], "default": JSON},
+            "data": {
+                "type": "object",
+                "description": "in the proto3 JSON mapping of its type; docs/events.md lists them",
+            },
+            "data_base64": {"type": "string", "description": "in place of data: protobuf, or JSON"},
+            "traceparent": {"type": "string", "description": "W3C trace context of this event"},
+        },
+    },
+    "Answer": {
+        "type": "object",
+        "required": ["accepted", "rejected"],
+        "properties": {
+            "accepted": {"type": "integer", "minimum": 0},
+            "rejected": {"type": "array", "items": _ref("Rejection")},
+        },
+    },
+    "Rejection": {
+        "type": "object",
+        "required": ["index", "field", "reason"],
+        "properties": {
+            "index": {
+                "type": "integer",
+                "description": "place in the batch, from 0; 0 where the whole request is meant",
+            },
+            "field": {"type": "string", "examples": ["data.score", "time", "body"]},
+            "reason": {"type": "string"},
+        },
+    },
+    "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
+    "Journey": {
+        "type": "object",
+        "required": ["customer_id", "mood", "nps", "risk", "steps"],
+        "properties": {
+            "customer_id": {"type": "string"},
+            "mood": {"type": ["number", "null"], "description": "−1 to 1"},
+            "nps": {"type": ["integer", "null"], "description": "the last answer, 0 to 10"},
+            "risk": {"type": ["number", "null"], "description": "0 to 1"},
+            "steps": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["at", "kind", "zh", "en", "polarity", "contact_id", "trace_id"],
+                    "properties": {
+                        "at": {"type": "string", "format": "date-time"},
+                        "kind": {"type": "string"},
+                        "zh": {"type": "string"},
+                        "en": {"type": "string"},
+                        "polarity": {"type": ["number", "null"]},
+                        "contact_id": {"type": ["string", "null"]},
+                        "trace_id": {"type": ["string", "null"]},
+                    },
+                },
+            },
+        },
+    },
+    "Explanation": {
+        "type": "object",
+        "required": ["contact_id", "decisions"],
+        "properties": {
+            "contact_id": {"type": "string"},
+            "decisions": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["at", "kind", "zh", "en"],
+                    "properties": {
+                        "at": {"type": ["string", "null"], "format": "date-time"},
+                        "kind": {"type": "string"},
+                        "zh": {"type": "string"},
+                        "en": {"type": "string"},
+                    },
+                },
+            },
+        },
+    },
+    "Health": {"type": "object", "required": ["healthy"], "properties": {"healthy": {"type": "boolean"}}},
+}
+
+
+@cache
+def document() -> Json:
+    """The description, as /openapi.json gives it."""
+    events = {
+        "description": "Events named metric, contact, pool, flag and status; each one's data is a JSON object, complete in itself."
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Touchline gateway",
+            "version": "1",
+            "description": "Where channels hand in events, and browsers see what became of them.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": {
+            "/v1/events": {"post": _PUBLISH},
+            "/v1/stream": _read(
+                "What happens, live (Server-Sent Events): first all rows that are kept, then each change",
+                {
+                    "200": {**events, "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+                    "503": _answer("Too many watch already.", "Error", retry_after="seconds"),
+                },
+            ),
+            "/v1/customers/{customer_id}/journey": _read(
+                "A customer's story, oldest step first",
+                {
+                    "200": _answer("The story.", "Journey"),
+                    "404": _answer("Nothing is known of this customer.", "Error"),
+                },
+                [_parameter("customer_id", "the customer")],
+            ),
+            "/v1/contacts/{contact_id}/explain": _read(
+                "Why a contact was routed as it was",
+                {
+                    "200": _answer("The decisions, oldest first.", "Explanation"),
+                    "404": _answer("The router knows no such contact.", "Error"),
+                    "503": _answer("The router does not answer.", "Error", retry_after="seconds"),
+                },
+                [_parameter("contact_id", "the contact")],
+            ),
+            "/healthz": {
+                "get": {
+                    "summary": "Whether events can be taken now",
+                    "security": [],
+                    "responses": {"200": _answer("Yes.", "Health"), "503": _answer("No.", "Health")},
+                }
+            },
+            "/openapi.json": _read("This description", {"200": {"description": "OpenAPI 3.1", "content": {JSON: {}}}}),
+            "/docs": _page("This description, to read", "text/html"),
+            "/": _page("The dashboard", "text/html"),
+            "/dashboard/{name}": _page("A part of the dashboard", "text/javascript")
+            | {"parameters": [_parameter("name", "the file's name")]},
+            "/static/plotly.min.js": _page("The charts' library", "text/javascript"),
+        },
+        "components": {
+            "schemas": _SCHEMAS,
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "the channel's key"},
+                "browser": {"type": "http", "scheme": "basic", "description": "any user name; the key as the password"},
+            },
+        },
+    }
+
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2733;background:#fff}
+h2{margin-top:2.5rem;font-size:1.1rem;font-family:ui-monospace,monospace}h2 b{color:#0a6;text-transform:uppercase}
+table{border-collapse:collapse;width:100%}td,th{border-top:1px solid #ccd;padding:.3rem .6rem;text-align:left;vertical-align:top}
+code,pre{font-family:ui-monospace,monospace;font-size:.85rem}pre{background:#f3f5f8;padding:1rem;overflow:auto}
+@media(prefers-color-scheme:dark){body{color:#dde5ee;background:#12181f}pre{background:#1c2530}td,th{border-color:#334}}
+"""
+
+
+def page() -> str:
+    """The description as one HTML page."""
+    import json
+
+    found = document()
+    parts = [
+        f"<h1>{escape(found['info']['title'])}</h1><p>{escape(found['info']['description'])} <a href='openapi.json'>openapi.json</a></p>"
+    ]
+    for path, item in found["paths"].items():
+        for method, operation in ((m, o) for m, o in item.items() if m in ("get", "post")):
+            parts.append(
+                f"<h2><b>{method}</b> {escape(path)}</h2><p>{escape(operation['summary'])}. {escape(operation.get('description', ''))}</p>"
+            )
+            for kind, body in operation.get("requestBody", {}).get("content", {}).items():
+                example = json.dumps(body["example"], ensure_ascii=False, indent=2) if "example" in body else ""
+                parts.append(
+                    f"<p><code>{escape(kind)}</code></p>" + (f"<pre>{escape(example)}</pre>" if example else "")
+                )
+            rows = "".join(
+                f"<tr><td>{code}</td><td>{escape(a['description'])}</td></tr>"
+                for code, a in operation["responses"].items()
+            )
+            parts.append(f"<table><tr><th>Status</th><th>Meaning</th></tr>{rows}</table>")
+    schemas = json.dumps(found["components"]["schemas"], ensure_ascii=False, indent=2)
+    parts.append(f"<h2>Schemas</h2><pre>{escape(schemas)}</pre>")
+    return f"<!doctype html><html lang='en'><meta charset='utf-8'><title>Touchline gateway</title><style>{_STYLE}</style>{''.join(parts)}</html>"

@@ -1,0 +1,62 @@
+"""What the gateway asks of the other services: how they are, and why a contact was routed as it was."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from touchline.router.v1 import router_pb2, router_pb2_grpc
+
+from services.gateway.live.rows import iso
+from services.runtime.admin import ServiceStatus, probe
+from services.runtime.clock import Clock
+from services.runtime.errors import Transient
+from services.runtime.rpc import LookupFailed
+
+EXPLAIN_WITHIN_S = 2.0
+PROBE_WITHIN_S = 0.9
+
+
+class Watch:
+    """The services' status, as the dashboard shows it."""
+
+    def __init__(self, peers: Mapping[str, str], clock: Clock, traces_url: str) -> None:
+        self._peers = dict(peers)
+        self._clock = clock
+        self._traces_url = traces_url or None
+        self.own: dict[str, Any] = {"healthy": False, "lag": 0, "backlog": 0}
+
+    async def status(self) -> dict[str, Any]:
+        """Asks all of them at once; who does not answer in time is not healthy."""
+        answers = await asyncio.gather(
+            *(probe(a, PROBE_WITHIN_S) for a in self._peers.values()), return_exceptions=True
+        )
+        services: dict[str, dict[str, Any]] = {"gateway": self.own}
+        for name, answer in zip(self._peers, answers, strict=True):
+            if isinstance(answer, ServiceStatus):
+                services[name] = {"healthy": answer.healthy, "lag": answer.lag, "backlog": answer.backlog}
+            else:
+                services[name] = {"healthy": False, "lag": None, "backlog": 0}
+        now = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return {"now": now, "services": services, "traces_url": self._traces_url}
+
+
+class Explains:
+    """Asks the router why."""
+
+    def __init__(self, channel: Any) -> None:
+        self._router = router_pb2_grpc.RouterServiceStub(channel)
+
+    async def explain(self, contact_id: str) -> dict[str, Any] | None:
+        """The decisions about a contact, oldest first; None where the router knows none. Raises Transient where it does not answer."""
+        try:
+            answer = await self._router.Explain(
+                router_pb2.ExplainRequest(contact_id=contact_id), timeout=EXPLAIN_WITHIN_S
+            )
+        except LookupFailed as error:
+            code = getattr(error, "code", None)
+            if code is not None and code().name == "NOT_FOUND":
+                return None
+            raise Transient("the router does not answer") from error
+        decisions = [{"at": iso(d.decided_at), "kind": d.kind, "zh": d.zh, "en": d.en} for d in answer.decisions]
+        return {"contact_id": contact_id, "decisions": decisions}

@@ -1,0 +1,110 @@
+"""What browsers read beside the dashboard's own files: the live stream, journeys, explanations, the interface's description."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+
+from services.gateway import openapi
+from services.gateway.door import Door
+from services.gateway.live.hub import Hub, TooManyWatchersError
+from services.gateway.settings import GatewaySettings
+from services.runtime.errors import Transient
+
+# Everything comes from here, and nothing is framed.
+_SECURE = {
+    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+
+Explain = Callable[[str], Awaitable[dict[str, Any] | None]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Reading:
+    """The read side. Open on loopback; elsewhere it asks for the key of a channel that may view."""
+
+    def __init__(self, hub: Hub, explain: Explain | None, door: Door, settings: GatewaySettings) -> None:
+        self._hub = hub
+        self._explain = explain
+        self._door = door
+        self._settings = settings
+
+    def guarded(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint, for those who may read."""
+
+        async def guard(request: Request) -> Response:
+            refusal = self._refusal(request)
+            response = refusal if refusal is not None else await endpoint(request)
+            for name, value in _SECURE.items():
+                response.headers.setdefault(name, value)
+            return response
+
+        return guard
+
+    def _refusal(self, request: Request) -> Response | None:
+        if self._settings.is_loopback:
+            host = request.headers.get("host", "").lower()
+            host = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+            if host in self._settings.allowed_hosts:
+                return None
+            return _error(421, "the gateway does not go by this name; GATEWAY_ALLOWED_HOSTS lists those it does")
+        channel = self._door.channel(_bearer(request.headers.get("authorization", "")))
+        if channel is not None and channel.view:
+            return None
+        if channel is not None:
+            return _error(403, "this channel may send but not view")
+        # Basic, so that a browser asks for the key: any user name, the key as the password.
+        return _error(
+            401, "the key of a channel that may view is needed", {"www-authenticate": 'Basic realm="touchline", Bearer'}
+        )
+
+    async def stream(self, _: Request) -> Response:
+        try:
+            self._hub.admit()
+        except TooManyWatchersError:
+            return _error(503, "too many watch already", {"retry-after": "10"})
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(self._hub.watch(), media_type="text/event-stream", headers=headers)
+
+    async def journey(self, request: Request) -> Response:
+        found = self._hub.view.journeys.tell(request.path_params["customer_id"])
+        return _error(404, "nothing is known of this customer") if found is None else _private(found)
+
+    async def explain(self, request: Request) -> Response:
+        if self._explain is None:
+            return _error(503, "ROUTER_ADDR is not set")
+        try:
+            found = await self._explain(request.path_params["contact_id"])
+        except Transient as error:
+            return _error(503, str(error), {"retry-after": "2"})
+        return _error(404, "the router knows no such contact") if found is None else _private(found)
+
+    async def description(self, _: Request) -> Response:
+        return JSONResponse(openapi.document())
+
+    async def docs(self, _: Request) -> Response:
+        return HTMLResponse(openapi.page())
+
+
+def _private(body: dict[str, Any]) -> Response:
+    return JSONResponse(body, headers={"cache-control": "no-store"})
+
+
+def _error(status: int, reason: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": reason}, status, headers)
+
+
+def _bearer(authorization: str) -> str:
+    """The same header with a Basic password as the key."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return authorization
+    try:
+        return "Bearer " + base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
