@@ -67,4 +67,4 @@ def _segments(found: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     segments = found.get("segments", {})
     if not isinstance(segments, dict) or not all(isinstance(v, str) for v in segments.values()):
         raise LineError("segments: is not an object of texts")
-    return tuple(sorted((k, v) for k, v in segments.items() if v))
+    return tuple(sorted((k, v) for k, v in segments.items() if k and v))

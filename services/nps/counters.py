@@ -1,0 +1,48 @@
+"""What a survey's change counts: answers by group, over all and by each segment, for all time, the day and the hour."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from services.nps.domain.figures import group
+from services.nps.domain.survey import SurveyCounted
+from services.runtime.pipeline import Delta, Metric
+
+METRIC: Final = Metric("nps", ("promoters", "passives", "detractors"))
+ALL_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where the one window of all time begins."""
+HOURLY: Final = ("region",)
+"""Dimensions whose hours are published. Hours by store are too many for dashboards: they are there for lookups."""
+
+
+def count(fact: SurveyCounted) -> Iterator[Delta]:
+    """The changed cells: nothing where the answer stays in its group."""
+    counts: dict[str, int] = {}
+    if fact.before is not None:
+        counts[group(fact.before)] = -1
+    if fact.after is not None:
+        counts[group(fact.after)] = counts.get(group(fact.after), 0) + 1
+    if not any(counts.values()):
+        return
+    windows = [("ALL", ALL_TIME), ("P1D", day_of(fact.answered_at)), ("PT1H", hour_of(fact.answered_at))]
+    for segment in ((), *(((d, v),) for d, v in fact.segments)):
+        for window, start in windows:
+            publish = window != "PT1H" or not segment or segment[0][0] in HOURLY
+            yield Delta(METRIC.name, segment, window, start, counts, publish)
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The UTC hour in which the moment lies."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def day_of(moment: datetime) -> datetime:
+    """The UTC day in which the moment lies."""
+    return hour_of(moment).replace(hour=0)
+
+
+def week_of(moment: datetime) -> tuple[datetime, ...]:
+    """The seven UTC days of the moment's week, from Monday."""
+    day = day_of(moment)
+    monday = day - timedelta(days=day.weekday())
+    return tuple(monday + timedelta(days=i) for i in range(7))
