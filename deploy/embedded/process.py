@@ -20,7 +20,11 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class StartError(RuntimeError):
-    """A part of the stack did not come up."""
+    """A part of the stack did not come up. The text tells it all; `reason` in few words, without the log's last lines."""
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason or text
 
 
 @dataclass(frozen=True)
@@ -121,9 +125,11 @@ class Child:
         limit = time.monotonic() + self.spec.start_limit_s
         while not await self.spec.ready():
             if (code := self.popen.poll()) is not None:
-                raise StartError(f"{self.spec.name} {describe_exit(code)}\n{tail(self.spec.log)}")
+                reason = describe_exit(code)
+                raise StartError(f"{self.spec.name} {reason}\n{tail(self.spec.log)}", reason)
             if time.monotonic() > limit:
-                raise StartError(f"{self.spec.name} not ready in {self.spec.start_limit_s:.0f} s; see {self.spec.log}")
+                reason = f"not ready in {self.spec.start_limit_s:.0f} s"
+                raise StartError(f"{self.spec.name} {reason}; see {self.spec.log}", reason)
             await asyncio.sleep(0.05)
 
     async def stop(self) -> None:

@@ -1,5 +1,6 @@
 """How each service is started: `python -m services.<name>.main`, told everything by its environment."""
 
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Surroundings:
     def _telemetry(self, service: str) -> dict[str, str]:
         env = {"OTEL_SERVICE_NAME": service}
         if self.traces_url:
-            env["OTEL_TRACES_EXPORTER"] = "zipkin_json"
+            env["OTEL_TRACES_EXPORTER"] = "zipkin"
             env["OTEL_EXPORTER_ZIPKIN_ENDPOINT"] = f"{self.traces_url}/api/v2/spans"
             env["ZIPKIN_URL"] = self.traces_url
         elif "OTEL_TRACES_EXPORTER" not in os.environ:
@@ -61,6 +62,8 @@ class Surroundings:
             "TOUCHLINE_CLOCK": self.clock,
             "TOUCHLINE_DATA_DIR": str(self.layout.data / service),
             "PYTHONUNBUFFERED": "1",
+            # One process a service: under a steady name it has its partitions back at once after a crash.
+            "BATCH_MEMBER": f"{service}-1",
             **{f"{peer.upper()}_ADDR": self.grpc_address(peer) for peer in PEERS},
             **self._telemetry(service),
         }
@@ -91,4 +94,6 @@ class Surroundings:
             ready=ready,
             env=self.environment(service),
             cwd=ROOT,
+            # A service may have much to catch up on; it is not for us to give up on it.
+            start_limit_s=math.inf,
         )

@@ -11,7 +11,7 @@ from deploy.embedded import jars
 from deploy.embedded.kafka import Broker
 from deploy.embedded.layout import WITH_DATABASE, Layout, assign_ports
 from deploy.embedded.postgres import Postgres, socket_folder
-from deploy.embedded.process import Child, Spec
+from deploy.embedded.process import Child, Spec, StartError
 from deploy.embedded.services import database
 from deploy.embedded.zipkin import Zipkin
 
@@ -83,7 +83,10 @@ class Stack:
             from services.runtime.admin import create_topics
             from services.runtime.topics import CATALOGUE
 
-            await create_topics(self.bootstrap, CATALOGUE)
+            try:
+                await create_topics(self.bootstrap, CATALOGUE)
+            except Exception as error:  # whatever the client raises
+                raise StartError(f"kafka: topics could not be made: {error!r}") from error
         elif part == "postgres":
             await self.postgres.create_databases([database(name) for name in WITH_DATABASE])
 

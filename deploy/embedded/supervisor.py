@@ -21,6 +21,8 @@ from deploy.embedded.process import Child, Identity, StartError, describe_exit
 from deploy.embedded.services import MODULE, Surroundings, port_names
 from deploy.embedded.stack import INFRASTRUCTURE, Stack
 
+# Parts are started after gRPC has threads of its own: they run another program at once, so nothing needs minding.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 Say = Callable[[str], None]
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 10.0
@@ -158,7 +160,8 @@ class Supervisor:
             except StartError as error:
                 if infrastructure and not self.ready[name].is_set():
                     raise
-                reason = str(error)
+                reason = error.reason
+                await self.children[name].stop()  # it may still run, without ever having served
             wait, delay = next_delay(delay, time.monotonic() - began)
             self.state.restarts[name] = self.state.restarts.get(name, 0) + 1
             line = f"{name} {reason}; starting it again in {wait:.1f} s / {name} 已退出，{wait:.1f} 秒后重启"
