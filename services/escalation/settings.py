@@ -9,7 +9,7 @@ from services.escalation.domain.decide import DEFAULT, Policy
 
 
 class EscalationSettings(BaseSettings):
-    """The domain's policy, from the environment; times are seconds or ISO 8601 durations."""
+    """The domain's policy, from the environment; times are ISO 8601 durations, such as PT2H."""
 
     model_config = SettingsConfigDict(env_prefix="ESCALATION_", frozen=True)
 

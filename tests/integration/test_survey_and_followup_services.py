@@ -1,0 +1,200 @@
+"""The NPS and the escalation service as processes, on real Kafka and Postgres, asked over gRPC."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from touchline.contact.v1 import events_pb2 as contact_pb2
+from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
+from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
+from touchline.sentiment.v1 import sentiment_pb2
+from touchline.survey.v1 import events_pb2 as survey_pb2
+
+from deploy.embedded.layout import assign_ports
+from services.nps.domain.figures import figure, group
+from services.runtime.admin import probe
+from services.runtime.publisher import Publisher
+from services.runtime.records import write
+from services.runtime.settings import KafkaSettings
+
+pytestmark = pytest.mark.integration
+DAY = datetime(2026, 11, 18, tzinfo=UTC)
+
+
+class Process:
+    """A service's process; `async with` starts it, waits until it is healthy, and ends it."""
+
+    def __init__(self, stack, name: str) -> None:
+        self.name = name
+        port = assign_ports(stack.layout, [f"test.{name}"])[f"test.{name}"]
+        self.address = f"127.0.0.1:{port}"
+        self.env = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP": stack.bootstrap,
+            "DATABASE_URL": stack.dsn(name),
+            "GRPC_BIND": self.address,
+            "OTEL_TRACES_EXPORTER": "none",
+        }
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", f"services.{self.name}.main"], env=self.env)
+
+    async def settled(self, within_s: float = 60) -> None:
+        """Until it is healthy and has done all there is."""
+        async with asyncio.timeout(within_s):
+            while (status := await probe(self.address)) is None or not status.healthy or status.lag:
+                assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}"
+                await asyncio.sleep(0.2)
+
+    async def __aenter__(self) -> "Process":
+        self.start()
+        await self.settled()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = await asyncio.to_thread(self.process.wait, 15)
+        finally:
+            self.process.kill()
+        assert code == 0
+
+
+@pytest.fixture
+async def publisher(stack):
+    made = Publisher(KafkaSettings(bootstrap=stack.bootstrap))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def survey(message, customer: str, event_id: str, at: datetime):
+    return write(message, event_id=event_id, source="survey-test", subject=customer, time=at)
+
+
+async def test_nps_is_exact_through_duplicates_corrections_and_a_sigkill(stack, publisher):
+    region = f"r-{uuid4().hex[:6]}"
+    events, truth = [], {}
+    for n in range(600):
+        customer, at = f"{region}-{n % 150}", DAY + timedelta(minutes=n)
+        answer = survey_pb2.SurveyAnswered(
+            survey_id=f"{region}-{n}", score=n % 11, segments={"region": region, "store": f"{region}-{n % 3}"}
+        )
+        events += [survey(answer, customer, f"{region}-a{n}", at)] * (1 + (n % 7 == 0))
+        truth[n] = n % 11
+        if n % 5 == 0:
+            truth[n] = (n * 7) % 11
+            fixed = survey_pb2.SurveyCorrected(survey_id=f"{region}-{n}", score=truth[n])
+            events.insert(
+                max(0, len(events) - n % 9), survey(fixed, customer, f"{region}-c{n}", at + timedelta(hours=1))
+            )
+        if n % 13 == 0:
+            del truth[n]
+            events.append(survey(survey_pb2.SurveyRetracted(survey_id=f"{region}-{n}"), customer, f"{region}-r{n}", at))
+    async with Process(stack, "nps") as service:
+        await publisher.publish(events[:300])
+        service.process.kill()
+        service.process.wait()
+        await publisher.publish(events[300:])
+        service.start()
+        await service.settled()
+        async with grpc.aio.insecure_channel(service.address) as channel:
+            stub = nps_pb2_grpc.NpsServiceStub(channel)
+            answer = await stub.GetNps(nps_pb2.GetNpsRequest(), timeout=10)
+
+            def check(found, wanted) -> None:
+                expected = figure(*(wanted[g] for g in ("promoters", "passives", "detractors")))
+                assert (found.promoters, found.passives, found.detractors, found.n) == (
+                    expected.promoters,
+                    expected.passives,
+                    expected.detractors,
+                    expected.n,
+                )
+                assert (found.nps, found.low, found.high) == pytest.approx((expected.nps, expected.low, expected.high))
+
+            check(answer.by["region"].values[region], Counter(group(s) for s in truth.values()))
+            for k in range(3):
+                check(
+                    answer.by["store"].values[f"{region}-{k}"],
+                    Counter(group(s) for n, s in truth.items() if n % 3 == k),
+                )
+            at = Timestamp()
+            at.FromDatetime(DAY + timedelta(hours=4, minutes=5))
+            for window, inside in (
+                (nps_pb2.WINDOW_HOUR, lambda n: 240 <= n < 300),
+                (nps_pb2.WINDOW_DAY, lambda n: True),
+                (nps_pb2.WINDOW_WEEK, lambda n: True),
+            ):
+                part = await stub.GetNps(nps_pb2.GetNpsRequest(window=window, at=at, dimensions=["region"]), timeout=10)
+                assert set(part.by) == {"region"}
+                check(part.by["region"].values[region], Counter(group(s) for n, s in truth.items() if inside(n)))
+            last = {n % 150: s for n, s in truth.items()}
+            ids = [f"{region}-{c}" for c in range(150)] + ["nobody"]
+            known = await stub.GetCustomerNps(nps_pb2.GetCustomerNpsRequest(customer_ids=ids), timeout=10)
+            assert {k: v.score for k, v in known.customers.items()} == {f"{region}-{c}": s for c, s in last.items()}
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.GetNps(nps_pb2.GetNpsRequest(window=nps_pb2.WINDOW_DAY), timeout=10)
+            assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher):
+    customer, contact = f"hu-{uuid4().hex[:6]}", uuid4().hex
+    now = datetime.now(UTC)
+    records = []
+    for n, text in enumerate(("根本没修好，我要投诉！", "不赔偿我就打12315")):
+        said = contact_pb2.MessageReceived(contact_id=contact, speaker=1, text=text, touchpoint="repair")
+        scored = sentiment_pb2.MessageScored(
+            customer_id=customer,
+            contact_id=contact,
+            message_id=f"{customer}-{n}",
+            message_source="web",
+            touchpoint="repair",
+        )
+        scored.score.CopyFrom(sentiment_pb2.Score(polarity=-0.9, label=sentiment_pb2.LABEL_NEGATIVE))
+        records.append(
+            write(scored, event_id=f"{customer}-s{n}", source="touchline/sentiment", subject=customer, time=now)
+        )
+        records.append(write(said, event_id=f"{customer}-{n}", source="web", subject=customer, time=now))
+    async with Process(stack, "escalation") as service:
+        await publisher.publish(records)
+        await service.settled()
+        async with grpc.aio.insecure_channel(service.address) as channel:
+            stub = escalation_pb2_grpc.EscalationServiceStub(channel)
+            risk = await stub.GetRisk(escalation_pb2.GetRiskRequest(customer_ids=[customer, "nobody"]), timeout=10)
+            assert set(risk.customers) == {customer}
+            found = risk.customers[customer]
+            assert found.flagged
+            assert found.risk >= 0.6
+            assert sum(r.weight for r in found.reasons) == pytest.approx(found.risk)
+            listed = await stub.ListFollowUps(escalation_pb2.ListFollowUpsRequest(customer_id=customer), timeout=10)
+            (follow_up,) = listed.follow_ups
+            assert (follow_up.contact_id, follow_up.touchpoint, follow_up.outcome) == (contact, "repair", "")
+            close = escalation_pb2.CloseFollowUpRequest(follow_up_id=follow_up.follow_up_id, outcome="contacted")
+            closed = (await stub.CloseFollowUp(close, timeout=15)).follow_up
+            assert closed.outcome == "contacted"
+            assert closed.HasField("closed_at")
+            codes = []
+            for wrong in (
+                close,
+                escalation_pb2.CloseFollowUpRequest(follow_up_id="none", outcome="contacted"),
+                escalation_pb2.CloseFollowUpRequest(follow_up_id=follow_up.follow_up_id),
+            ):
+                with pytest.raises(grpc.aio.AioRpcError) as refused:
+                    await stub.CloseFollowUp(wrong, timeout=15)
+                codes.append(refused.value.code().name)
+            assert codes == ["FAILED_PRECONDITION", "NOT_FOUND", "INVALID_ARGUMENT"]
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.GetRisk(escalation_pb2.GetRiskRequest(customer_ids=["c"] * 1001), timeout=10)
+            assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+            empty = await stub.ListFollowUps(escalation_pb2.ListFollowUpsRequest(customer_id=customer), timeout=10)
+            assert not empty.follow_ups
+            both = escalation_pb2.ListFollowUpsRequest(customer_id=customer, include_closed=True)
+            assert len((await stub.ListFollowUps(both, timeout=10)).follow_ups) == 1

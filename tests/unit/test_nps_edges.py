@@ -1,0 +1,65 @@
+"""NPS on the wire, in its counters and in its state's JSON."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from touchline.nps.v1 import nps_pb2
+from touchline.order.v1 import events_pb2 as order_pb2
+from touchline.survey.v1 import events_pb2 as survey_pb2
+
+from services.nps import codec, counters
+from services.nps.domain.survey import CustomerSurveys, SurveyAnswered, SurveyCounted, decide
+from services.runtime.batch import encode
+from services.runtime.records import Incoming
+
+AT = datetime(2026, 11, 18, 23, 59, 30, tzinfo=UTC)  # a Wednesday
+
+
+def incoming(message) -> Incoming:
+    return Incoming("e", "s", "", "c", "c", AT, message, "")
+
+
+def test_an_answer_is_read_with_its_segments_in_order_and_without_empty_ones() -> None:
+    message = survey_pb2.SurveyAnswered(
+        survey_id="q", score=0, segments={"store": "s1", "region": "华东", "product": ""}
+    )
+    expected = SurveyAnswered("s", "e", "c", "q", AT, 0, (("region", "华东"), ("store", "s1")))
+    assert codec.read(incoming(message)) == expected
+    assert codec.read(incoming(order_pb2.OrderPlaced(order_id="o"))) is None
+
+
+def test_a_fact_says_what_stood_before_and_what_stands_after() -> None:
+    (publish,) = codec.write(SurveyCounted("c", "q", None, 0, (("region", "华东"),), AT, AT))
+    message = publish.message
+    assert isinstance(message, nps_pb2.NpsChanged)
+    assert not message.HasField("before")
+    assert message.HasField("after")
+    assert message.after == 0
+    assert dict(message.segments) == {"region": "华东"}
+    assert message.answered_at.ToDatetime(tzinfo=UTC) == AT
+
+
+def test_an_answer_counts_in_every_window_and_segment() -> None:
+    fact = SurveyCounted("c", "q", 9, 3, (("region", "华东"), ("store", "s1")), AT, AT)
+    found = {(d.window, d.segment): d for d in counters.count(fact)}
+    segments = ((), (("region", "华东"),), (("store", "s1"),))
+    assert set(found) == {(w, s) for w in ("ALL", "P1D", "PT1H") for s in segments}
+    assert all(d.counts == {"promoters": -1, "detractors": 1} for d in found.values())
+    assert found["PT1H", ()].start == datetime(2026, 11, 18, 23, tzinfo=UTC)
+    assert found["P1D", ()].start == datetime(2026, 11, 18, tzinfo=UTC)
+    assert [s for (w, s), d in found.items() if not d.publish] == [(("store", "s1"),)]
+
+
+def test_a_correction_within_its_group_counts_nothing() -> None:
+    assert list(counters.count(SurveyCounted("c", "q", 9, 10, (), AT, AT))) == []
+
+
+def test_a_week_begins_on_monday() -> None:
+    week = counters.week_of(AT)
+    assert (week[0], week[-1]) == (datetime(2026, 11, 16, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC))
+    assert counters.week_of(week[0]) == counters.week_of(week[6]) == week
+
+
+def test_the_state_comes_back_from_json() -> None:
+    state, _ = decide(CustomerSurveys("c"), SurveyAnswered("s", "e", "c", "q", AT, 0, (("region", "华东"),)), AT)
+    assert msgspec.json.decode(encode(state), type=CustomerSurveys) == state
