@@ -12,6 +12,7 @@ COMMANDS = {
     "topics": "services.cli.topics:topics",
     "fetch": "services.cli.fetch:fetch",
     "nps": "services.cli.nps:nps",
+    "escalation": "services.cli.escalation:escalation",
 }
 
 

@@ -1,19 +1,25 @@
 """`touchline nps`: the running Net Promoter Score, of the running system or of a file."""
 
+import asyncio
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from services.cli.calls import reason_of, service_address
+from services.cli.common import data_option, fail
 from services.nps.domain.figures import Figure
 from services.nps.domain.tally import Tally
 from services.nps.lines import LineError, read_line
+
+if TYPE_CHECKING:
+    from touchline.nps.v1 import nps_pb2
 
 Breakdown = dict[str, dict[str, Figure]]
 
@@ -21,6 +27,37 @@ Breakdown = dict[str, dict[str, Figure]]
 @click.group()
 def nps() -> None:
     """The Net Promoter Score. 净推荐值。"""
+
+
+@nps.command()
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出一个 JSON 对象。")
+def get(data: Path, as_json: bool) -> None:
+    """Asks the running system for all answers of all time. 查询运行中的系统。"""
+    from services.runtime.rpc import LookupFailed
+
+    try:
+        answer = asyncio.run(_ask(service_address(data, "nps")))
+    except LookupFailed as error:
+        fail(f"nps: {reason_of(error)}")
+    by = {d: {v: _figure(f) for v, f in sorted(b.values.items())} for d, b in sorted(answer.by.items())}
+    show(_figure(answer.all), by, as_json)
+
+
+async def _ask(address: str) -> "nps_pb2.GetNpsResponse":
+    from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
+
+    from services.runtime.rpc import channel
+
+    async with channel(address) as to:
+        answer: nps_pb2.GetNpsResponse = await nps_pb2_grpc.NpsServiceStub(to).GetNps(
+            nps_pb2.GetNpsRequest(), timeout=30
+        )
+    return answer
+
+
+def _figure(f: "nps_pb2.Figure") -> Figure:
+    return Figure(f.promoters, f.passives, f.detractors, f.n, f.nps, f.low, f.high)
 
 
 @nps.command()
