@@ -1,0 +1,96 @@
+"""The router: triage by customer, assignment by pool."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from services.router import codec, counters, rpc, store
+from services.router.domain import assignment, triage
+from services.router.domain.events import CustomerEvent, PoolEvent
+from services.router.domain.facts import PoolFact, TriageFact
+from services.router.domain.policy import Policy
+from services.router.domain.pool import Pool
+from services.router.domain.triage import Customer
+from services.router.lookups import Lookups
+from services.router.policyfile import BadPolicyError, load
+from services.router.settings import PeerSettings, RouterSettings
+from services.runtime.errors import Misconfigured
+from services.runtime.pipeline import Pipeline
+from services.runtime.service import House, Parts, serve
+from services.runtime.settings import load as settings_of
+from services.runtime.topics import POOL_EVENTS, TOUCHPOINT_EVENTS
+
+log = logging.getLogger(__name__)
+
+
+def triage_pipeline(policy: Policy, lookups: Lookups) -> Pipeline[Customer, CustomerEvent, TriageFact]:
+    """Customers' events in; who goes where, and who waits in which pool, out."""
+    return Pipeline(
+        name="router.triage",
+        topics=(TOUCHPOINT_EVENTS,),
+        state_type=Customer,
+        initial=Customer,
+        read=codec.to_triage,
+        enrich=lookups.enrich,
+        decide=partial(triage.decide, policy=policy),
+        write=codec.from_fact,
+        project=store.project_triage,
+        count=counters.count,
+        metric=counters.ROUTING,
+    )
+
+
+def assignment_pipeline(policy: Policy) -> Pipeline[Pool, PoolEvent, PoolFact]:
+    """A pool's events in; offers and what became of them out."""
+    return Pipeline(
+        name="router.assignment",
+        topics=(POOL_EVENTS,),
+        state_type=Pool,
+        initial=Pool,
+        read=codec.to_assignment,
+        decide=lambda state, event, now: assignment.decide(state, event, now, policy.terms(state.pool)),
+        tick=lambda state, now: assignment.tick(state, now, policy.terms(state.pool)),
+        due=assignment.due,
+        write=codec.from_fact,
+        project=store.project_assignment,
+        count=counters.count,
+        metric=counters.ROUTING,
+    )
+
+
+def _forgetting(house: House, keep: timedelta) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def forget() -> None:
+        while True:
+            await asyncio.sleep(3600)
+            try:
+                await store.forget(house.pool, house.clock() - keep)
+            except Exception:  # the next hour will do; what is kept too long harms nobody
+                log.exception("old decisions could not be dropped")
+
+    return forget
+
+
+async def build(house: House) -> Parts:
+    """The service's parts."""
+    settings, peers = settings_of(RouterSettings), settings_of(PeerSettings)
+    try:
+        policy = load(settings.policy)
+    except BadPolicyError as error:
+        raise Misconfigured(f"ROUTER_POLICY: {error}") from None
+    to = [house.peer(at) if at else None for at in (peers.sentiment_addr, peers.nps_addr, peers.escalation_addr)]
+    lookups = Lookups(*to, deadline_s=settings.lookup_ms / 1000)
+    assigning = assignment_pipeline(policy)
+    answers = rpc.servicer(house.pool, assigning.name, house.commands(), house.clock, settings.command_ms / 1000)
+    return Parts(
+        pipelines=[triage_pipeline(policy, lookups), assigning],
+        servicers=[answers],
+        tasks=[_forgetting(house, timedelta(days=settings.keep_days))],
+    )
+
+
+if __name__ == "__main__":
+    serve("router", build, migrations=Path(__file__).parent)

@@ -1,0 +1,180 @@
+"""The router's gRPC calls: lookups from what is committed, seats' commands by way of their pool's owner."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from google.protobuf.message import Message
+from touchline.router.v1 import router_pb2, router_pb2_grpc
+from touchline.seat.v1 import events_pb2 as seat
+
+from services.router import store
+from services.router.codec import stamp
+from services.router.domain.explain import explain
+from services.router.domain.pool import effective_priority
+from services.runtime.clock import Clock
+from services.runtime.commands import CommandBus
+from services.runtime.errors import Unreadable
+from services.runtime.records import parse_time
+from services.runtime.rpc import Servicer, invalid, not_found, refused
+from services.runtime.validate import check
+
+_STATES = {
+    "bot": router_pb2.CONTACT_STATE_BOT,
+    "queued": router_pb2.CONTACT_STATE_QUEUED,
+    "offered": router_pb2.CONTACT_STATE_OFFERED,
+    "in_service": router_pb2.CONTACT_STATE_IN_SERVICE,
+    "served_by_bot": router_pb2.CONTACT_STATE_SERVED_BY_BOT,
+    "served_by_human": router_pb2.CONTACT_STATE_SERVED_BY_HUMAN,
+    "abandoned": router_pb2.CONTACT_STATE_ABANDONED,
+}
+
+
+class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
+    """Answers from what is committed; a command is decided by its pool's owner."""
+
+    def __init__(self, pool: Any, pipeline: str, commands: CommandBus, clock: Clock, command_s: float) -> None:
+        """Take the database's pool, the assignment pipeline's name, and how long a command waits, in seconds."""
+        self._pool = pool
+        self._pipeline = pipeline
+        self._commands = commands
+        self._clock = clock
+        self._command_s = command_s
+
+    async def GetContact(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.GetContactRequest, context: Any
+    ) -> router_pb2.GetContactResponse:
+        """One contact as it stands, with what was said."""
+        row = await store.contact(self._pool, _wanted("contact_id", request.contact_id))
+        if row is None:
+            raise not_found("contact_id: there is no such contact")
+        turns = await store.conversation(self._pool, row.contact_id)
+        times = {
+            name: stamp(at)
+            for name in ("requested_at", "queued_at", "accepted_at", "ended_at")
+            if (at := getattr(row, name)) is not None
+        }
+        return router_pb2.GetContactResponse(
+            contact_id=row.contact_id,
+            customer_id=row.customer_id,
+            state=_STATES[row.state],
+            pool=row.pool,
+            seat_id=row.seat_id or "",
+            token=row.token or 0,
+            conversation=[
+                router_pb2.ConversationTurn(speaker=t.speaker, text=t.text, said_at=stamp(t.said_at)) for t in turns
+            ],
+            **times,
+        )
+
+    async def GetPool(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.GetPoolRequest, context: Any
+    ) -> router_pb2.GetPoolResponse:
+        """One pool as its owner last committed it."""
+        state = await store.pool_state(self._pool, self._pipeline, _wanted("pool", request.pool))
+        if state is None:
+            raise not_found("pool: nothing has happened in such a pool")
+        now = self._clock()
+        return router_pb2.GetPoolResponse(
+            pool=state.pool,
+            seats=[
+                router_pb2.Seat(
+                    seat_id=s.seat_id,
+                    state=s.state.value,
+                    capacity=s.capacity,
+                    contacts=s.holds,
+                    skills=s.skills,
+                )
+                for s in sorted(state.seats.values(), key=lambda s: s.seat_id)
+            ],
+            waiting=[
+                router_pb2.Waiting(
+                    contact_id=w.contact_id,
+                    priority=effective_priority(state.terms, w, now),
+                    queued_at=stamp(w.queued_at),
+                )
+                for w in sorted(state.waiting.values(), key=lambda w: w.place)
+            ],
+            offered=len(state.offers),
+            in_service=len(state.serving),
+        )
+
+    async def Explain(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.ExplainRequest, context: Any
+    ) -> router_pb2.ExplainResponse:
+        """Why a contact was routed as it was."""
+        made = await store.decisions(self._pool, _wanted("contact_id", request.contact_id))
+        if not made:
+            raise not_found("contact_id: no decision about such a contact is known (they are kept for a limited time)")
+        return router_pb2.ExplainResponse(
+            contact_id=request.contact_id,
+            decisions=[
+                router_pb2.Decision(decided_at=stamp(said.decided_at), kind=said.kind, zh=said.zh, en=said.en)
+                for said in map(explain, made)
+            ],
+        )
+
+    async def Accept(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.AcceptRequest, context: Any
+    ) -> router_pb2.AcceptResponse:
+        """A seat accepts an offer."""
+        command = seat.OfferAccepted(
+            pool=request.pool, seat_id=request.seat_id, contact_id=request.contact_id, token=request.token
+        )
+        return router_pb2.AcceptResponse(accepted_at=stamp(await self._send(command, request)))
+
+    async def Decline(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.DeclineRequest, context: Any
+    ) -> router_pb2.DeclineResponse:
+        """A seat declines an offer."""
+        command = seat.OfferDeclined(
+            pool=request.pool,
+            seat_id=request.seat_id,
+            contact_id=request.contact_id,
+            token=request.token,
+            reason=request.reason,
+        )
+        return router_pb2.DeclineResponse(declined_at=stamp(await self._send(command, request)))
+
+    async def Finish(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.FinishRequest, context: Any
+    ) -> router_pb2.FinishResponse:
+        """A seat has finished a contact."""
+        command = seat.ServiceFinished(
+            pool=request.pool, seat_id=request.seat_id, contact_id=request.contact_id, token=request.token
+        )
+        return router_pb2.FinishResponse(finished_at=stamp(await self._send(command, request)))
+
+    async def _send(
+        self, command: Message, request: router_pb2.AcceptRequest | router_pb2.DeclineRequest | router_pb2.FinishRequest
+    ) -> datetime:
+        """Have the pool's owner decide, and return when it did. The id names call and command: another's isn't answered."""
+        try:
+            check(command)
+        except Unreadable as error:
+            raise invalid(f"{error.field.removeprefix('data.')}: {error.reason}") from None
+        answer = await self._commands.send(
+            command,
+            command_id=f"{type(command).__name__}/{request.pool}/{request.seat_id}/{request.command_id or uuid4()}",
+            subject=request.seat_id,
+            now=self._clock(),
+            deadline_s=self._command_s,
+        )
+        if not answer.ok:
+            raise refused(answer.code, answer.reason)
+        return parse_time(answer.body["at"])
+
+
+def _wanted(field: str, value: str) -> str:
+    if not value:
+        raise invalid(f"{field}: is missing")
+    return value
+
+
+def servicer(pool: Any, pipeline: str, commands: CommandBus, clock: Clock, command_s: float) -> Servicer:
+    """What the runtime's server is given."""
+    answers = RouterAnswers(pool, pipeline, commands, clock, command_s)
+    register = router_pb2_grpc.add_RouterServiceServicer_to_server
+    return Servicer(register, answers, "touchline.router.v1.RouterService")
