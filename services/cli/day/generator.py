@@ -87,7 +87,6 @@ def arrivals(seed: int, window: Window, count: int) -> list[Arrival]:
     slots = [window.start + 60 * i for i in range(int((window.end - window.start) / 60))]
     usual = [HOURLY[min(13, max(0, int(t // 3600) - 8))] for t in slots]
     extra = [(INCIDENT_FACTOR - 1) * w if _struck(t, window) else 0.0 for t, w in zip(slots, usual, strict=True)]
-    # The last minutes stay quiet, so that the day can end.
     sums = list(accumulate([*usual, *extra]))
     made = []
     for _ in range(count):
@@ -132,7 +131,7 @@ def _contact(day: Day, i: int, arrival: Arrival, shoppers: list[Shopper]) -> tup
         survey=survey(roll, f"s-{day.seed}-{i:06d}", mood, who.language),
         ticket=_ticket(roll, f"t-{day.seed}-{i:06d}", topic.name),
     )
-    return plan, _orders(day, roll, plan, f"o-{day.seed}-{i:06d}", arrival.incident)
+    return plan, orders(day, roll, plan, f"o-{day.seed}-{i:06d}", incident=arrival.incident)
 
 
 def survey(roll: Random, survey_id: str, mood: str, language: str) -> SurveyPlan | None:
@@ -162,7 +161,7 @@ def _ticket(roll: Random, ticket_id: str, topic: str) -> TicketPlan | None:
     )
 
 
-def _orders(day: Day, roll: Random, plan: ContactPlan, order_id: str, incident: bool) -> list[Outside]:
+def orders(day: Day, roll: Random, plan: ContactPlan, order_id: str, *, incident: bool = False) -> list[Outside]:
     """The order behind the contact, with what became of its delivery; placed some hours or days before."""
     who, topic = plan.shopper, plan.topic
     if not incident and roll.random() > {"advice": 0.25, "feedback": 0.5}.get(topic, 0.8):

@@ -1,0 +1,140 @@
+"""`touchline events`: send events to the gateway, and watch topics; JSON lines both ways."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from services.cli.common import data_option, fail
+
+BATCH = 500
+
+
+@click.group()
+def events() -> None:
+    """Send events, or watch a topic. 发送事件，或查看主题。"""
+
+
+@events.command()
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@data_option
+def send(file: TextIO, data: Path) -> None:
+    """Sends FILE (- for standard input): one CloudEvent in JSON a line.
+
+    Prints {"accepted": n, "rejected": [{"line", "field", "reason"}]}; exit status 1 if anything was rejected. 发送事件文件。
+    """
+    from services.cli.day.door import Door, DoorError
+
+    status = _status(data)
+    door = Door(status["gateway"]["url"], status["gateway"]["api_key"])
+    accepted = 0
+    rejected: list[dict[str, Any]] = []
+    try:
+        for batch in _batches(file, rejected):
+            refusals = door.send_now([event for _, event in batch])
+            accepted += len(batch) - len(refusals)
+            rejected += [
+                {"line": batch[i][0], "field": r.get("field"), "reason": r.get("reason")}
+                for i, r in sorted(refusals.items())
+            ]
+    except DoorError as error:
+        fail(error)
+    finally:
+        door.close()
+    rejected.sort(key=lambda r: r["line"])
+    click.echo(json.dumps({"accepted": accepted, "rejected": rejected}, ensure_ascii=False))
+    sys.exit(bool(rejected))
+
+
+def _batches(file: TextIO, rejected: list[dict[str, Any]]) -> Iterator[list[tuple[int, Any]]]:
+    """Lines as (number, event); those that are no JSON objects go to `rejected`."""
+    batch: list[tuple[int, Any]] = []
+    for number, line in enumerate(file, 1):
+        if not line.strip():
+            continue
+        try:
+            event = json.loads(line)
+            if not isinstance(event, dict):
+                raise ValueError
+        except ValueError:
+            rejected.append({"line": number, "field": "", "reason": "is not a JSON object"})
+            continue
+        batch.append((number, event))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+@events.command()
+@click.argument("topic")
+@click.option("--from-start", is_flag=True, help="From the first record kept. 从头开始。")
+@click.option("-n", "limit", type=click.IntRange(1), help="End after so many records. 条数。")
+@data_option
+def tail(topic: str, from_start: bool, limit: int | None, data: Path) -> None:
+    """Prints a TOPIC's records as they come, one JSON object a line, until Ctrl-C. 持续输出主题中的记录。"""
+    from services.runtime.topics import CATALOGUE
+
+    known = [t.name for t in CATALOGUE]
+    if topic not in known:
+        raise click.BadParameter(f"unknown topic {topic}; there are {', '.join(known)}", param_hint="TOPIC")
+    bootstrap = _status(data)["kafka"]["bootstrap"]
+    try:
+        asyncio.run(_tail(bootstrap, topic, from_start, limit))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+async def _tail(bootstrap: str, topic: str, from_start: bool, limit: int | None) -> None:
+    from services.runtime.settings import KafkaSettings
+    from services.runtime.tail import tail as follow
+
+    shown = 0
+    async for batch in follow(KafkaSettings(bootstrap=bootstrap), [topic], from_start=from_start):
+        for record in batch:
+            click.echo(json.dumps(describe(record), ensure_ascii=False))
+            shown += 1
+            if shown == limit:
+                return
+
+
+def describe(record: Any) -> dict[str, Any]:
+    """A record as people read it: its place, its CloudEvents attributes, and its data (base64 where it can't be read)."""
+    from base64 import b64encode
+
+    from google.protobuf.json_format import MessageToDict
+
+    from services.runtime import catalogue
+    from services.runtime.errors import Unreadable
+    from services.runtime.records import PROTOBUF, decode
+
+    headers = {name: value.decode(errors="replace") for name, value in record.headers}
+    line: dict[str, Any] = {"topic": record.topic, "partition": record.partition, "offset": record.offset,
+                            "key": (record.key or b"").decode(errors="replace"), "headers": headers}  # fmt: skip
+    value = record.value or b""
+    kind = catalogue.by_name().get(headers.get("ce_type", ""))
+    try:
+        if kind is not None:
+            content = headers.get("content-type", PROTOBUF).partition(";")[0].strip()
+            return line | {"data": MessageToDict(decode(kind.message, content, value))}
+        return line | {"data": json.loads(value) if value else None}
+    except (Unreadable, ValueError):
+        return line | {"data_base64": b64encode(value).decode()}
+
+
+def _status(data: Path) -> dict[str, Any]:
+    """The running stack's status. Ends the command where there is none."""
+    from deploy.embedded.layout import Layout
+    from deploy.embedded.status import gather
+
+    answer = asyncio.run(gather(Layout.of(data)))
+    if answer["state"] == "down":
+        fail(f"nothing runs in {data}; start it with: touchline up --data {data}")
+    return answer

@@ -1,0 +1,182 @@
+"""The day's edges: the door over HTTP, the journal, what the desktops read, and the command's options."""
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from click.testing import CliRunner
+from touchline.router.v1 import events_pb2
+
+from services.cli.day.desk import fact_of
+from services.cli.day.door import Door, DoorError
+from services.cli.day.generator import generate
+from services.cli.day.journal import Journal
+from services.cli.day.model import LOCAL
+from services.cli.day.noise import KINDS
+from services.cli.day.run import FASTEST, Plan, expected_events, factor_of
+from services.cli.day.world import Fact
+from services.cli.demo import demo
+from services.cli.events import _batches, describe
+from services.runtime.errors import Unreadable
+from services.runtime.records import Record, read, write
+
+NOW = datetime(2026, 6, 18, 9, tzinfo=UTC)
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Gives the answers that the test has prepared, one after the other."""
+
+    script: ClassVar[list[tuple[int, dict[str, str], bytes]]] = []
+    bodies: ClassVar[list[bytes]] = []
+
+    def do_POST(self) -> None:
+        Answers.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+        status, headers, body = Answers.script.pop(0)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+@pytest.fixture
+def gateway() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    Answers.script, Answers.bodies = [], []
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_batch_is_sent_again_after_429_and_503_and_refusals_are_told_by_index(gateway: str) -> None:
+    refused = {"index": 1, "field": "data.score", "reason": "is above 10"}
+    Answers.script = [
+        (429, {"retry-after": "0"}, b""),
+        (503, {"retry-after": "0"}, b""),
+        (202, {}, json.dumps({"accepted": 1, "rejected": [refused]}).encode()),
+    ]
+    door = Door(gateway, "key", patience_s=10)
+    assert door.send_now([{"id": "a"}, {"id": "b"}]) == {1: refused}
+    assert len(Answers.bodies) == 3
+    assert len(set(Answers.bodies)) == 1
+    door.close()
+
+
+def test_any_other_answer_is_an_error_that_quotes_it(gateway: str) -> None:
+    Answers.script = [(401, {}, b"no such key")]
+    door = Door(gateway, "wrong", patience_s=5)
+    with pytest.raises(DoorError, match="401: no such key"):
+        door.send_now([{}])
+    door.close()
+
+
+def test_a_gateway_that_is_away_is_an_error_in_the_end() -> None:
+    with pytest.raises(DoorError, match="took no batch"):
+        Door("http://127.0.0.1:9", "key", patience_s=0.1).send_now([{}])
+
+
+def test_every_kind_of_unreadable_record_cannot_be_read() -> None:
+    day = generate(1, datetime(2026, 6, 18, tzinfo=LOCAL), hours=1, events=6000)
+    assert {r.kind for r in day.unreadable} == set(KINDS)
+    for r in day.unreadable:
+        with pytest.raises(Unreadable):
+            read(Record(r.topic, 0, 0, r.key, r.value, r.headers), day.moment(r.at))
+
+
+def test_the_desktops_read_what_the_router_decides() -> None:
+    offered = events_pb2.ContactOffered(contact_id="k", customer_id="c", pool="care", seat_id="s", token=7)
+    out = write(offered, event_id="1", source="/router", subject="c", time=NOW)
+    assert fact_of(Record(out.topic, 0, 0, out.key, out.value, out.headers)) == Fact("offered", "k", "care", "s", 7)
+    closed = events_pb2.ContactClosed(
+        contact_id="k", customer_id="c", pool="care", outcome=events_pb2.OUTCOME_ABANDONED
+    )
+    out = write(closed, event_id="2", source="/router", subject="c", time=NOW)
+    assert fact_of(Record(out.topic, 0, 0, out.key, out.value, out.headers)) == Fact(
+        "closed", "k", "care", outcome="abandoned"
+    )
+    assert fact_of(Record(out.topic, 0, 0, out.key, b"\x0a\x28x", out.headers)) is None
+    assert fact_of(Record(out.topic, 0, 0, out.key, out.value, ())) is None
+
+
+def test_the_journal_tells_what_became_of_each_event(tmp_path: Path) -> None:
+    day = generate(1, datetime(2026, 6, 18, tzinfo=LOCAL), hours=1)
+    event = {"id": "1", "time": "2026-06-18T08:00:00.000Z", "data": {"text": "你好"}}
+    with Journal(tmp_path / "journal") as journal:
+        journal.event(NOW, event, repeat=False, refusal=None)
+        journal.event(NOW, event, repeat=True, refusal={"index": 0, "field": "data.score", "reason": "above 10"})
+        journal.unreadable(NOW, day.unreadable[0])
+        journal.call(NOW, "Accept", {"token": 3}, refusal={"code": "FAILED_PRECONDITION", "reason": "stale"})
+        assert journal.counts == {
+            "sent": 2,
+            "repeated": 1,
+            "refused": 1,
+            "late": 1,
+            "unreadable": 1,
+            "calls": 1,
+            "calls refused": 1,
+        }
+    first, second, third, fourth = map(json.loads, (tmp_path / "journal").read_text().splitlines())
+    assert (first["accepted"], first["event"], first["via"], first["sent_at"]) == (
+        True,
+        event,
+        "gateway",
+        "2026-06-18T09:00:00.000Z",
+    )
+    assert (second["accepted"], second["field"], second["reason"]) == (False, "data.score", "above 10")
+    assert third["raw"] and third["topic"] == "touchpoint.events"
+    assert (fourth["accepted"], fourth["code"]) == (False, "FAILED_PRECONDITION")
+
+
+def test_the_clock_runs_no_faster_than_the_machine_keeps_up_with() -> None:
+    plan = Plan(Path(), 1, 1.0, None, None, 1.0, None)
+    assert factor_of(plan, 1000) == FASTEST
+    assert 1 <= factor_of(plan, 1_000_000) < 2
+    assert factor_of(Plan(Path(), 1, 1.0, 7.0, None, 1.0, None), 1_000_000) == 7.0
+    day = plan.day(datetime(2026, 6, 18, tzinfo=LOCAL))
+    assert 0.7 * 1450 < expected_events(day) < 1.6 * 1450
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--speed", "fast"], "speed"),
+        (["--hours", "30"], "hours"),
+        (["--kill", "moon@0.5"], "moon"),
+        (["--kill", "nps@2"], "nps@2"),
+    ],
+)
+def test_a_wrong_option_is_named_and_ends_with_2(args: list[str], says: str) -> None:
+    answer = CliRunner().invoke(demo, args)
+    assert answer.exit_code == 2
+    assert says in answer.output
+
+
+def test_lines_that_are_no_events_are_rejected_by_number() -> None:
+    rejected: list[dict[str, object]] = []
+    found = list(_batches(io.StringIO('{"id": 1}\n\nnot json\n[]\n{"id": 2}\n'), rejected))
+    assert found == [[(1, {"id": 1}), (5, {"id": 2})]]
+    assert [r["line"] for r in rejected] == [3, 4]
+
+
+def test_a_record_is_described_with_its_data_or_its_bytes() -> None:
+    out = write(
+        events_pb2.ContactTriaged(contact_id="k", pool="bot"), event_id="1", source="/router", subject="c", time=NOW
+    )
+    line = describe(Record(out.topic, 2, 9, out.key, out.value, out.headers))
+    assert (line["partition"], line["offset"], line["key"]) == (2, 9, "c")
+    assert line["data"] == {"contactId": "k", "pool": "bot"}
+    assert line["headers"]["ce_type"] == "touchline.router.ContactTriaged.v1"
+    assert describe(Record(out.topic, 2, 9, out.key, b"\x0a\x28x", out.headers))["data_base64"]
