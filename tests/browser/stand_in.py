@@ -11,20 +11,28 @@ import random
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import plotly
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from services.gateway.dashboard import routes
 from tests.browser.hu_story import HU_CONTACTS, HU_STEPS
 
 Row = dict[str, Any]
 NOW = datetime(2026, 5, 20, 6, 30, tzinfo=UTC)  # 14:30 in Shanghai
 EVIL = '<img src=x onerror="window.stolen=1"><script>window.stolen=1</script>'
+FOLDER = Path(__file__).parents[2] / "services" / "gateway" / "dashboard"
+PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+MEDIA = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+# The page may load only from where it comes; the gateway sends the same.
+POLICY = {
+    "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+}
 TRACES = "http://127.0.0.1:9411"
 POOLS = ("service", "care", "english")
 TOUCHPOINTS = (
@@ -214,7 +222,8 @@ class StandIn:
         }
         self.app = Starlette(
             routes=[
-                *routes(),
+                Route("/", self.page),
+                Route("/static/{name}", self.file),
                 Route("/v1/stream", self.stream),
                 Route("/v1/customers/{id}/journey", self.journey),
                 Route("/v1/contacts/{id}/explain", self.explain),
@@ -236,6 +245,15 @@ class StandIn:
         self.away = away
         for queue in self.streams:
             queue.put_nowait(None)
+
+    async def page(self, _: Request) -> Response:
+        return FileResponse(FOLDER / "index.html", headers=POLICY)
+
+    async def file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name == PLOTLY.name:
+            return FileResponse(PLOTLY, media_type="text/javascript")
+        return FileResponse(FOLDER / name, media_type=MEDIA[Path(name).suffix], headers=POLICY)
 
     async def stream(self, _: Request) -> Response:
         if self.away:

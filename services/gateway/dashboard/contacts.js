@@ -11,6 +11,12 @@ export function traceAddress(store, traceId) {
   return base && traceId ? `${base.replace(/\/+$/, "")}/zipkin/traces/${encodeURIComponent(traceId)}` : null;
 }
 
+/** The pool and the seat; the seat alone where its name begins with the pool's. */
+function takerText(contact) {
+  if (contact.seat_id && contact.pool && contact.seat_id.startsWith(contact.pool)) return contact.seat_id;
+  return [contact.pool ? word("pool", contact.pool) : "", contact.seat_id].filter(Boolean).join(" / ") || "—";
+}
+
 /** How long the customer waited, in seconds; for those who still wait, until now. */
 function waited(contact, now) {
   if (typeof contact.waited_s === "number") return contact.waited_s;
@@ -25,7 +31,8 @@ function row(contact, store, open) {
   const who = el("a", { class: "who", href: `#customer=${encodeURIComponent(contact.customer_id)}`, title: contact.customer_id }, contact.customer_id);
   cell.channel.className = "extra";
   cell.waited.className = "number";
-  cell.touchpoint.className = cell.taker.className = "free";
+  cell.touchpoint.className = "free";
+  cell.links.className = "links";
   cell.links.append(why);
   const node = el(
     "tr",
@@ -49,9 +56,11 @@ function row(contact, store, open) {
       say(cell.touchpoint, touchpointWord(next.touchpoint));
       say(state, word("state", next.state));
       mark(state, "data-state", next.state);
-      say(cell.taker, [next.pool ? word("pool", next.pool) : "", next.seat_id].filter(Boolean).join(" / ") || "—");
-      say(cell.mood, moodText(next.mood));
-      mark(cell.mood, "data-mood", moodClass(next.mood));
+      say(cell.taker, takerText(next));
+      const mood = moodClass(next.mood);
+      say(cell.mood, mood ? t(`mood.${mood}`) : "—");
+      mark(cell.mood, "title", mood ? moodText(next.mood) : null);
+      mark(cell.mood, "data-mood", mood);
       say(cell.waited, stopwatch(waited(next, store.clock.now())));
       say(why, t("explain"));
       mark(why, "aria-label", `${t("drawer")}: ${next.contact_id}`);

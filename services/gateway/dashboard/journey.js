@@ -30,7 +30,10 @@ export function chaptersOf(steps) {
     chapter.steps.push(own);
     if (step.kind === "said" && typeof step.polarity !== "number") spoken.set(contact, [...open, own]);
   }
-  return chapters.map((chapter, index) => ({ ...chapter, number: index + 1 }));
+  let number = 0;
+  const last = chapters.length - 1;
+  const place = (index) => (index === last && last > 0 ? "Last" : index === 0 && last > 0 ? "First" : "Other");
+  return chapters.map((chapter, index) => ({ ...chapter, place: place(index), number: chapter.contact ? (number += 1) : 0 }));
 }
 
 function figures(story, store) {
@@ -61,16 +64,22 @@ function stepNode(step) {
   );
 }
 
-function chapterNode(chapter, store) {
+/** The trace of all steps, where they share one: then the story is one trace as well. */
+function oneTrace(steps) {
+  const found = new Set(steps.map((step) => step.trace_id).filter(Boolean));
+  return found.size === 1 ? [...found][0] : null;
+}
+
+function chapterNode(chapter, store, shared) {
   const contact = store.contacts.get(chapter.contact);
   const first = millis(chapter.steps[0].at);
-  const words = contact ? [word("channel", contact.channel), touchpointWord(contact.touchpoint)].filter((text) => text && text !== "—").join(" · ") : t("contactWord");
-  const heading = chapter.contact ? t("chapterContact", { n: chapter.number, w: words }) : t("chapterOther", { n: chapter.number });
+  const words = contact ? [word("channel", contact.channel), touchpointWord(contact.touchpoint)].filter((text) => text && text !== "—") : [];
+  const heading = chapter.contact ? t("chapterContact", { n: chapter.number, w: words.join(" · ") || chapter.contact }) : t(`chapter${chapter.place}`);
   const traceId = chapter.steps.find((step) => step.trace_id)?.trace_id ?? contact?.trace_id;
   return el(
     "section",
     { class: chapter.contact ? "chapter" : "chapter other", "data-testid": "chapter" },
-    el("div", { class: "line" }, el("h3", {}, heading), el("span", { class: "when" }, `${day(first)} ${timeOfDay(first, false)}`), outward(traceAddress(store, traceId), t("traceLong"), { "data-testid": "journey-trace" })),
+    el("div", { class: "line" }, el("h3", {}, heading), el("span", { class: "when" }, `${day(first)} ${timeOfDay(first, false)}`), shared ? null : outward(traceAddress(store, traceId), t("traceLong"), { "data-testid": "journey-trace" })),
     el("ol", { class: "steps" }, ...chapter.steps.map(stepNode)),
   );
 }
@@ -131,11 +140,11 @@ export function makeJourney(store) {
   let parts = null;
 
   function frame() {
-    parts = { story: el("span", { class: "quiet" }), summary: el("div", { class: "summary" }), chart: el("div", { class: "chart", role: "img", "data-testid": "chart-mood" }), calm: el("p", { class: "empty" }, t("noMood")), chapters: el("div", { "data-testid": "chapters" }), words: el("p", { class: "empty", role: "status", "data-testid": "journey-words" }) };
+    parts = { story: el("span", { class: "quiet" }), trace: el("span", { class: "trace" }), summary: el("div", { class: "summary" }), chart: el("div", { class: "chart", role: "img", "data-testid": "chart-mood" }), calm: el("p", { class: "empty" }, t("noMood")), chapters: el("div", { "data-testid": "chapters" }), words: el("p", { class: "empty", role: "status", "data-testid": "journey-words" }) };
     parts.whole = el("div", {}, parts.summary, el("section", { class: "panel" }, el("div", { class: "head" }, el("h2", {}, t("moodCurve"))), parts.chart, parts.calm), parts.chapters);
     place.replaceChildren(
       el("a", { href: "#", class: "back", "data-testid": "back" }, t("back")),
-      el("div", { class: "title" }, el("h2", { tabindex: "-1", "data-testid": "journey-title" }, `${t("journey")} · ${id}`), parts.story),
+      el("div", { class: "title" }, el("h2", { tabindex: "-1", "data-testid": "journey-title" }, `${t("journey")} · ${id}`), parts.story, parts.trace),
       parts.words,
       parts.whole,
     );
@@ -159,7 +168,10 @@ export function makeJourney(store) {
     const drawn = drawMood(parts.chart, chapters);
     parts.chart.hidden = !drawn;
     parts.calm.hidden = drawn;
-    parts.chapters.replaceChildren(...chapters.map((chapter) => chapterNode(chapter, store)));
+    const shared = oneTrace(story.steps);
+    const link = shared && outward(traceAddress(store, shared), t("traceWhole"), { "data-testid": "journey-trace" });
+    parts.trace.replaceChildren(...(link ? [link] : []));
+    parts.chapters.replaceChildren(...chapters.map((chapter) => chapterNode(chapter, store, shared)));
   }
 
   async function readStory() {

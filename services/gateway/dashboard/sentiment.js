@@ -52,7 +52,7 @@ export function sentimentPanel(store) {
           bargap: 0.36,
           showlegend: true,
           legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", traceorder: "normal", font: { color: colour("quiet") } },
-          xaxis: { range: [0, 100], ticksuffix: "%", nticks: 6 },
+          xaxis: { range: [0, 101], tickvals: [0, 25, 50, 75, 100], ticktext: ["0%", "25%", "50%", "75%", "100%"] },
           yaxis: { type: "category", tickmode: "array", tickvals: items.map((item) => item.touchpoint), ticktext: names.map((name, index) => `${name}  <i>${count(items[index].n)}</i> `) },
         },
         `${t("sentiment")}: ${items.map((item) => `${touchpointWord(item.touchpoint)} ${t("negative")} ${percent((item.sum.negative ?? 0) / item.n)}`).join("; ")}`,
