@@ -43,7 +43,10 @@ def list_(data: Path, include_closed: bool, customer: str, limit: int, as_json: 
         for follow_up in found:
             click.echo(json.dumps(_row(follow_up), ensure_ascii=False))
         return
-    _table(list(found))
+    for follow_up in found:
+        _print(follow_up)
+    if not found:
+        click.echo("none 无", err=True)
 
 
 @follow_ups.command("close")
@@ -60,7 +63,7 @@ def close(follow_up_id: str, data: Path, outcome: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_row(closed), ensure_ascii=False))
     else:
-        _table([closed])
+        _print(closed)
 
 
 def _call(data: Path, ask: Callable[[Any], Awaitable[T]]) -> T:
@@ -95,25 +98,12 @@ def _row(f: "escalation_pb2.FollowUp") -> dict[str, Any]:
     }
 
 
-def _table(found: "list[escalation_pb2.FollowUp]") -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in (
-        "follow-up 任务",
-        "customer 客户",
-        "touchpoint 触点",
-        "risk 风险",
-        "reasons 原因",
-        "due 到期",
-        "outcome 结果",
-    ):
-        table.add_column(name)
-    for f in found:
-        reasons = ", ".join(f"{r.code} {r.weight:.2f}" for r in f.reasons)
-        due = f.due_at.ToDatetime().strftime("%m-%d %H:%M") + (" overdue 逾期" if f.overdue else "")
-        state = f.outcome or "open 未关闭"
-        table.add_row(f.follow_up_id, f.customer_id, f.touchpoint, f"{f.risk:.2f}", reasons, due, state)
-    Console().print(table)
+def _print(f: "escalation_pb2.FollowUp") -> None:
+    """Three lines a follow-up: a table would cut the ids that one wants to copy."""
+    due = f.due_at.ToDatetime().strftime("%Y-%m-%d %H:%M UTC") + (" overdue 逾期" if f.overdue else "")
+    click.echo(f"{f.follow_up_id}  {f.outcome or 'open 未关闭'}  due 到期 {due}")
+    click.echo(
+        f"  customer 客户 {f.customer_id}  touchpoint 触点 {f.touchpoint or '-'}  contact 会话 {f.contact_id or '-'}"
+    )
+    reasons = ", ".join(f"{r.code} {r.weight:.2f}" for r in f.reasons)
+    click.echo(f"  risk 风险 {f.risk:.2f}: {reasons}")

@@ -95,7 +95,7 @@ def show(all_: Figure, by: Breakdown, as_json: bool, more: dict[str, Any] | None
         click.echo(json.dumps({**body, **(more or {})}))
         return
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("segment 分组")
+    table.add_column("segment 分组", overflow="fold")
     for name in ("NPS", "95 %", "n", "promoters 推荐", "passives 中立", "detractors 贬损"):
         table.add_column(name, justify="right")
     rows = [("all 全部", all_)] + [(f"{d} = {v}", f) for d in sorted(by) for v, f in sorted(by[d].items())]

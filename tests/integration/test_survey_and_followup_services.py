@@ -1,6 +1,7 @@
 """The NPS and the escalation service as processes, on real Kafka and Postgres, asked over gRPC."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,9 @@ from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 from touchline.sentiment.v1 import sentiment_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
-from deploy.embedded.layout import assign_ports
+from deploy.embedded.layout import Layout, assign_ports
+from deploy.embedded.process import Identity
+from deploy.embedded.state import State, holding
 from services.nps.domain.figures import figure, group
 from services.runtime.admin import probe
 from services.runtime.publisher import Publisher
@@ -76,11 +79,26 @@ async def publisher(stack):
     await made.stop()
 
 
+@pytest.fixture
+def touchline(tmp_path):
+    """Runs the `touchline` command against services that are told to it as a stack's state."""
+
+    async def run(service: Process, *command: str) -> tuple[int, str, str]:
+        with holding(Layout.of(tmp_path)):
+            state = State(Identity.of(os.getpid()), "", grpc={service.name: service.address})
+            state.write(Layout.of(tmp_path))
+            argv = [sys.executable, "-m", "services.cli.main", *command, "--data", str(tmp_path)]
+            done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
 def survey(message, customer: str, event_id: str, at: datetime):
     return write(message, event_id=event_id, source="survey-test", subject=customer, time=at)
 
 
-async def test_nps_is_exact_through_duplicates_corrections_and_a_sigkill(stack, publisher):
+async def test_nps_is_exact_through_duplicates_corrections_and_a_sigkill(stack, publisher, touchline):
     region = f"r-{uuid4().hex[:6]}"
     events, truth = [], {}
     for n in range(600):
@@ -126,6 +144,12 @@ async def test_nps_is_exact_through_duplicates_corrections_and_a_sigkill(stack, 
                     answer.by["store"].values[f"{region}-{k}"],
                     Counter(group(s) for n, s in truth.items() if n % 3 == k),
                 )
+            code, out, _ = await touchline(service, "nps", "get", "--json")
+            printed = json.loads(out)["by"]["region"][region]
+            found = answer.by["region"].values[region]
+            assert code == 0
+            assert printed == {name: getattr(found, name) for name in printed}
+            assert set(printed) == {"promoters", "passives", "detractors", "n", "nps", "low", "high"}
             at = Timestamp()
             at.FromDatetime(DAY + timedelta(hours=4, minutes=5))
             for window, inside in (
@@ -145,7 +169,7 @@ async def test_nps_is_exact_through_duplicates_corrections_and_a_sigkill(stack, 
             assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher):
+async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchline):
     customer, contact = f"hu-{uuid4().hex[:6]}", uuid4().hex
     now = datetime.now(UTC)
     records = []
@@ -177,6 +201,11 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher):
             listed = await stub.ListFollowUps(escalation_pb2.ListFollowUpsRequest(customer_id=customer), timeout=10)
             (follow_up,) = listed.follow_ups
             assert (follow_up.contact_id, follow_up.touchpoint, follow_up.outcome) == (contact, "repair", "")
+            code, out, _ = await touchline(
+                service, "escalation", "follow-ups", "list", "--customer", customer, "--json"
+            )
+            assert code == 0
+            assert json.loads(out)["follow_up_id"] == follow_up.follow_up_id
             close = escalation_pb2.CloseFollowUpRequest(follow_up_id=follow_up.follow_up_id, outcome="contacted")
             closed = (await stub.CloseFollowUp(close, timeout=15)).follow_up
             assert closed.outcome == "contacted"
@@ -194,6 +223,12 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher):
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await stub.GetRisk(escalation_pb2.GetRiskRequest(customer_ids=["c"] * 1001), timeout=10)
             assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+            code, _, err = await touchline(service, "escalation", "follow-ups", "close", follow_up.follow_up_id)
+            assert code == 1
+            assert "closed already (FAILED_PRECONDITION)" in err
+            code, out, _ = await touchline(service, "escalation", "follow-ups", "list", "--all", "--customer", customer)
+            assert code == 0
+            assert "contacted" in out
             empty = await stub.ListFollowUps(escalation_pb2.ListFollowUpsRequest(customer_id=customer), timeout=10)
             assert not empty.follow_ups
             both = escalation_pb2.ListFollowUpsRequest(customer_id=customer, include_closed=True)
