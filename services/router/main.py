@@ -81,8 +81,16 @@ async def build(house: House) -> Parts:
         policy = load(settings.policy)
     except BadPolicyError as error:
         raise Misconfigured(f"ROUTER_POLICY: {error}") from None
-    to = [house.peer(at) if at else None for at in (peers.sentiment_addr, peers.nps_addr, peers.escalation_addr)]
-    lookups = Lookups(*to, deadline_s=settings.lookup_ms / 1000)
+
+    def peer(address: str) -> Any:
+        return house.peer(address) if address else None
+
+    lookups = Lookups(
+        sentiment=peer(peers.sentiment_addr),
+        nps=peer(peers.nps_addr),
+        escalation=peer(peers.escalation_addr),
+        deadline_s=settings.lookup_ms / 1000,
+    )
     assigning = assignment_pipeline(policy)
     answers = rpc.servicer(house.pool, assigning.name, house.commands(), house.clock, settings.command_ms / 1000)
     return Parts(

@@ -15,7 +15,7 @@ from services.router.codec import stamp
 from services.router.domain.explain import explain
 from services.router.domain.pool import effective_priority
 from services.runtime.clock import Clock
-from services.runtime.commands import CommandBus
+from services.runtime.commands import CommandBus, Unanswered
 from services.runtime.errors import Unreadable
 from services.runtime.records import parse_time
 from services.runtime.rpc import Servicer, invalid, not_found, refused
@@ -150,18 +150,23 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
     async def _send(
         self, command: Message, request: router_pb2.AcceptRequest | router_pb2.DeclineRequest | router_pb2.FinishRequest
     ) -> datetime:
-        """Have the pool's owner decide, and return when it did. The id names call and command: another's isn't answered."""
+        """Have the pool's owner decide, and return when it did."""
         try:
             check(command)
         except Unreadable as error:
             raise invalid(f"{error.field.removeprefix('data.')}: {error.reason}") from None
-        answer = await self._commands.send(
-            command,
-            command_id=f"{type(command).__name__}/{request.pool}/{request.seat_id}/{request.command_id or uuid4()}",
-            subject=request.seat_id,
-            now=self._clock(),
-            deadline_s=self._command_s,
-        )
+        # The id names the whole call, so that another command under the same command_id isn't given its answer.
+        said = (request.pool, request.seat_id, request.contact_id, str(request.token))
+        try:
+            answer = await self._commands.send(
+                command,
+                command_id="/".join((type(command).__name__, *said, request.command_id or str(uuid4()))),
+                subject=request.seat_id,
+                now=self._clock(),
+                deadline_s=self._command_s,
+            )
+        except Unanswered as error:
+            raise refused("DEADLINE_EXCEEDED", str(error)) from None
         if not answer.ok:
             raise refused(answer.code, answer.reason)
         return parse_time(answer.body["at"])
