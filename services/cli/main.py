@@ -11,6 +11,8 @@ COMMANDS = {
     "status": "services.cli.status:status",
     "topics": "services.cli.topics:topics",
     "fetch": "services.cli.fetch:fetch",
+    "demo": "services.cli.demo:demo",
+    "events": "services.cli.events:events",
     "nps": "services.cli.nps:nps",
     "escalation": "services.cli.escalation:escalation",
 }

@@ -9,7 +9,16 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.day.model import LOCAL
-from services.cli.day.realdata import CALLS, REVIEWS, Call, busiest_weekday, generate_real, missing, patience_of
+from services.cli.day.realdata import (
+    CALLS,
+    REVIEWS,
+    Call,
+    busiest_weekday,
+    generate_real,
+    given_up,
+    missing,
+    patience_of,
+)
 from services.cli.demo import demo
 
 MIDNIGHT = datetime(2026, 6, 18, tzinfo=LOCAL)
@@ -22,11 +31,11 @@ def call(outcome: str, waited: float) -> Call:
 
 
 def test_who_hung_up_had_exactly_that_patience_and_who_was_served_had_more() -> None:
-    calls = [call("HANG", 30), call("HANG", 90), call("HANG", 300)]
-    assert patience_of(call("HANG", 42), calls, Random(1)) == 42
-    drawn = {patience_of(call("AGENT", 60), calls, Random(i)) for i in range(50)}
+    hung_up = given_up([call("HANG", 90), call("HANG", 30), call("AGENT", 70), call("HANG", 300)])
+    assert patience_of(call("HANG", 42), hung_up, Random(1)) == 42
+    drawn = {patience_of(call("AGENT", 60), hung_up, Random(i)) for i in range(50)}
     assert drawn == {90, 300}
-    assert patience_of(call("AGENT", 400), calls, Random(1)) > 400
+    assert patience_of(call("AGENT", 400), hung_up, Random(1)) > 400
 
 
 def test_a_folder_without_the_data_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ serves; one that hung up in the queue shows its patience; an answered one shows 
 """
 
 import csv
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -42,6 +43,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Crowd:
+    """What all the callers showed: after how many seconds they hung up (sorted), and for how many they were served."""
+
+    hung_up: list[float]
+    service: list[float]
+
+
+@dataclass(frozen=True, slots=True)
 class Voices:
     """What real people wrote. reviews: (category, positive) → texts; english: positive → texts; answers: (score, comment)."""
 
@@ -70,8 +79,9 @@ def generate_real(
     wanted = len(calls) * scale if events is None else events * scale / generator.EVENTS_PER_CONTACT
     day = Day(seed, midnight, window, (), (), (), ())
     contacts, outside = [], []
+    crowd = Crowd(given_up(calls), [c.served_s for c in calls if c.served_s > 0])
     for i, call in enumerate(_as_many(seed, calls, max(1, round(wanted)), window)):
-        plan = _contact(seed, i, call, calls, voices)
+        plan = _contact(seed, i, call, crowd, voices)
         contacts.append(plan)
         outside.extend(generator.orders(day, dice(seed, "real order", i), plan, f"o-{seed}-{i:06d}"))
     return generator.assemble(day, contacts, outside, round(len(contacts) * generator.EVENTS_PER_CONTACT))
@@ -109,15 +119,20 @@ def _as_many(seed: int, calls: list[Call], wanted: int, window: Window) -> list[
     return sorted(chosen, key=lambda c: c.at)
 
 
-def patience_of(call: Call, calls: list[Call], roll: Random) -> float:
+def given_up(calls: list[Call]) -> list[float]:
+    """After how many seconds callers hung up in the queue, the least patient first."""
+    return sorted(c.waited_s for c in calls if c.outcome == "HANG")
+
+
+def patience_of(call: Call, hung_up: list[float], roll: Random) -> float:
     """Seconds the customer would wait: seen where they hung up, else drawn from those who hung up later than this one waited."""
     if call.outcome == "HANG":
         return max(1.0, call.waited_s)
-    longer = [c.waited_s for c in calls if c.outcome == "HANG" and c.waited_s > call.waited_s]
-    return roll.choice(longer) if longer else 2 * max(60.0, call.waited_s)
+    longer = bisect_right(hung_up, call.waited_s)
+    return hung_up[roll.randrange(longer, len(hung_up))] if longer < len(hung_up) else 2 * max(60.0, call.waited_s)
 
 
-def _contact(seed: int, i: int, call: Call, calls: list[Call], voices: Voices) -> ContactPlan:
+def _contact(seed: int, i: int, call: Call, crowd: Crowd, voices: Voices) -> ContactPlan:
     roll = dice(seed, "real", i)
     # Known customers keep who they are through all their calls; "0" stands for those the bank did not know.
     known = dice(seed, "who", call.customer) if call.customer not in ("", "0") else roll
@@ -138,7 +153,7 @@ def _contact(seed: int, i: int, call: Call, calls: list[Call], voices: Voices) -
     category = roll.choices(tuple(CATEGORIES), tuple(CATEGORIES.values()))[0]
     said = voices.english[happy] if language == "en" else voices.reviews[category, happy]
     texts = roll.sample(said, 2 + roll.randint(0, 1))
-    served = call.served_s if call.served_s > 0 else roll.choice([c.served_s for c in calls if c.served_s > 0])
+    served = call.served_s if call.served_s > 0 else roll.choice(crowd.service)
     return ContactPlan(
         contact_id=f"r-{seed}-{i:06d}",
         shopper=who,
@@ -150,7 +165,7 @@ def _contact(seed: int, i: int, call: Call, calls: list[Call], voices: Voices) -
         wants_human=call.outcome != "MENU",
         opening=(texts[0],),
         later=tuple(texts[1:]),
-        patience_s=patience_of(call, calls, roll),
+        patience_s=patience_of(call, crowd.hung_up, roll),
         service_s=max(10.0, served),
         handover="",
         survey=_survey(roll, f"s-{seed}-{i:06d}", happy, voices),
