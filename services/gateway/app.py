@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from services.gateway import dashboard
+from services.gateway import pages
 from services.gateway.ingest import Ingest
 from services.gateway.peers import Watch
 from services.gateway.reading import Reading
@@ -28,6 +28,8 @@ def build(ingest: Ingest, reading: Reading, watch: Watch) -> Starlette:
             Route("/healthz", healthz),
             Route("/openapi.json", guarded(reading.description)),
             Route("/docs", guarded(reading.docs)),
-            *(Route(r.path, guarded(r.endpoint)) for r in dashboard.routes() if isinstance(r, Route)),
+            Route("/", guarded(pages.index)),
+            Route("/static/plotly.min.js", guarded(pages.plotly)),
+            Route("/static/{name}", guarded(pages.part)),
         ]
     )

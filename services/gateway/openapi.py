@@ -250,7 +250,7 @@ def document() -> Json:
             "/openapi.json": _read("This description", {"200": {"description": "OpenAPI 3.1", "content": {JSON: {}}}}),
             "/docs": _page("This description, to read", "text/html"),
             "/": _page("The dashboard", "text/html"),
-            "/dashboard/{name}": _page("A part of the dashboard", "text/javascript")
+            "/static/{name}": _page("A part of the dashboard", "text/javascript")
             | {"parameters": [_parameter("name", "the file's name")]},
             "/static/plotly.min.js": _page("The charts' library", "text/javascript"),
         },
