@@ -1,12 +1,13 @@
 """One faultless day, small enough to follow: every kind of fact that the audit looks at occurs in it."""
 
-from tests.unit.audit_world import POLICY, Raw, World, at, figure
 from touchline.contact.v1 import events_pb2 as contact
 from touchline.escalation.v1 import escalation_pb2 as escalation
 from touchline.nps.v1 import nps_pb2 as nps
 from touchline.router.v1 import events_pb2 as router
 from touchline.router.v1 import router_pb2
 from touchline.survey.v1 import events_pb2 as survey
+
+from tests.unit.audit_world import POLICY, Raw, World, at, figure
 
 BOT = {"pool": "bot"}
 _, SAD, ASKED, REPAIR = POLICY["rules"]
@@ -26,12 +27,22 @@ def a_day() -> World:
     again(world, world.message("li", "k1", 30, 0.4))
     world.message("li", "k1", 95, -0.25)
     world.message("wang", "k2", 97, -0.8, "after_sales.repair")
-    world.spoil(b"{", {"ce_id": "b1", "ce_source": "/x", "ce_type": "touchline.contact.ContactEnded.v1", "ce_time": "2026-03-02T09:00:00Z"})
+    world.spoil(
+        b"{",
+        {
+            "ce_id": "b1",
+            "ce_source": "/x",
+            "ce_type": "touchline.contact.ContactEnded.v1",
+            "ce_time": "2026-03-02T09:00:00Z",
+        },
+    )
     world.spoil(b"", {"ce_source": "/x"})
     # The channel sends one event twice, and the door refuses one.
     world.journal.append(world.journal[0])
     again(world, world.topics["pool.events"][0])
-    world.journal.append({"via": "gateway", "accepted": False, "event": {"id": "no", "source": "/x", "type": "touchline.survey.X.v1"}})
+    world.journal.append(
+        {"via": "gateway", "accepted": False, "event": {"id": "no", "source": "/x", "type": "touchline.survey.X.v1"}}
+    )
     return world
 
 
@@ -63,11 +74,15 @@ def _contacts(world: World) -> None:
     world.accept("qian", "k4", 103, "s2", 5)
     world.close("wang", "k2", 240, router.OUTCOME_HUMAN, seat_id="s2")
     world.request("sun", "k6", 250, "repair", REPAIR, touchpoint="after_sales")
-    world.pools["care"] = router_pb2.GetPoolResponse(pool="care", in_service=1, waiting=[router_pb2.Waiting(contact_id="k6")])
+    world.pools["care"] = router_pb2.GetPoolResponse(
+        pool="care", in_service=1, waiting=[router_pb2.Waiting(contact_id="k6")]
+    )
 
 
 def _surveys(world: World) -> None:
-    for i, (customer, score, region) in enumerate((("li", 9, "华东"), ("wang", 3, "华东"), ("hu", 7, "华北"), ("sun", 10, "华北"))):
+    for i, (customer, score, region) in enumerate(
+        (("li", 9, "华东"), ("wang", 3, "华东"), ("hu", 7, "华北"), ("sun", 10, "华北"))
+    ):
         cause = world.answer(customer, f"v{i}", 300 + i, score, region)
         world.changed(customer, f"v{i}", 300 + i, None, score, region, cause)
     # Wang's is corrected twice, the later correction first; Hu's is withdrawn; Zhao's is corrected before it is answered.

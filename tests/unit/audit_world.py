@@ -10,8 +10,6 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-
-from services.cli.audit import Evidence
 from touchline.contact.v1 import events_pb2 as contact
 from touchline.escalation.v1 import escalation_pb2 as escalation
 from touchline.nps.v1 import nps_pb2 as nps
@@ -21,22 +19,24 @@ from touchline.seat.v1 import events_pb2 as seat
 from touchline.sentiment.v1 import sentiment_pb2 as sentiment
 from touchline.survey.v1 import events_pb2 as survey
 
+from services.cli.audit import Evidence
+
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TOUCHPOINTS, POOLS, ROUTED = "touchpoint.events", "pool.events", "routing.decided"
 Segments = tuple[tuple[tuple[str, str], ...], ...]
 
 POLICY: dict[str, Any] = {
     "version": "1",
-    "zone": "Asia/Shanghai",
+    "timezone": "+08:00",
     "rules": [
-        {"name": "closed", "when": {"topics": ["advice"]}, "pool": "night", "priority": 1},
+        {"name": "closed", "when": {"topic": ["advice"]}, "pool": "night", "priority": 1},
         {"name": "sad", "when": {"mood_below": -0.5}, "pool": "care", "priority": 5},
         {"name": "asked", "when": {"wants_human": True}, "pool": "care", "priority": 2, "skills": {"refund": 1}},
-        {"name": "repair", "when": {"touchpoints": ["after_sales"]}, "pool": "care", "priority": 1},
+        {"name": "repair", "when": {"touchpoint": ["after_sales"]}, "pool": "care", "priority": 1},
     ],
     "default": {"pool": "bot"},
     "handover": {"pool": "care", "priority": 3},
-    "pools": {"care": {"ageing": 1.0, "capacity": 1}, "night": {"hours": "22:00-06:00"}},
+    "pools": {"care": {"ageing": 1.0, "capacity": 1}, "night": {"hours": ["22:00", "06:00"]}},
 }
 
 
@@ -81,6 +81,7 @@ class World:
     follow_ups: list[escalation.FollowUp] = field(default_factory=list)
     pools: dict[str, router_pb2.GetPoolResponse] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=lambda: dict(POLICY))
+    touchpoints: dict[str, str] = field(default_factory=dict)
     serial: int = 0
 
     def put(
@@ -115,7 +116,9 @@ class World:
         self.topics[topic].append(raw)
         return raw
 
-    def send(self, message: Message, customer: str, seconds: float, *, key: str = "", event_id: str = "") -> tuple[str, str]:
+    def send(
+        self, message: Message, customer: str, seconds: float, *, key: str = "", event_id: str = ""
+    ) -> tuple[str, str]:
         """A channel's event: in the journal and on its topic. Gives its name."""
         self.serial += 1
         name = ("/channels/app", event_id or f"e{self.serial}")
@@ -128,8 +131,12 @@ class World:
             "time": moment(seconds).isoformat(),
             "data": MessageToDict(message),
         }
-        self.journal.append({"sent_at": moment(seconds).isoformat(), "via": "gateway", "accepted": True, "event": event})
-        self.put(POOLS if key else TOUCHPOINTS, message, name=name, key=key or customer, subject=customer, seconds=seconds)
+        self.journal.append(
+            {"sent_at": moment(seconds).isoformat(), "via": "gateway", "accepted": True, "event": event}
+        )
+        self.put(
+            POOLS if key else TOUCHPOINTS, message, name=name, key=key or customer, subject=customer, seconds=seconds
+        )
         return name
 
     def fact(
@@ -137,19 +144,25 @@ class World:
     ) -> Raw:
         """A fact that a service published."""
         self.serial += 1
-        return self.put(topic, message, name=(f"touchline/{by}", f"f{self.serial}"), key=key, seconds=seconds, cause=cause)
+        return self.put(
+            topic, message, name=(f"touchline/{by}", f"f{self.serial}"), key=key, seconds=seconds, cause=cause
+        )
 
     def count(self, metric: str, seconds: float, segments: Segments, window: str = "PT1M", **amounts: int) -> None:
         """Counts in the metric topics."""
         start = moment(seconds).replace(second=0, microsecond=0)
         if window == "ALL":
             start = datetime(1970, 1, 1, tzinfo=UTC)
+        elif window != "PT1M":
+            start = start.replace(minute=0, hour=0 if window == "P1D" else start.hour)
         for segment in segments:
             self.cells.setdefault((metric, window, start, segment), Counter()).update(amounts)
 
     def evidence(self, with_journal: bool = True) -> Evidence:
         """What the audit is given."""
-        records: dict[str, list[Raw]] = {t: sorted(rs, key=lambda r: (r.partition, r.offset)) for t, rs in self.topics.items()}
+        records: dict[str, list[Raw]] = {
+            t: sorted(rs, key=lambda r: (r.partition, r.offset)) for t, rs in self.topics.items()
+        }
         for (metric, window, start, segment), counts in self.cells.items():
             row: dict[str, Any] = {
                 "metric": metric,
@@ -162,7 +175,9 @@ class World:
                 row |= {k: v for k, v in figure(counts).items() if k in ("nps", "low", "high")}
             topic = f"metrics.{metric}"
             key = json.dumps([window, row["start"], dict(segment)]).encode()
-            records.setdefault(topic, []).append(Raw(topic, 0, len(records.get(topic, [])), key, json.dumps(row).encode(), []))
+            records.setdefault(topic, []).append(
+                Raw(topic, 0, len(records.get(topic, [])), key, json.dumps(row).encode(), [])
+            )
         return Evidence(
             journal=self.journal if with_journal else None,
             records=records,  # type: ignore[arg-type]
@@ -175,7 +190,9 @@ class World:
 
     # --- what customers do ---
 
-    def message(self, customer: str, contact_id: str, seconds: float, polarity: float = 0.4, touchpoint: str = "delivery") -> Raw:
+    def message(
+        self, customer: str, contact_id: str, seconds: float, polarity: float = 0.4, touchpoint: str = "delivery"
+    ) -> Raw:
         """A customer's message and its score."""
         said = contact.MessageReceived(
             contact_id=contact_id, speaker=contact.SPEAKER_CUSTOMER, text="很好", channel="app", touchpoint=touchpoint
@@ -191,7 +208,9 @@ class World:
         self.count("sentiment", seconds, ((), (("touchpoint", touchpoint),)), **amounts)
         return self.fact("sentiment.scored", scored, customer, seconds, name, "sentiment")
 
-    def request(self, customer: str, contact_id: str, seconds: float, rule: str, route: Mapping[str, Any], **inputs: Any) -> None:
+    def request(
+        self, customer: str, contact_id: str, seconds: float, rule: str, route: Mapping[str, Any], **inputs: Any
+    ) -> None:
         """A contact that is requested and triaged; queued where a human pool has it."""
         asked = contact.ContactRequested(
             contact_id=contact_id, channel="app", touchpoint=inputs.get("touchpoint", ""), topic=inputs.get("topic", ""),
@@ -201,7 +220,14 @@ class World:
         self.triage(customer, contact_id, seconds, rule, route, name, **inputs)
 
     def triage(
-        self, customer: str, contact_id: str, seconds: float, rule: str, route: Mapping[str, Any], cause: tuple[str, str], **inputs: Any
+        self,
+        customer: str,
+        contact_id: str,
+        seconds: float,
+        rule: str,
+        route: Mapping[str, Any],
+        cause: tuple[str, str],
+        **inputs: Any,
     ) -> None:
         """Triage's decision."""
         local = moment(seconds) + timedelta(hours=8)
@@ -212,15 +238,30 @@ class World:
             inputs=seen, requested_at=at(seconds), decided_at=at(seconds + 0.1),
         )  # fmt: skip
         self.fact(ROUTED, triaged, customer, seconds, cause, "triage")
-        by_pool = ((), (("pool", pool),))
+        by_pool: Segments = ((), (("pool", pool),))
+        if inputs.get("touchpoint"):
+            self.touchpoints[contact_id] = inputs["touchpoint"]
+            by_pool = (*by_pool, (("touchpoint", inputs["touchpoint"]),))
+        if inputs.get("handover"):
+            self.count("routing", seconds, by_pool, handed_over=1)
         if pool == "bot":
             self.count("routing", seconds, by_pool, triaged_bot=1)
             return
         queued = router.ContactQueued(
-            pool=pool, contact_id=contact_id, customer_id=customer, priority=priority, skills=skills, queued_at=at(seconds + 0.1)
+            pool=pool,
+            contact_id=contact_id,
+            customer_id=customer,
+            priority=priority,
+            skills=skills,
+            queued_at=at(seconds + 0.1),
         )
         self.fact(POOLS, queued, pool, seconds, cause, "triage")
         self.count("routing", seconds, by_pool, triaged_human=1, queued=1)
+
+    def where(self, contact_id: str, pool: str = "care") -> Segments:
+        """The segments in which a contact counts."""
+        about = self.touchpoints.get(contact_id)
+        return ((), (("pool", pool),), *(((("touchpoint", about),),) if about else ()))
 
     def offer(
         self, customer: str, contact_id: str, seconds: float, seat_id: str, token: int,
@@ -232,7 +273,7 @@ class World:
             expires_at=at(seconds + 20), waiting=list(waiting) or [contact_id],
             candidates=[router.Candidate(seat_id=s, eligible=e, idle_s=i) for s, e, i in candidates or [(seat_id, True, 9.0)]],
         )  # fmt: skip
-        self.count("routing", seconds, ((), (("pool", "care"),)), offered=1)
+        self.count("routing", seconds, self.where(contact_id), offered=1)
         return self.fact(ROUTED, offered, customer, seconds, None, "assignment")
 
     def give_back(self, customer: str, contact_id: str, seconds: float, seat_id: str, token: int) -> Raw:
@@ -250,43 +291,71 @@ class World:
             contact_id=contact_id, customer_id=customer, pool="care", seat_id=seat_id, token=token, waited_ms=1500,
             accepted_at=at(seconds),
         )  # fmt: skip
-        self.count("routing", seconds, ((), (("pool", "care"),)), accepted=1, wait_ms_sum=1500)
+        self.count("routing", seconds, self.where(contact_id), accepted=1, wait_ms_sum=1500)
         return self.fact(ROUTED, accepted, customer, seconds, None, "assignment")
 
-    def close(self, customer: str, contact_id: str, seconds: float, outcome: int, pool: str = "care", seat_id: str = "") -> Raw:
+    def close(
+        self, customer: str, contact_id: str, seconds: float, outcome: int, pool: str = "care", seat_id: str = ""
+    ) -> Raw:
         """A contact is over."""
-        names = {router.OUTCOME_BOT: "closed_bot", router.OUTCOME_HUMAN: "closed_human", router.OUTCOME_ABANDONED: "abandoned"}
+        names = {
+            router.OUTCOME_BOT: "closed_bot",
+            router.OUTCOME_HUMAN: "closed_human",
+            router.OUTCOME_ABANDONED: "abandoned",
+        }
         ended: Message = contact.ContactEnded(contact_id=contact_id)
         if outcome == router.OUTCOME_ABANDONED:
             ended = contact.ContactAbandoned(contact_id=contact_id)
         cause = self.send(ended, customer, seconds)
         closed = router.ContactClosed(
-            contact_id=contact_id, customer_id=customer, pool=pool, seat_id=seat_id, outcome=outcome, closed_at=at(seconds)
+            contact_id=contact_id,
+            customer_id=customer,
+            pool=pool,
+            seat_id=seat_id,
+            outcome=outcome,
+            closed_at=at(seconds),
         )
-        self.count("routing", seconds, ((), (("pool", pool),)), **{names[outcome]: 1})
+        self.count("routing", seconds, self.where(contact_id, pool), **{names[outcome]: 1})
         by, caused = ("triage", cause) if pool == "bot" else ("assignment", None)
         return self.fact(ROUTED, closed, customer, seconds, caused, by)
 
     def sign_in(self, seat_id: str, seconds: float, capacity: int = 1, skills: Mapping[str, int] | None = None) -> None:
         """A seat comes on shift in pool care."""
-        self.send(seat.SeatSignedIn(pool="care", seat_id=seat_id, capacity=capacity, skills=skills or {}), seat_id, seconds, key="care")
+        self.send(
+            seat.SeatSignedIn(pool="care", seat_id=seat_id, capacity=capacity, skills=skills or {}),
+            seat_id,
+            seconds,
+            key="care",
+        )
 
     def answer(self, customer: str, survey_id: str, seconds: float, score: int, region: str) -> tuple[str, str]:
         """A survey's answer, without its effect."""
-        return self.send(survey.SurveyAnswered(survey_id=survey_id, score=score, segments={"region": region}), customer, seconds)
+        return self.send(
+            survey.SurveyAnswered(survey_id=survey_id, score=score, segments={"region": region}), customer, seconds
+        )
 
     def changed(
-        self, customer: str, survey_id: str, answered: float, before: int | None, after: int | None, region: str, cause: tuple[str, str]
+        self,
+        customer: str,
+        survey_id: str,
+        answered: float,
+        before: int | None,
+        after: int | None,
+        region: str,
+        cause: tuple[str, str],
     ) -> Raw:
         """A change of what a survey counts."""
-        fact = nps.NpsChanged(customer_id=customer, survey_id=survey_id, segments={"region": region}, answered_at=at(answered))
+        fact = nps.NpsChanged(
+            customer_id=customer, survey_id=survey_id, segments={"region": region}, answered_at=at(answered)
+        )
         for name, score in (("before", before), ("after", after)):
             if score is not None:
                 setattr(fact, name, score)
         for score, amount in ((before, -1), (after, 1)):
             if score is not None:
                 word = "promoters" if score > 8 else "detractors" if score < 7 else "passives"
-                self.count("nps", answered, ((), (("region", region),)), "ALL", **{word: amount})
+                for window in ("ALL", "P1D", "PT1H"):
+                    self.count("nps", answered, ((), (("region", region),)), window, **{word: amount})
         return self.fact("nps.changed", fact, customer, answered, cause, "nps")
 
     def flag(self, customer: str, follow_up_id: str, seconds: float, due: float) -> Raw:

@@ -3,7 +3,8 @@
 import asyncio
 import time
 import tomllib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from touchline.router.v1 import router_pb2, router_pb2_grpc
 from deploy.embedded.layout import Layout
 from deploy.embedded.state import State
 from deploy.embedded.state import read as read_state
-from services.cli.audit.ledger import ALL_TOPICS, POOLS, Evidence, load_journal
+from services.cli.audit.ledger import ALL_TOPICS, FACT_TOPICS, POOLS, Evidence, load_journal
 from services.cli.audit.report import Check, Findings
 from services.cli.audit.wire import SECOND, Record
 from services.runtime.admin import probe
@@ -27,6 +28,9 @@ POLICY = Path(__file__).parents[2] / "router" / "policy.toml"
 DEADLINE_S = 10.0
 MOST_LISTED = 1000
 SETTLE_S = 120.0
+ATTEMPTS = 6
+MOVING = (POOLS, *FACT_TOPICS)
+"""Topics on which something may appear although nobody sends anything: time alone decides too."""
 
 Progress = Callable[[str], None]
 
@@ -63,28 +67,51 @@ async def settled(state: State, limit_s: float = SETTLE_S) -> Check:
 
 
 async def collect(state: State, journal: Path | None, progress: Progress) -> Evidence:
-    """All the evidence. Raises ValueError where the journal can't be read, KafkaError where Kafka is away."""
-    lines = load_journal(journal) if journal is not None else None
-    policy = tomllib.loads(POLICY.read_text(encoding="utf-8"))
+    """All the evidence, of one moment: where a clock runs on and the services decide meanwhile, it is gathered again.
+
+    Raises ValueError where the journal can't be read, KafkaError where Kafka is away.
+    """
+    lines = await asyncio.to_thread(load_journal, journal) if journal is not None else None
     kafka = KafkaSettings(bootstrap=state.bootstrap)
-    records: dict[str, Sequence[Record]] = {}
-    for topic in ALL_TOPICS:
-        progress(f"reading {topic}")
-        records[topic] = await read_all(kafka, topic)
+    for _ in range(ATTEMPTS):
+        records = {topic: await _topic(kafka, topic, progress) for topic in ALL_TOPICS}
+        progress("asking the services")
+        evidence = await _ask_all(state, lines, records)
+        again = {topic: await _topic(kafka, topic, progress) for topic in MOVING}
+        if all(len(again[topic]) == len(records[topic]) for topic in MOVING):
+            break
+        progress("the services went on meanwhile; gathering again")
+        await settled(state)
+    return evidence
+
+
+async def _topic(kafka: KafkaSettings, topic: str, progress: Progress) -> Sequence[Record]:
+    progress(f"reading {topic}")
+    return await read_all(kafka, topic)
+
+
+async def _ask_all(
+    state: State, journal: Sequence[Mapping[str, Any]] | None, records: Mapping[str, Sequence[Record]]
+) -> Evidence:
     pools = {(r.key or b"").decode(errors="replace") for r in records[POOLS]}
     customers = sorted({(r.key or b"").decode(errors="replace") for r in records["escalation.flagged"]})
-    progress("asking the services")
     follow_ups, all_listed = await _follow_ups(state, customers)
     return Evidence(
-        journal=lines,
+        journal=journal,
         records=records,
         now=int(clock_from(state.clock)().timestamp() * SECOND),
         nps=await _nps(state),
         follow_ups=follow_ups,
         all_listed=all_listed,
         pools=await _pools(state, sorted(pools)),
-        policy=policy,
+        policy=policy(POLICY.read_text(encoding="utf-8")),
     )
+
+
+def policy(text: str) -> dict[str, Any]:
+    """The triage policy; its version is the declared one and a hash of the text, as decisions name it."""
+    parsed = tomllib.loads(text)
+    return {**parsed, "version": f"{parsed['version']}+{sha256(text.encode()).hexdigest()[:12]}"}
 
 
 async def _ask(call: Awaitable[Any]) -> Any:

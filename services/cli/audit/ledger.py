@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import Message
-
 from services.cli.audit.wire import Bad, Broken, Event, Name, Record, from_cloud_event, read
 
 TOUCHPOINTS = "touchpoint.events"
@@ -17,6 +15,8 @@ FACT_TOPICS = ("sentiment.scored", "routing.decided", "nps.changed", "escalation
 EVENT_TOPICS = (TOUCHPOINTS, POOLS, *FACT_TOPICS)
 METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
 DEAD = ".dlq"
+# Facts that Touchline itself puts on the two topics on which channels publish.
+INTERNAL = frozenset(("ContactQueued", "ContactWithdrawn", "FollowUpCloseRequested"))
 ALL_TOPICS = (*EVENT_TOPICS, *(topic + DEAD for topic in EVENT_TOPICS), *METRIC_TOPICS)
 
 
@@ -27,7 +27,8 @@ class Evidence:
     journal: the player's lines, or None to take the topics' word for what was sent.
     records: topic → its records, in order by partition. now: of the system's clock, µs since 1970.
     nps: the answer of GetNps. follow_ups: of ListFollowUps, closed ones included; `all_listed` where none was left out.
-    pools: pool → the answer of GetPool. policy: the triage policy as parsed TOML.
+    pools: pool → the answer of GetPool. policy: the triage policy as parsed TOML, its
+    version with the hash of the text, as decisions name it.
     """
 
     journal: Sequence[Mapping[str, Any]] | None
@@ -47,7 +48,7 @@ class Ledger:
     sent: distinct events that channels sent and that count, by kind; from the journal where there is one.
     facts: distinct events and facts on the topics by kind, each at its first place.
     order: (topic, partition) → names in order of their first place.
-    raw: topic → unreadable records that the journal says were sent.
+    raw: topic → unreadable records that the journal says were sent. unsure: those of which the player can't tell.
     """
 
     evidence: Evidence
@@ -59,6 +60,7 @@ class Ledger:
     altered: list[Event] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
     raw: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    unsure: int = 0
     accepted: dict[Name, Event] = field(default_factory=dict)
     refused: set[Name] = field(default_factory=set)
     misread: list[str] = field(default_factory=list)
@@ -93,7 +95,8 @@ def build(evidence: Evidence) -> Ledger:
     if evidence.journal is None:
         for topic in (TOUCHPOINTS, POOLS):
             for event in ledger.by_topic[topic].values():
-                ledger.sent[event.kind].append(event)
+                if event.kind not in INTERNAL:
+                    ledger.sent[event.kind].append(event)
     else:
         _read_journal(ledger, evidence.journal)
     return ledger
@@ -125,6 +128,7 @@ def _read_journal(ledger: Ledger, journal: Iterable[Mapping[str, Any]]) -> None:
             ledger.raw[str(line.get("topic") or TOUCHPOINTS)] += 1
             continue
         if "event" not in line:
+            ledger.unsure += line.get("failed") == "unreadable record"
             # Lines about something else, such as a service that was killed, are the player's own.
             continue
         if line.get("via") == "rpc":
@@ -144,8 +148,3 @@ def _read_journal(ledger: Ledger, journal: Iterable[Mapping[str, Any]]) -> None:
         ledger.accepted[name] = known
         ledger.sent[known.kind].append(known)
     ledger.refused -= set(ledger.accepted)
-
-
-def same_message(one: Message, other: Message) -> bool:
-    """Whether two events say the same."""
-    return one == other

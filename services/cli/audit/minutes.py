@@ -1,5 +1,8 @@
 """metrics.routing and metrics.escalation, minute by minute, against the facts."""
 
+from collections.abc import Callable
+from typing import Any
+
 from touchline.router.v1 import events_pb2
 
 from services.cli.audit.cells import Segment, Tally, compare, rows
@@ -9,9 +12,10 @@ from services.cli.audit.report import Check, Findings
 from services.cli.audit.wire import micros
 
 ROUTING = (
-    "triaged_bot", "triaged_human", "queued", "offered", "accepted", "returned",
-    "closed_bot", "closed_human", "abandoned", "wait_ms_sum",
+    "triaged_bot", "triaged_human", "handed_over", "queued", "offered", "returned", "accepted",
+    "closed_bot", "closed_human", "abandoned", "lookups_missing",
 )  # fmt: skip
+WAITS = ("wait_ms_sum", "wait_ms_abandoned_sum")
 ESCALATION = ("flagged", "closed", "overdue")
 _CLOSED = {
     events_pb2.OUTCOME_BOT: "closed_bot",
@@ -21,31 +25,39 @@ _CLOSED = {
 
 
 def check_routing(ledger: Ledger) -> Check:
-    """Contacts by what became of them, per minute and pool."""
+    """Contacts by what became of them, per minute, pool and touchpoint."""
     findings, tally = Findings(), Tally()
+    about = {e.message.contact_id: e.message.inputs.touchpoint for e in ledger.facts.get("ContactTriaged", ())}
 
-    def count(time: int, pool: str, **amounts: int) -> None:
-        tally.add(time, ((), (("pool", pool),)), amounts)
+    def count(kind: str, time: str, amounts: Callable[[Any], dict[str, int]]) -> None:
+        for event in ledger.facts.get(kind, ()):
+            fact = event.message
+            segments: list[Segment] = [(), (("pool", fact.pool),)]
+            # A return is the seat's doing: it counts for no touchpoint.
+            if kind != "OfferReturned" and (touchpoint := about.get(fact.contact_id)):
+                segments.append((("touchpoint", touchpoint),))
+            tally.add(micros(getattr(fact, time)), segments, amounts(fact))
 
-    for event in ledger.facts.get("ContactTriaged", ()):
-        fact = event.message
-        count(micros(fact.decided_at), fact.pool, **{"triaged_bot" if fact.pool == "bot" else "triaged_human": 1})
-    for event in ledger.facts.get("ContactQueued", ()):
-        count(micros(event.message.queued_at), event.message.pool, queued=1)
-    for event in ledger.facts.get("ContactOffered", ()):
-        count(micros(event.message.offered_at), event.message.pool, offered=1)
-    for event in ledger.facts.get("OfferReturned", ()):
-        count(micros(event.message.returned_at), event.message.pool, returned=1)
-    for event in ledger.facts.get("ContactAccepted", ()):
-        fact = event.message
-        count(micros(fact.accepted_at), fact.pool, accepted=1, wait_ms_sum=fact.waited_ms)
-    for event in ledger.facts.get("ContactClosed", ()):
-        fact = event.message
-        count(micros(fact.closed_at), fact.pool, **{_CLOSED.get(fact.outcome, "abandoned"): 1})
+    count("ContactTriaged", "decided_at", _triaged)
+    count("ContactQueued", "queued_at", lambda _: {"queued": 1})
+    count("ContactOffered", "offered_at", lambda _: {"offered": 1})
+    count("OfferReturned", "returned_at", lambda _: {"returned": 1})
+    count("ContactAccepted", "accepted_at", lambda fact: {"accepted": 1, "wait_ms_sum": fact.waited_ms})
+    count("ContactClosed", "closed_at", _closed)
     published = rows(ledger.evidence.records.get("metrics.routing", ()), findings)
-    expected, got = compare(tally.cells, published, ROUTING[:-1], findings)
-    compare(tally.cells, published, ROUTING[-1:], findings)
+    expected, got = compare(tally.cells, published, ROUTING, ledger.evidence.now, findings)
+    compare(tally.cells, published, WAITS, ledger.evidence.now, findings)
     return findings.check("路由指标（按分钟与池）", "routing counts by minute and pool", expected, got)
+
+
+def _triaged(fact: Any) -> dict[str, int]:
+    where = "triaged_bot" if fact.pool == "bot" else "triaged_human"
+    return {where: 1, "handed_over": int(bool(fact.inputs.handover)), "lookups_missing": int(bool(fact.inputs.missing))}
+
+
+def _closed(fact: Any) -> dict[str, int]:
+    outcome = _CLOSED.get(fact.outcome, "abandoned")
+    return {outcome: 1, "wait_ms_abandoned_sum": fact.waited_ms if outcome == "abandoned" else 0}
 
 
 def check_escalation(ledger: Ledger) -> Check:
@@ -64,5 +76,5 @@ def check_escalation(ledger: Ledger) -> Check:
     for event in ledger.facts.get("FollowUpOverdue", ()):
         count(micros(event.message.due_at), event.message.follow_up_id, "overdue")
     published = rows(ledger.evidence.records.get("metrics.escalation", ()), findings)
-    expected, got = compare(tally.cells, published, ESCALATION, findings)
+    expected, got = compare(tally.cells, published, ESCALATION, ledger.evidence.now, findings)
     return findings.check("升级指标（按分钟与触点）", "escalation counts by minute and touchpoint", expected, got)

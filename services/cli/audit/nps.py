@@ -6,7 +6,7 @@ from functools import partial
 from math import sqrt
 from typing import Any, NamedTuple
 
-from services.cli.audit.cells import Cell, Segment, rows
+from services.cli.audit.cells import Cell, Segment, kept, rows
 from services.cli.audit.ledger import Ledger
 from services.cli.audit.report import Check, Findings
 from services.cli.audit.wire import SECOND, Event, micros
@@ -35,16 +35,18 @@ def standings(events: Mapping[str, Iterable[Event]]) -> dict[Survey, Standing]:
         for event in events.get(kind, ()):
             source, event_id = event.name
             rank = (event.time, event_id, source, event)
-            place = kind, (event.subject, event.message.survey_id)
+            place = kind, (event.key, event.message.survey_id)
             if place not in latest or latest[place][:3] < rank[:3]:
                 latest[place] = rank
-    withdrawn = {(e.subject, e.message.survey_id) for e in events.get("SurveyRetracted", ())}
+    withdrawn = {(e.key, e.message.survey_id) for e in events.get("SurveyRetracted", ())}
     found = {}
     for (kind, survey), (time, _, _, answer) in latest.items():
         if kind == "SurveyAnswered" and survey not in withdrawn:
             correction = latest.get(("SurveyCorrected", survey))
             score = (correction[3] if correction else answer).message.score
-            found[survey] = Standing(score, tuple(sorted(answer.message.segments.items())), time)
+            found[survey] = Standing(
+                score, tuple(sorted((d, v) for d, v in answer.message.segments.items() if d and v)), time
+            )
     return found
 
 
@@ -104,7 +106,7 @@ def check_lookup(ledger: Ledger) -> Check:
 
 
 def check_metric(ledger: Ledger) -> Check:
-    """metrics.nps against the oracle: every segment of all time, and each hour and day that is published."""
+    """metrics.nps against the oracle: every segment of all time and by day, all answers by hour, and what else is published."""
     findings, got = Findings(), 0
     found = standings(ledger.sent)
     published = rows(ledger.evidence.records.get("metrics.nps", ()), findings)
@@ -115,9 +117,12 @@ def check_metric(ledger: Ledger) -> Check:
             parts[standing.time - standing.time % length].append(standing)
         for start, part in parts.items():
             for segment, scores in _by_segment(part).items():
-                if (cell := Cell(window, start, segment)) in published:
+                # Hours are published by some dimensions only; which, is the publisher's choice.
+                cell = Cell(window, start, segment)
+                if cell in published or window == "P1D" or not segment:
                     want[cell] = scores
-    for cell in sorted({*want, *published}):
+    want = {cell: scores for cell, scores in want.items() if kept(cell, ledger.evidence.now)}
+    for cell in sorted({*want, *(cell for cell in published if kept(cell, ledger.evidence.now))}):
         expected, row = figure(want.get(cell, Counter())), published.get(cell)
         if row is None:
             if sum(want[cell].values()):

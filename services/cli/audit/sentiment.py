@@ -43,7 +43,7 @@ def check_scored(ledger: Ledger) -> Check:
 def _agrees(message: Event, fact: Event, findings: Findings) -> None:
     sent, scored = message.message, fact.message
     pairs = {
-        "customer": (message.subject, scored.customer_id),
+        "customer": (message.key, scored.customer_id),
         "contact": (sent.contact_id, scored.contact_id),
         "touchpoint": (sent.touchpoint, scored.touchpoint),
         "channel": (sent.channel, scored.channel),
@@ -71,12 +71,8 @@ def check_metric(ledger: Ledger) -> Check:
         }
         tally.add(micros(scored.said_at), segments, amounts)
     published = rows(ledger.evidence.records.get("metrics.sentiment", ()), findings)
-    # Whether messages without a touchpoint have a segment of their own is the publisher's choice: all time sums hold them.
-    nameless = (("touchpoint", ""),)
-    if not any(cell.segment == nameless for cell in published):
-        tally.cells = {cell: counts for cell, counts in tally.cells.items() if cell.segment != nameless}
     labels = {c: {k: v for k, v in n.items() if k != "polarity_milli"} for c, n in tally.cells.items()}
-    expected, got = compare(labels, published, FIELDS[:-1], findings)
+    expected, got = compare(labels, published, FIELDS[:-1], ledger.evidence.now, findings)
     polarity = {c: {"polarity_milli": n["polarity_milli"]} for c, n in tally.cells.items()}
-    compare(polarity, published, FIELDS[-1:], findings)
+    compare(polarity, published, FIELDS[-1:], ledger.evidence.now, findings)
     return findings.check("情绪计数（按分钟与触点）", "sentiment counts by minute and touchpoint", expected, got)

@@ -1,7 +1,7 @@
 """Triage again: the inputs that each decision recorded, through the policy file, with an implementation of our own."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ def decide(policy: Table, seen: Any) -> tuple[str, Table]:
 
     A rule for a pool that is closed does not match; a handover never goes back to the bot.
     """
-    for rule in policy.get("rules", policy.get("rule", ())):
+    for rule in policy.get("rules", ()):
         pool = rule["pool"]
         if pool == BOT:
             if seen.handover:
@@ -36,7 +36,7 @@ def matches(when: Table, seen: Any) -> bool:
 
 
 def _in(field: str) -> Any:
-    return lambda wanted, seen: getattr(seen, field) in wanted
+    return lambda wanted, seen: not wanted or getattr(seen, field) in wanted
 
 
 def _is(field: str) -> Any:
@@ -44,15 +44,15 @@ def _is(field: str) -> Any:
 
 
 def _touches(wanted: list[str], seen: Any) -> bool:
-    return any(f"{seen.touchpoint}.".startswith(f"{point}.") for point in wanted)
+    return not wanted or any(f"{seen.touchpoint}.".startswith(f"{point}.") for point in wanted)
 
 
 _CONDITIONS: dict[str, Any] = {
-    "tiers": _in("tier"),
-    "topics": _in("topic"),
-    "channels": _in("channel"),
-    "languages": _in("language"),
-    "touchpoints": _touches,
+    "tier": _in("tier"),
+    "topic": _in("topic"),
+    "channel": _in("channel"),
+    "language": _in("language"),
+    "touchpoint": _touches,
     "vulnerable": _is("vulnerable"),
     "wants_human": _is("wants_human"),
     "handover": _is("handover"),
@@ -64,19 +64,26 @@ _CONDITIONS: dict[str, Any] = {
 
 
 def _open(hours: Any, minute: int) -> bool:
-    """Whether [from, to) holds the minute of the day; "HH:MM-HH:MM" or a pair, over midnight where from is later than to."""
+    """Whether [from, to), two times of day, holds the minute; over midnight where from is later than to."""
     if hours is None:
         return True
-    parts = hours.replace("–", "-").split("-") if isinstance(hours, str) else hours
-    start, end = (_minute(part) for part in parts)
-    if start == end:
-        return True
+    start, end = (_minute(part) for part in hours)
     return start <= minute < end if start < end else minute >= start or minute < end
 
 
-def _minute(text: Any) -> int:
-    hour, minute = str(text).strip().split(":")[:2]
+def _minute(text: str) -> int:
+    hour, minute = text.split(":")
     return int(hour) * 60 + int(minute)
+
+
+def _zone(name: str) -> tzinfo:
+    if name[:1] in "+-":
+        return datetime.strptime(name, "%z").tzinfo or UTC
+    return ZoneInfo(name)
+
+
+def _language(tag: str) -> str:
+    return tag.replace("_", "-").split("-")[0].strip().lower()
 
 
 def check(ledger: Ledger) -> Check:
@@ -85,7 +92,7 @@ def check(ledger: Ledger) -> Check:
     policy = ledger.evidence.policy
     decided = ledger.facts.get("ContactTriaged", ())
     requests = {e.message.contact_id: e for e in reversed(ledger.sent.get("ContactRequested", []))}
-    zone = ZoneInfo(str(policy.get("zone", "UTC")))
+    zone = _zone(str(policy.get("timezone", "UTC")))
     for event in decided:
         fact = event.message
         wrong = _replay(policy, fact) if policy else ["there is no policy to replay"]
@@ -110,15 +117,15 @@ def _replay(policy: Table, fact: Any) -> list[str]:
     return [f"{name}: expected {want}, got {have}" for name, (want, have) in pairs.items() if want != have]
 
 
-def _inputs(request: Event, fact: Any, zone: ZoneInfo) -> list[str]:
+def _inputs(request: Event, fact: Any, zone: tzinfo) -> list[str]:
     said, seen = request.message, fact.inputs
     pairs = {
-        "customer": (request.subject, fact.customer_id),
+        "customer": (request.key, fact.customer_id),
         "channel": (said.channel, seen.channel),
         "touchpoint": (said.touchpoint, seen.touchpoint),
         "topic": (said.topic, seen.topic),
-        "language": (said.language, seen.language),
-        "tier": (said.customer.tier, seen.tier),
+        "language": (_language(said.language), seen.language),
+        "tier": (said.customer.tier.lower(), seen.tier),
         "vulnerable": (said.customer.vulnerable, seen.vulnerable),
         "wants_human": (said.wants_human, seen.wants_human),
     }
