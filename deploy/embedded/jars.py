@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,8 +92,9 @@ def ensure(progress: Progress | None = None) -> None:
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the downloads under way, not for all
     part = stamp.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps(seen))
-    part.replace(stamp)
+    with suppress(OSError):  # a cache that others keep and we may only read: then every start checks the jars
+        part.write_text(json.dumps(seen))
+        part.replace(stamp)
 
 
 def _read_stamp(stamp: Path) -> dict[str, list[object]]:

@@ -12,6 +12,7 @@ from deploy.embedded import jars, warm
 from deploy.embedded.layout import LOOPBACK
 from deploy.embedded.process import Spec, StartError
 
+# After a SIGKILL the controller takes no new registration of the broker before the old session has run out.
 SETTINGS = """\
 process.roles=broker,controller
 node.id={node_id}
@@ -37,6 +38,8 @@ group.min.session.timeout.ms=1000
 num.network.threads=2
 num.io.threads=4
 background.threads=2
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=16777216
 log.segment.bytes=268435456

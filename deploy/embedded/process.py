@@ -45,7 +45,7 @@ class Spec:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGTERM
     grace_s: float = 10.0
-    start_limit_s: float = 60.0
+    start_limit_s: float = 120.0
 
 
 @dataclass(frozen=True)
