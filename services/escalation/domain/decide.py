@@ -87,9 +87,7 @@ def due(state: Customer) -> datetime | None:
         steps = _looked_at(state) + 1
         if timedelta(minutes=WAITING.high) >= steps * WAITING_STEP:
             moments.append(waiting.waiting_since + steps * WAITING_STEP)
-    oldest = min(
-        (x.at for kept in (state.contacts, state.said, state.tickets, state.failures) for x in kept), default=None
-    )
+    oldest = min((x.at for kept in state.evidence for x in kept), default=None)
     if oldest and state.latest and state.seen_at:
         moments.append(max(state.seen_at, state.seen_at + (oldest + WINDOW - state.latest)) + timedelta(seconds=1))
     return min(moments, default=None)

@@ -70,6 +70,10 @@ def learn(state: Customer, event: Event, now: datetime) -> Customer:
 def prune(state: Customer, now: datetime) -> Customer:
     """Drops what is older than the window, by event time. An open ticket stays as long as it moved within it."""
     start = state.moment(now) - WINDOW
+    if all(len(kept) <= MAX_KEPT and all(x.at >= start for x in kept) for kept in state.evidence) and not any(
+        r < start for t in state.tickets for r in t.reopened
+    ):
+        return state
     tickets = tuple(
         replace(t, reopened=tuple(r for r in t.reopened if r >= start)) for t in _young(state.tickets, start)
     )

@@ -33,11 +33,11 @@ class Ramp:
         return self.most * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
-MOOD_LOW: Final = Ramp(0.15, 0.65, 0.30)
+MOOD_LOW: Final = Ramp(0.2, 0.75, 0.25)
 """By how far the recent mood is below zero."""
 MOOD_FALLING: Final = Ramp(0.2, 1.2, 0.15)
 """By how far the last two messages are below those before them."""
-REPEAT: Final = Ramp(1, 4, 0.24)
+REPEAT: Final = Ramp(1, 4, 0.27)
 """Contacts in 72 h."""
 REOPENED: Final = Ramp(0, 2, 0.40)
 """Reopenings in 72 h."""
@@ -45,9 +45,9 @@ WAITING: Final = Ramp(10, 60, 0.10)
 """Minutes without an answer; the one who waits longest counts."""
 ABANDONED: Final = Ramp(0, 2, 0.15)
 """Contacts in 72 h that the customer gave up."""
-FAILURES: Final = {"delayed": 0.10, "spoilt": 0.20, "refund": 0.10}
+FAILURES: Final = {"delayed": 0.08, "spoilt": 0.12, "refund": 0.05}
 """What each kind of failed delivery adds; a delay of less than an hour adds half."""
-FAILURES_MOST: Final = 0.30
+FAILURES_MOST: Final = 0.20
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,11 @@ class Customer:
     reasons: tuple[Reason, ...] = ()
     flags: int = 0
 
+    @property
+    def evidence(self) -> tuple[tuple[Contact | Said | Ticket | Failure, ...], ...]:
+        """All that is kept, by kind; each knows `at`, the event time by which it grows old."""
+        return self.contacts, self.said, self.tickets, self.failures
+
     def moment(self, now: datetime) -> datetime:
         """The customer's present in event time: the latest event, and what the service clock has added since."""
         if self.latest is None or self.seen_at is None:

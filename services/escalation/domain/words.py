@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 Kind = Literal["threat", "complaint", "remedy", "failed"]
 
-WEIGHTS: Final[dict[Kind, float]] = {"threat": 0.40, "complaint": 0.30, "remedy": 0.10, "failed": 0.15}
+WEIGHTS: Final[dict[Kind, float]] = {"threat": 0.40, "complaint": 0.30, "remedy": 0.05, "failed": 0.15}
 """What one kind adds, however many of its words are said."""
 CAP: Final = 0.50
 """The most that the words of one message add together."""
