@@ -153,6 +153,14 @@ def test_a_follow_up_falls_due_once_and_may_still_be_closed() -> None:
     assert (closed.outcome, answer.code) == ("contacted", "")
 
 
+def test_what_closes_a_follow_up_after_it_fell_due_leaves_it_overdue() -> None:
+    """Though no tick came in between."""
+    for close in (lambda s, f: s.close(f), lambda s, f: s.ticket("t", "resolved")):
+        story, flag = flagged()
+        story.now = flag.due_at
+        assert [type(f) for f in close(story, flag.follow_up_id)][:2] == [FollowUpOverdue, FollowUpClosed]
+
+
 def test_closing_again_or_what_never_was_is_answered() -> None:
     story, flag = flagged()
     story.close(flag.follow_up_id)

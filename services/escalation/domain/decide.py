@@ -53,8 +53,11 @@ def decide(state: Customer, event: Event, now: datetime, policy: Policy = DEFAUL
     A message and its score may come in either order: each is evidence by itself, and the one that comes late decides
     again on both. Events about the past count in the past: one older than the window changes nothing.
     """
+    # What fell due before now is overdue, even where this event is quicker than the tick.
+    state, overdue = _overdue(state, now)
     if isinstance(event, CloseRequested):
-        return _close_by_request(state, event, now)
+        state, answered = _close_by_request(state, event, now)
+        return state, overdue + answered
     at = min(event.time, now)
     if state.latest is None or at >= state.latest:
         state = replace(state, latest=at, seen_at=now)
@@ -62,7 +65,7 @@ def decide(state: Customer, event: Event, now: datetime, policy: Policy = DEFAUL
     state, closed = _close_by_events(state, event, now, policy)
     state = _assessed(state, assess(state, now))
     state, flagged = _flag(state, _cause(event), at, now, policy)
-    return state, closed + flagged
+    return state, overdue + closed + flagged
 
 
 def tick(state: Customer, now: datetime, policy: Policy = DEFAULT) -> Decision:
