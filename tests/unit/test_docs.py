@@ -1,0 +1,183 @@
+"""The documents: generated ones are up to date, examples are true, links lead somewhere, no setting is left out."""
+
+import importlib
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+from markdown_it import MarkdownIt
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from services.metrics import codec
+from services.metrics.domain.cells import Cell, Share
+from services.runtime import catalogue, records, validate
+
+ROOT = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 6, 9, tzinfo=UTC)
+EXAMPLES = [json.loads(line) for line in (ROOT / "docs/examples/events.jsonl").read_text("utf-8").splitlines()]
+SCHEMAS = sorted((ROOT / "docs/schemas").glob("*.json"))
+# Documents that git holds: what a test or a tool leaves behind is not ours to check.
+PAGES = sorted(
+    ROOT / p
+    for p in subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+)  # fmt: skip
+# Pictures that scripts/screenshot.py takes of a running demo.
+TAKEN_LATER = {ROOT / "docs/images/dashboard.png", ROOT / "docs/images/trace.png"}
+
+
+def test_the_event_catalogue_is_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/events_doc.py", "--check"],
+        cwd=ROOT, env={"PYTHONPATH": "."}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_event_catalogue_names_every_event() -> None:
+    told = re.findall(r"^`(touchline\.\w+\.\w+\.v\d+)`$", (ROOT / "docs/events.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(told) == sorted(catalogue.by_name())
+
+
+def test_every_event_of_a_channel_has_one_example() -> None:
+    from_channels = [name for name, kind in catalogue.by_name().items() if not kind.internal]
+    assert sorted(e["type"] for e in EXAMPLES) == sorted(from_channels)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e["type"])
+def test_an_example_is_an_event_that_is_let_in(example: dict[str, Any]) -> None:
+    kind = catalogue.by_name()[example["type"]]
+    message = validate.from_json(kind.message, example["data"])
+    validate.check(message)
+    records.check_time(records.parse_time(example["time"]), NOW)
+    assert example["specversion"] == "1.0" and example["id"] and example["source"] and example["subject"]
+    if kind.key_field:
+        assert getattr(message, kind.key_field)
+
+
+def test_examples_name_different_events() -> None:
+    assert len({(e["source"], e["id"]) for e in EXAMPLES}) == len(EXAMPLES)
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda p: p.stem)
+def test_a_schema_is_one(path: Path) -> None:
+    Draft202012Validator.check_schema(json.loads(path.read_text("utf-8")))
+
+
+def _fields(metric: str) -> tuple[str, ...]:
+    module, name = {
+        "nps": ("services.nps.counters", "METRIC"),
+        "routing": ("services.router.counters", "ROUTING"),
+        "escalation": ("services.escalation.counters", "METRIC"),
+        "sentiment": ("services.sentiment.counters", "METRIC"),
+    }[metric]
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} does not exist")
+    return tuple(getattr(importlib.import_module(module), name).fields)
+
+
+@pytest.mark.parametrize("metric", ["sentiment", "routing", "nps", "escalation"])
+@pytest.mark.parametrize("count", [0, 3])
+def test_what_the_projections_publish_keeps_its_schema(metric: str, count: int) -> None:
+    schema = json.loads((ROOT / f"docs/schemas/metrics.{metric}.json").read_text("utf-8"))
+    fields = _fields(metric)
+    assert list(schema["properties"]["counts"]["properties"]) == list(fields)
+    start = datetime(2026, 6, 6, 1, 13, tzinfo=UTC)
+    window = schema["properties"]["window"]["enum"][0]
+    cell = Cell(metric, {}, window, start, {f"{metric}/0": Share(1, dict.fromkeys(fields, count))})
+    checker = Draft202012Validator(schema, format_checker=FormatChecker())
+    value = json.loads(codec.metric_value(cell))
+    checker.validate(value)
+    assert not checker.is_valid({**value, "start": "yesterday"}), "the schema lets anything pass"
+
+
+# --- links -----------------------------------------------------------------------------------------------------------
+
+
+def _slug(heading: str) -> str:
+    """A heading's anchor, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def _anchors(page: Path) -> set[str]:
+    text = page.read_text("utf-8")
+    tokens = MarkdownIt().parse(text)
+    headings = [tokens[i + 1].content for i, t in enumerate(tokens) if t.type == "heading_open"]
+    return {_slug(re.sub(r"<[^>]*>|[`*]", "", h)) for h in headings} | set(re.findall(r'<a id="([^"]+)">', text))
+
+
+def _links(page: Path) -> Iterator[str]:
+    for token in MarkdownIt().enable("table").parse(page.read_text("utf-8")):
+        for inner in token.children or ():
+            target = inner.attrs.get("href") or inner.attrs.get("src")
+            if target:
+                yield str(target)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in _links(page):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists():
+            if target not in TAKEN_LATER:
+                broken.append(link)
+        elif anchor and target.suffix == ".md" and anchor not in _anchors(target):
+            broken.append(link)
+    assert not broken
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def _settings() -> Iterator[type[BaseSettings]]:
+    for path in sorted(ROOT.glob("services/*/settings.py")):
+        module = importlib.import_module(f"services.{path.parent.name}.settings")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, BaseSettings) and value.__module__ == module.__name__:
+                yield value
+
+
+def _variables() -> dict[str, FieldInfo]:
+    """Environment variable → its setting, of every settings class."""
+    return {
+        f"{kind.model_config.get('env_prefix', '')}{name}".upper(): field
+        for kind in _settings()
+        for name, field in kind.model_fields.items()
+    }
+
+
+def _default(field: FieldInfo) -> str:
+    """A setting's default as the tables have it."""
+    if field.is_required():
+        return "required"
+    value = field.default
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, timedelta):
+        return f"`{TypeAdapter(timedelta).dump_python(value, mode='json')}`"
+    return f"`{value.relative_to(ROOT) if isinstance(value, Path) else value}`"
+
+
+def test_every_setting_is_in_the_tables_with_its_default() -> None:
+    text = (ROOT / "docs/settings.md").read_text("utf-8")
+    told = dict(re.findall(r"^\| `([A-Z][A-Z0-9_]+)` \| (.*?) \|", text, re.MULTILINE))
+    ours = {name: default for name, default in told.items() if not name.startswith(("OTEL_", "FAUST_"))}
+    assert ours == {name: _default(field) for name, field in _variables().items()}
+
+
+def test_the_readme_names_its_commands() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert "make demo" in text and "make test" in text
