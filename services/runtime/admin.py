@@ -1,8 +1,12 @@
 """What the stack and the command line ask of the clients: topics made, a service's status over gRPC."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from services.runtime.errors import Transient
+from services.runtime.settings import KafkaSettings
 from services.runtime.topics import Topic
 
 
@@ -41,7 +45,7 @@ async def create_topics(bootstrap: str, catalogue: Iterable[Topic], replication:
 
 
 async def probe(address: str, deadline_s: float = 1.5) -> ServiceStatus | None:
-    """Asks a service how it is: standard health first, then its status. None where it can't be reached in time."""
+    """Asks a service how it is: the standard health check and its own status. None where it can't be reached in time."""
     import grpc
     import grpc.aio
     from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -51,9 +55,49 @@ async def probe(address: str, deadline_s: float = 1.5) -> ServiceStatus | None:
         health = health_pb2_grpc.HealthStub(channel)
         status = status_pb2_grpc.StatusServiceStub(channel)
         try:
-            checked = await health.Check(health_pb2.HealthCheckRequest(), timeout=deadline_s)
-            answer = await status.GetStatus(status_pb2.GetStatusRequest(), timeout=deadline_s)
+            checked, answer = await asyncio.gather(
+                health.Check(health_pb2.HealthCheckRequest(), timeout=deadline_s),
+                status.GetStatus(status_pb2.GetStatusRequest(), timeout=deadline_s),
+            )
         except grpc.aio.AioRpcError:
             return None
     serving = checked.status == health_pb2.HealthCheckResponse.SERVING
     return ServiceStatus(answer.service, serving and answer.healthy, answer.lag, answer.backlog, answer.detail)
+
+
+class GroupLag:
+    """How far a consumer group that commits its offsets to Kafka is behind on one topic."""
+
+    def __init__(self, consumer: Any, topic: str) -> None:
+        self._consumer = consumer
+        self._topic = topic
+
+    async def read(self) -> int:
+        """Records not yet committed by the group, asked of the broker now. Raises Transient where Kafka is away."""
+        from aiokafka import TopicPartition
+        from aiokafka.errors import KafkaError
+
+        try:
+            partitions = [TopicPartition(self._topic, p) for p in self._consumer.partitions_for_topic(self._topic) or ()]
+            if not partitions:
+                raise Transient(f"Kafka does not know {self._topic} yet")
+            ends = await self._consumer.end_offsets(partitions)
+            begins = await self._consumer.beginning_offsets(partitions)
+            committed = {tp: await self._consumer.committed(tp) for tp in partitions}
+        except (KafkaError, OSError) as error:
+            raise Transient(f"Kafka is away: {type(error).__name__}") from error
+        return sum(max(0, ends[tp] - max(committed[tp] or 0, begins[tp])) for tp in partitions)
+
+    async def stop(self) -> None:
+        """Disconnects."""
+        await self._consumer.stop()
+
+
+async def group_lag(kafka: KafkaSettings, group: str, topic: str) -> GroupLag:
+    """Watches a group without joining it."""
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+
+    consumer = AIOKafkaConsumer(**kafka.client(), group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    consumer.assign([TopicPartition(topic, 0)])
+    return GroupLag(consumer, topic)

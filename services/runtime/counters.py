@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.metrics.v1 import counter_pb2
@@ -42,7 +43,7 @@ class Tally:
         return sorted(changed, key=lambda c: (c.metric, c.window, c.start, c.segment, c.partition))
 
 
-def counter_record(pipeline: str, metric: Metric, cell: Dirty) -> Outgoing:
+def counter_record(pipeline: str, metric: Metric, cell: Dirty, now: datetime) -> Outgoing:
     """A cell's count so far as a record on `counters`. Its id names the cell's share and version: a repeat is recognisable."""
     start = Timestamp()
     start.FromDatetime(cell.start)
@@ -62,6 +63,6 @@ def counter_record(pipeline: str, metric: Metric, cell: Dirty) -> Outgoing:
         event_id=f"{name}|{share}|{cell.version}",
         source=f"touchline/{pipeline}",
         subject=name,
-        time=cell.start,
+        time=now,
         traceparent=cell.traceparent,
     )

@@ -336,7 +336,7 @@ class Runner(Generic[S, E, F]):
         if metric is not None:
             commit.sent = dirty
             for cell in dirty:
-                commit.outbox.setdefault(cell.partition, []).append(counter_record(self.pipeline.name, metric, cell))
+                commit.outbox.setdefault(cell.partition, []).append(counter_record(self.pipeline.name, metric, cell, commit.now))
         await self._commit_without_records(commit, None)
 
     async def _commit_without_records(self, commit: Commit, made: Decisions[S, F] | None) -> None:

@@ -117,14 +117,7 @@ class _Pipeline:
     def __init__(
         self, pipeline: Pipeline[Any, Any, Any], house: House, batch: BatchSettings, publisher: Publisher
     ) -> None:
-        self._make = lambda: Runner(
-            pipeline,
-            KafkaSource(house.kafka, pipeline.name, pipeline.topics, batch),
-            PostgresStore(house.pool, pipeline.name),
-            publisher,
-            house.clock,
-            batch,
-        )
+        self._pipeline, self._house, self._batch, self._publisher = pipeline, house, batch, publisher
         self.runner: Runner[Any, Any, Any] | None = None
         self._stopped = False
 
@@ -132,6 +125,12 @@ class _Pipeline:
         self._stopped = True
         if self.runner is not None:
             self.runner.stop()
+
+    def _make(self) -> Runner[Any, Any, Any]:
+        name = self._pipeline.name
+        source = KafkaSource(self._house.kafka, name, self._pipeline.topics, self._batch)
+        store = PostgresStore(self._house.pool, name)
+        return Runner(self._pipeline, source, store, self._publisher, self._house.clock, self._batch)
 
     async def run(self) -> None:
         waits = backoff()

@@ -18,6 +18,7 @@ from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetr
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import Span, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import start_http_server
@@ -28,14 +29,18 @@ from services.runtime.signals import Instrument
 _W3C = TraceContextTextMapPropagator()
 
 
-def set_up(service: str, *, metrics_bind: str = "", log_level: str = "INFO") -> None:
-    """Logs as JSON lines on standard error; spans and metrics to wherever OTEL_* says; /metrics on `metrics_bind`."""
+def set_up(service: str, *, metrics_bind: str = "", log_level: str = "INFO", roots: bool = True) -> None:
+    """Logs as JSON lines on standard error; spans and metrics to wherever OTEL_* says; /metrics on `metrics_bind`.
+
+    roots: False where spans without a parent are not wanted (Faust would begin a trace for each record without a context).
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines(service))
     logging.basicConfig(level=log_level, handlers=[handler], force=True)
-    logging.getLogger("aiokafka").setLevel("ERROR")
+    for chatty in ("aiokafka", "faust", "mode"):
+        logging.getLogger(chatty).setLevel("ERROR")
     resource = Resource.create({"service.name": service, "service.namespace": "touchline"})
-    tracing = TracerProvider(resource=resource)
+    tracing = TracerProvider(sampler=None if roots else ParentBased(ALWAYS_OFF), resource=resource)
     exporter = _span_exporter()
     if exporter is not None:
         tracing.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))

@@ -1,17 +1,12 @@
-"""The service's decision: one customer message in; the new mood, the scored fact and the counts out."""
+"""The service's decision: one customer message in; the new mood and the scored fact out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from services.sentiment.domain.model import Label, Score
 from services.sentiment.domain.mood import CustomerMood, fold_message
 from services.sentiment.domain.text import Language
-
-METRIC: Final = "sentiment"
-WINDOW: Final = "PT1M"
-MILLI: Final = 1000
 
 Scorer = Callable[[str, Language | None], Score]
 """Scores one text in a language, or in the one it guesses."""
@@ -57,29 +52,10 @@ class MessageScored:
     time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """`amount` more in one field of a counter's cell: a metric's segment in the window that begins at `start`."""
-
-    metric: str
-    segment: tuple[tuple[str, str], ...]
-    window: str
-    start: datetime
-    field: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What one event leads to."""
-
-    state: CustomerMood
-    facts: tuple[MessageScored, ...]
-    deltas: tuple[Delta, ...]
-
-
-def decide(state: CustomerMood, event: CustomerMessage, now: datetime, score: Scorer) -> Decision:
-    """Score the message, fold it into its customer's mood, and count it in its event's minute.
+def decide(
+    state: CustomerMood, event: CustomerMessage, now: datetime, score: Scorer
+) -> tuple[CustomerMood, tuple[MessageScored]]:
+    """Score the message, and fold it into its customer's mood.
 
     A message from the future (by `now`) counts in its minute all the same, but its mood is dated `now`,
     so that a wrong clock can't make the customer's later messages look old.
@@ -105,14 +81,4 @@ def decide(state: CustomerMood, event: CustomerMessage, now: datetime, score: Sc
         trend=after.trend,
         time=event.time,
     )
-    return Decision(after, (fact,), count(fact))
-
-
-def count(fact: MessageScored) -> tuple[Delta, ...]:
-    """The fact's counts, over all and for its touchpoint: one under its label, and its polarity in thousandths."""
-    start = fact.time.replace(second=0, microsecond=0)
-    segments: tuple[tuple[tuple[str, str], ...], ...] = ((), (("touchpoint", fact.touchpoint),))
-    amounts = (fact.label, 1), ("polarity_milli", round(fact.polarity * MILLI))
-    return tuple(
-        Delta(METRIC, segment, WINDOW, start, field, amount) for segment in segments for field, amount in amounts
-    )
+    return after, (fact,)

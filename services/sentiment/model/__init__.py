@@ -6,6 +6,7 @@ figures measured when they were trained (see docs/models/sentiment.md).
 
 import json
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,3 +69,11 @@ def save(folder: Path, models: Mapping[Language, LinearModel], figures: Mapping[
     about = {"format": FORMAT, "languages": languages, "figures": figures}
     text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")
+
+
+def name(folder: Path = FOLDER) -> str:
+    """What scores are signed with: it changes with the weights, so that a figure can be led back to its model."""
+    digest = blake2b(digest_size=4)
+    for file in ("model.json", "weights.npz"):
+        digest.update((folder / file).read_bytes())
+    return f"linear-{digest.hexdigest()}"

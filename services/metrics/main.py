@@ -1,0 +1,81 @@
+"""The projections' process: `python -m services.metrics.main`, configured by its environment."""
+
+import asyncio
+import logging
+import sys
+from typing import Any
+
+from touchline.runtime.v1 import status_pb2
+
+from services.metrics.app import GROUP, Projection
+from services.metrics.settings import MetricsSettings
+from services.runtime import telemetry
+from services.runtime.admin import group_lag
+from services.runtime.clock import clock_from
+from services.runtime.errors import Misconfigured, Transient
+from services.runtime.rpc import RpcServer
+from services.runtime.service import stop_signal
+from services.runtime.settings import KafkaSettings, RpcSettings, ServiceSettings, load
+from services.runtime.topics import COUNTERS
+
+log = logging.getLogger(__name__)
+
+
+async def _run(settings: ServiceSettings) -> None:
+    kafka, stopping = load(KafkaSettings), stop_signal()
+    projection = Projection(kafka, load(MetricsSettings), clock_from(settings.touchline_clock))
+    lag = await group_lag(kafka, GROUP, COUNTERS)
+
+    async def status() -> status_pb2.GetStatusResponse:
+        try:
+            behind = await asyncio.wait_for(lag.read(), 2)
+        except (Transient, TimeoutError) as error:
+            return status_pb2.GetStatusResponse(service="metrics", detail=str(error) or "Kafka is slow")
+        ready = projection.ready()
+        return status_pb2.GetStatusResponse(
+            service="metrics", healthy=ready, lag=behind, detail="" if ready else "recovering"
+        )
+
+    server = RpcServer(load(RpcSettings), [], status)
+    await server.start()
+    projection.app.finalize()
+    starting = asyncio.create_task(projection.app.start())
+    stopped = asyncio.create_task(stopping.wait())
+    ends: list[asyncio.Future[Any]] = [
+        stopped,
+        projection.failed,
+        asyncio.create_task(projection.app.wait_until_stopped()),
+    ]
+    try:
+        await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await server.healthy(True)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        await server.healthy(False)
+        if not stopping.is_set():
+            reason = projection.failed.exception() if projection.failed.done() else projection.app.crash_reason
+            raise RuntimeError("the projections ended by themselves") from reason
+    finally:
+        for task in (starting, *ends):
+            task.cancel()
+        await asyncio.wait([asyncio.create_task(projection.app.stop())], timeout=6)
+        await lag.stop()
+        await server.stop()
+
+
+def main() -> None:
+    """Runs until SIGTERM or SIGINT. Exit code 2 where a setting is wrong, 1 where the projections failed."""
+    try:
+        settings = load(ServiceSettings)
+        telemetry.set_up("metrics", metrics_bind=settings.metrics_bind, log_level=settings.log_level, roots=False)
+        asyncio.run(_run(settings))
+    except Misconfigured as error:
+        print(f"touchline metrics: {error}", file=sys.stderr)
+        sys.exit(2)
+    finally:
+        telemetry.shut_down()
+
+
+if __name__ == "__main__":
+    main()
