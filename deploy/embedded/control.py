@@ -74,6 +74,9 @@ def stop(layout: Layout) -> str:
             state.clear_leftovers(layout)
             return "down, by force"
         time.sleep(0.05)
+    # The lock goes before the process does.
+    while now and now.supervisor.process() and time.monotonic() < limit:
+        time.sleep(0.02)
     state.clear_leftovers(layout)
     return "down"
 
