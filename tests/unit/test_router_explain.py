@@ -112,5 +112,7 @@ def test_every_known_figure_is_in_both_languages(inputs: Inputs, rule: str) -> N
     said = explain(triaged("care", rule, inputs))
     for figure in (inputs.mood, inputs.risk):
         if figure is not None:
-            assert f"{figure:.2f}" in said.zh and f"{figure:.2f}" in said.en
+            shown = f"{round(figure, 2) + 0.0:.2f}"
+            assert shown in said.zh and shown in said.en
+    assert "-0.00" not in said.zh + said.en
     assert ("查不到" in said.zh) == ("decided without" in said.en) == bool(inputs.missing)

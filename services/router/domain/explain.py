@@ -146,9 +146,9 @@ def _known(seen: Inputs, words: tuple[str, str, str], figures: tuple[str, str, s
         (seen.tier not in ("", "normal"), words[0]),
         (seen.vulnerable, words[1]),
         (seen.wants_human, words[2]),
-        (seen.mood is not None, figures[0].format(seen.mood or 0.0)),
+        (seen.mood is not None, figures[0].format(_unsigned_zero(seen.mood or 0.0))),
         (seen.nps_score is not None, figures[1].format(seen.nps_score)),
-        (seen.risk is not None, figures[2].format(seen.risk or 0.0)),
+        (seen.risk is not None, figures[2].format(_unsigned_zero(seen.risk or 0.0))),
         (bool(seen.topic), figures[3].format(seen.topic)),
     ]
     return [text for holds, text in told if holds]
@@ -216,6 +216,11 @@ def _closed(fact: ContactClosed) -> tuple[str, str]:
                 f"结束：客户在等待人工 {waited} 秒后离开，没有坐席接起。",
                 f"Over: the customer left after waiting {waited} s; no seat had accepted.",
             )
+
+
+def _unsigned_zero(figure: float) -> float:
+    """Round to hundredths, so that nobody reads −0.00."""
+    return round(figure, 2) + 0.0
 
 
 def _s(seconds: float) -> str:

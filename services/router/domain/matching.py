@@ -6,12 +6,11 @@ from bisect import insort
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from heapq import nsmallest
 
 from services.router.domain.facts import Candidate, ContactOffered
 from services.router.domain.pool import Draft, Offer, Seat, SeatState, Waiting, lacks
 
-CANDIDATES_KEPT = 100
+CANDIDATES_KEPT = 50
 """Seats recorded with an offer: all that could have taken it first, then others by id."""
 WAITING_KEPT = 50
 """Waiting contacts recorded with an offer."""
@@ -150,7 +149,7 @@ def _candidates(draft: Draft, contact: Waiting, able: list[str], now: datetime) 
     """The seats that could have taken it, idle longest first (`able` is in that order), then others by id."""
     could = [seat_id for seat_id in able if seat_id not in contact.declined_by][:CANDIDATES_KEPT]
     taken = frozenset(could)
-    others = nsmallest(CANDIDATES_KEPT - len(could), (seat_id for seat_id in draft.seats if seat_id not in taken))
+    others = sorted(seat_id for seat_id in draft.seats if seat_id not in taken)[: CANDIDATES_KEPT - len(could)]
     kept = [draft.seats[seat_id] for seat_id in (*could, *others)]
     return tuple(
         Candidate(
