@@ -181,14 +181,49 @@ def from_cloud_event(event: Mapping[str, Any]) -> Event:
     message_class = kinds().get(kind)
     if message_class is None:
         raise Broken("type: is not known")
-    message = message_class()
+    data = event.get("data") or {}
     try:
-        ParseDict(event.get("data") or {}, message)
-    except ParseError:
+        plain = _plain(message_class.DESCRIPTOR, data)
+        message = message_class(**plain) if plain is not None else ParseDict(data, message_class())
+    except (ParseError, TypeError, ValueError):
         raise Broken(f"data: is not a {short(kind)}") from None
     keep_rules(message)
     subject = str(event.get("subject") or "")
     return Event(name, short(kind), subject, subject, time, message)
+
+
+def _plain(descriptor: Any, data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Data as the message's constructor takes it, several times as fast as ParseDict; None where that needs more care."""
+    names = _plain_fields(descriptor)
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        field = names.get(key)
+        if field is None:
+            return None
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            found[field.name] = value
+            continue
+        nested = _plain(field.message_type, value) if isinstance(value, dict) else None
+        if nested is None:
+            return None
+        found[field.name] = nested
+    return found
+
+
+@cache
+def _plain_fields(descriptor: Any) -> dict[str, FieldDescriptor]:
+    """By JSON name, the fields that JSON writes as they are: not 64-bit numbers (text), bytes (base64) or times."""
+    plain = {}
+    for field in descriptor.fields:
+        told = field.message_type
+        wide = field.cpp_type in (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
+        entry = (
+            told is not None and told.GetOptions().map_entry and told.fields_by_name["value"].message_type is not None
+        )
+        special = told is not None and told.full_name.startswith("google.protobuf.")
+        if not (wide or entry or special or field.type == FieldDescriptor.TYPE_BYTES):
+            plain[field.json_name] = field
+    return plain
 
 
 LONGEST_ENTRY = 200
@@ -196,7 +231,12 @@ LONGEST_ENTRY = 200
 
 
 def keep_rules(message: Message) -> None:
-    """Checks the rules that proto/ puts on the message's fields, at any depth. Raises Broken."""
+    """Checks the rules that proto/ puts on the message's fields, at any depth. Raises Broken.
+
+    Facts have no rules: what Touchline says itself is right or a fault of its own, which the other checks find.
+    """
+    if not _ruled(message.DESCRIPTOR):
+        return
     for field, rules in _rules(message.DESCRIPTOR):
         value = getattr(message, field.name)
         present = message.HasField(field.name) if field.has_presence else bool(value)
@@ -230,6 +270,11 @@ def _keep_entries(field: FieldDescriptor, value: Any) -> None:
     for entry in entries:
         if isinstance(entry, str) and (len(entry) > LONGEST_ENTRY or "\0" in entry):
             raise Broken(f"data.{field.json_name}: holds a text that is too long, or NUL")
+
+
+@cache
+def _ruled(descriptor: Any) -> bool:
+    return any(f.GetOptions().HasExtension(rules_pb2.field) for f in descriptor.fields)
 
 
 @cache
