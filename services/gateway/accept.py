@@ -113,13 +113,15 @@ def _record(event: Envelope, now: datetime, trace: Trace) -> Outgoing:
 
 def _text(given: dict[str, object], name: str) -> str:
     value = given.get(name)
+    if type(value) is str and 0 < len(value) <= MAX_ATTRIBUTE and value.isprintable():
+        return value
     if value is None or value == "":
         raise Unreadable(name, "is missing")
     if not isinstance(value, str):
         raise Unreadable(name, "is not text")
     if len(value) > MAX_ATTRIBUTE:
         raise Unreadable(name, f"is longer than {MAX_ATTRIBUTE} characters")
-    if not value.isprintable() and _CONTROL.search(value):
+    if _CONTROL.search(value):
         raise Unreadable(name, "holds a control character or half a surrogate pair")
     return value
 
