@@ -1,0 +1,68 @@
+# Touchline. `make` alone explains itself.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format proto proto-baseline train bench docs screenshots lock clean
+SHELL := /bin/bash
+BIN := .venv/bin
+ARGS ?=
+
+help: ## this list
+	@echo 'make <target> [ARGS="…"]'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## prepares .venv with the touchline command, and everything that it runs on
+
+.venv/packages: requirements/dev.lock
+	@echo '→ Python packages, by their hashes (a minute or two the first time)'
+	@python3 -c 'import sys; sys.exit("Touchline needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@python3 -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+gen/ready: .venv/packages $(shell find proto -name '*.proto') scripts/proto.sh
+	@echo '→ Python of proto/'
+	@scripts/proto.sh
+	@touch $@
+
+.venv/ready: gen/ready pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo '→ Kafka, Postgres and Zipkin (fetched once, checked by their hashes)'
+	@$(BIN)/touchline fetch
+	@touch $@
+	@echo 'Ready: .venv/bin/touchline --help'
+
+demo: setup ## plays a retailer's service day, live, and audits it (ARGS="--hours 1 --speed max --no-browser")
+	@$(BIN)/touchline demo $(ARGS)
+
+test: setup ## all tests, on real Kafka and Postgres (ARGS="-k nps" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## format, style, types, import contracts, protobuf
+	@scripts/lint.sh
+
+format: setup ## formats the code
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+proto: gen/ready ## generates the Python of proto/
+
+proto-baseline: setup ## takes proto/ as it stands for what later changes must not break (at a release)
+	@scripts/proto_baseline.sh
+
+train: setup ## trains the models anew from ../shared/data
+	@$(BIN)/python -m services.sentiment.training --data ../shared/data
+
+bench: setup ## measures throughput and latency beside their peers
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## writes docs/events.md from the comments in proto/
+	@$(BIN)/python scripts/events_doc.py
+
+screenshots: setup ## takes the README's pictures of the dashboard and of a trace
+	@$(BIN)/python scripts/screenshot.py
+
+lock: ## locks the packages anew (needs uv); by hashes, without addresses
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --all-extras pyproject.toml -o requirements/dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements/run.lock
+
+clean: ## removes what was made here, but not the data of a running stack
+	rm -rf .venv gen build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
