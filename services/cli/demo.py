@@ -86,7 +86,8 @@ def demo(
     from services.cli.day.perform import perform
     from services.cli.day.run import Plan
 
-    folder = state or Path(tempfile.mkdtemp(prefix="touchline-demo-"))
+    folder = (state or Path(tempfile.mkdtemp(prefix="touchline-demo-"))).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         jars.ensure(click.echo)
     except (jars.JarError, OSError) as error:

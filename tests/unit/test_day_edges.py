@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,10 +20,12 @@ from services.cli.day.generator import generate
 from services.cli.day.journal import Journal
 from services.cli.day.model import LOCAL
 from services.cli.day.noise import KINDS
+from services.cli.day.policy import for_speed
 from services.cli.day.run import FASTEST, Plan, expected_events, factor_of
 from services.cli.day.world import Fact
 from services.cli.demo import demo
 from services.cli.events import _batches, describe
+from services.router.policyfile import DEFAULT, parse
 from services.runtime.errors import Unreadable
 from services.runtime.records import Record, read, write
 
@@ -180,3 +183,13 @@ def test_a_record_is_described_with_its_data_or_its_bytes() -> None:
     assert line["data"] == {"contactId": "k", "pool": "bot"}
     assert line["headers"]["ce_type"] == "touchline.router.ContactTriaged.v1"
     assert describe(Record(out.topic, 2, 9, out.key, b"\x0a\x28x", out.headers))["data_base64"]
+
+
+def test_a_fast_day_gives_offers_more_of_its_time_and_changes_no_rule() -> None:
+    text = DEFAULT.read_text(encoding="utf-8")
+    usual, fast = parse(text), parse(for_speed(text, 100))
+    assert for_speed(text, 1) == text
+    assert fast.pools.keys() == usual.pools.keys()
+    for name, terms in fast.pools.items():
+        assert terms == replace(usual.pools[name], offer_timeout_s=400)
+    assert (fast.rules, fast.default, fast.handover) == (usual.rules, usual.default, usual.handover)

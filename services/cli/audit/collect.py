@@ -1,6 +1,7 @@
 """Gathers the evidence from a running system: its topics, its answers over gRPC, and the player's journal."""
 
 import asyncio
+import os
 import time
 import tomllib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -104,7 +105,7 @@ async def _ask_all(
         follow_ups=follow_ups,
         all_listed=all_listed,
         pools=await _pools(state, sorted(pools)),
-        policy=policy(POLICY.read_text(encoding="utf-8")),
+        policy=policy(Path(os.environ.get("ROUTER_POLICY") or POLICY).read_text(encoding="utf-8")),
     )
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -196,6 +197,7 @@ def _text(text: str) -> str:
     return text.replace("\0", "").strip()
 
 
+@cache
 def _voices(folder: Path) -> Voices:
     reviews: dict[tuple[str, bool], list[str]] = {(c, happy): [] for c in CATEGORIES for happy in (True, False)}
     for row in _rows(folder / REVIEWS):

@@ -14,7 +14,9 @@ from services.cli.day.generator import generate
 from services.cli.day.journal import Journal
 from services.cli.day.model import LOCAL, Day
 from services.cli.day.player import Player, Progress, Target
+from services.cli.day.policy import for_speed
 from services.cli.day.realdata import generate_real
+from services.router.policyfile import DEFAULT
 
 # The day begins this long after the start: what a second start takes.
 HEAD_START_S = 14.0
@@ -87,7 +89,7 @@ class Stack:
     """The embedded stack in a data folder, up until `down`."""
 
     def __init__(self, data: Path) -> None:
-        self.data = data
+        self.data = data.resolve()
         self._starting: asyncio.Task[int] | None = None
 
     async def up(self, clock: str) -> dict[str, Any]:
@@ -134,6 +136,10 @@ async def play(plan: Plan, stack: Stack, say: Callable[[str], None], opened: Cal
     say(
         f"{len(day.contacts):,} 次来访 contacts, {len(day.seats)} 位坐席 seats, 约 about {expected_events(day):,} 事件 events, {factor:g}×"
     )
+    policy = plan.data / "policy.toml"
+    await asyncio.to_thread(policy.write_text, for_speed(DEFAULT.read_text(encoding="utf-8"), factor), encoding="utf-8")
+    # The services inherit it, and the audit replays decisions with the same one.
+    os.environ["ROUTER_POLICY"] = str(policy)
     found = await stack.up(clock)
     late_s = time.time() - real
     if late_s > 0:
