@@ -15,7 +15,7 @@ def build(ingest: Ingest, reading: Reading, watch: Watch) -> Starlette:
     """The application, from its parts."""
 
     async def healthz(_: Request) -> Response:
-        healthy = watch.own["healthy"]
+        healthy = watch.well()
         return JSONResponse({"healthy": healthy}, 200 if healthy else 503)
 
     guarded = reading.guarded

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -19,6 +20,9 @@ from services.runtime.signals import ACCEPTED, Attribute
 from services.runtime.telemetry import meters
 
 log = logging.getLogger(__name__)
+
+# How long a request that Kafka did not acknowledge makes the gateway unhealthy, unless one is acknowledged sooner.
+UNWELL_S = 5.0
 
 
 class Publishes(Protocol):
@@ -56,7 +60,13 @@ class Door:
         self._clock = clock
         self._settings = settings
         self._in_flight = 0
+        self._failed_at: float | None = None
         self._count = meters().counter(ACCEPTED)
+
+    @property
+    def well(self) -> bool:
+        """Whether Kafka took what it was handed last, as far as is known."""
+        return self._failed_at is None or time.monotonic() - self._failed_at > UNWELL_S
 
     def channel(self, authorization: str) -> Channel | None:
         """The channel of an Authorization header, or None."""
@@ -99,6 +109,7 @@ class Door:
             async with asyncio.timeout(self._settings.gateway_publish_timeout_s):
                 await self._publisher.publish(found.records)
         except (Transient, TimeoutError) as error:
+            self._failed_at = time.monotonic()
             trace.sent(type(error).__name__)
             self._count.add(len(found.records), {"channel": channel.name, "outcome": "away"})
             log.warning(
@@ -106,6 +117,7 @@ class Door:
                 extra={"fields": {"channel": channel.name, "events": len(found.records)}},
             )
             return Answer(Verdict.AWAY, retry_after_s=2.0)
+        self._failed_at = None
         trace.sent()
         return self._answer(channel, found)
 

@@ -60,7 +60,7 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
         http = _Http(_config(app.build(Ingest(door, settings), Reading(hub, explain, door, settings), watch), settings))
 
         async def status() -> GetStatusResponse:
-            up = bool(watch.own["healthy"])
+            up = watch.well()
             return GetStatusResponse(
                 service="gateway", healthy=up, detail="" if up else "Kafka is away, or HTTP not up yet"
             )
@@ -81,7 +81,7 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
                     await asyncio.sleep(next(waits))
             while not http.started:  # noqa: ASYNC110 (uvicorn has no event for it)
                 await asyncio.sleep(0.02)
-            watch.own["healthy"] = True
+            watch.well = lambda: door.well
             await server.healthy(True)
             log.info("ready", extra={"fields": {"http": settings.http_bind}})
             await asyncio.Event().wait()

@@ -1,7 +1,7 @@
 """What the gateway asks of the other services: how they are, and why a contact was routed as it was."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Any
 
@@ -24,14 +24,15 @@ class Watch:
         self._peers = dict(peers)
         self._clock = clock
         self._traces_url = traces_url or None
-        self.own: dict[str, Any] = {"healthy": False, "lag": 0, "backlog": 0}
+        # Whether the gateway itself can take events; set by the process once it is connected.
+        self.well: Callable[[], bool] = lambda: False
 
     async def status(self) -> dict[str, Any]:
         """Asks all of them at once; who does not answer in time is not healthy."""
         answers = await asyncio.gather(
             *(probe(a, PROBE_WITHIN_S) for a in self._peers.values()), return_exceptions=True
         )
-        services: dict[str, dict[str, Any]] = {"gateway": self.own}
+        services: dict[str, dict[str, Any]] = {"gateway": {"healthy": self.well(), "lag": 0, "backlog": 0}}
         for name, answer in zip(self._peers, answers, strict=True):
             if isinstance(answer, ServiceStatus):
                 services[name] = {"healthy": answer.healthy, "lag": answer.lag, "backlog": answer.backlog}

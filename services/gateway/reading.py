@@ -1,12 +1,15 @@
 """What browsers read beside the dashboard's own files: the live stream, journeys, explanations, the interface's description."""
 
+import asyncio
 import base64
 import binascii
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.types import Message, Send
 
 from services.gateway import openapi
 from services.gateway.door import Door
@@ -23,6 +26,20 @@ _SECURE = {
 
 Explain = Callable[[str], Awaitable[dict[str, Any] | None]]
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+# A watcher that takes nothing for this long is cut off, and its memory freed.
+PATIENCE_S = 30.0
+
+
+class _Impatient(StreamingResponse):
+    async def stream_response(self, send: Send) -> None:
+        async def in_time(message: Message) -> None:
+            async with asyncio.timeout(PATIENCE_S):
+                await send(message)
+
+        with contextlib.suppress(TimeoutError):
+            await super().stream_response(in_time)
 
 
 class Reading:
@@ -69,7 +86,7 @@ class Reading:
         except TooManyWatchersError:
             return _error(503, "too many watch already", {"retry-after": "10"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(self._hub.watch(), media_type="text/event-stream", headers=headers)
+        return _Impatient(self._hub.watch(), media_type="text/event-stream", headers=headers)
 
     async def journey(self, request: Request) -> Response:
         found = self._hub.view.journeys.tell(request.path_params["customer_id"])

@@ -10,6 +10,7 @@ from services.gateway.door import Answer, Door, Verdict
 from services.gateway.settings import GatewaySettings
 from services.runtime.records import JSON
 from services.runtime.rpc import Servicer, refused
+from services.runtime.telemetry import traceparent_now
 
 
 class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
@@ -26,7 +27,9 @@ class GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         channel = self._door.channel(metadata.get("authorization", ""))
         if channel is None:
             raise refused("UNAUTHENTICATED", "authorization: is missing or not the key of a channel")
-        answer = await self._door.take(channel, lambda: self._read(request), metadata.get("traceparent", ""), "Publish")
+        # The server's own span where the call is traced, as that one's parent is the caller's.
+        context_now = traceparent_now() or metadata.get("traceparent", "")
+        answer = await self._door.take(channel, lambda: self._read(request), context_now, "GatewayService/Publish")
         return _response(answer)
 
     def _read(self, request: gateway_pb2.PublishRequest) -> Sequence[Envelope | Rejection]:
