@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
 
-from tests.browser.stand_in import StandIn, canned
+from tests.browser.stand_in import StandIn
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -64,6 +65,7 @@ async def chromium() -> AsyncIterator[Browser]:
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        expect.set_options(timeout=45_000)
         yield browser
         await browser.close()
 
@@ -74,30 +76,40 @@ async def watch() -> Watch:
     return Watch()
 
 
-@pytest.fixture
-async def visit(chromium: Browser, watch: Watch) -> AsyncIterator[Open]:
-    """Opens a page: `await visit(url, locale=…, color_scheme=…, width=…)`."""
-    contexts = []
+@pytest.fixture(scope="session")
+async def contexts(chromium: Browser) -> AsyncIterator[dict[str, BrowserContext]]:
+    """One context a locale for all tests, so that Plotly is fetched and compiled once."""
+    made: dict[str, BrowserContext] = {}
+    yield made
+    for context in made.values():
+        await context.close()
 
-    async def go(url: str, width: int = 1280, **options: Any) -> Page:
-        settings: dict[str, Any] = {
-            "locale": "zh-CN",
-            "timezone_id": "Asia/Shanghai",
-            "color_scheme": "light",
-        } | options
-        context = await chromium.new_context(viewport={"width": width, "height": 900}, **settings)
-        contexts.append(context)
-        page = await context.new_page()
-        page.set_default_timeout(20_000)
+
+@pytest.fixture
+async def visit(chromium: Browser, contexts: dict[str, BrowserContext], watch: Watch) -> AsyncIterator[Open]:
+    """Opens a page: `await visit(url, locale=…, scheme="dark", width=…)`."""
+    pages: list[Page] = []
+
+    async def go(
+        url: str, *, width: int = 1280, locale: str = "zh-CN", scheme: Literal["light", "dark"] = "light"
+    ) -> Page:
+        if locale not in contexts:
+            contexts[locale] = await chromium.new_context(locale=locale, timezone_id="Asia/Shanghai")
+        page = await contexts[locale].new_page()
+        pages.append(page)
+        page.set_default_timeout(60_000)
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.emulate_media(color_scheme=scheme)
         page.on("console", watch.heard)
         page.on("pageerror", lambda error: watch.errors.append(str(error)))
         page.on("request", watch.requested)
-        await page.goto(url)
+        # Not until all is loaded: Plotly may take its time on a busy machine.
+        await page.goto(url, wait_until="domcontentloaded")
         return page
 
     yield go
-    for context in contexts:
-        await context.close()
+    for page in pages:
+        await page.close()
     assert watch.abroad == []
     assert watch.verdict() == []
 
@@ -110,20 +122,24 @@ class Served:
     url: str
 
 
-@pytest.fixture
-async def floor() -> AsyncIterator[Served]:
-    """The stand-in for the gateway, on a free port."""
-    stand_in = StandIn(canned())
+@pytest.fixture(scope="session")
+async def served() -> AsyncIterator[Served]:
+    """The stand-in for the gateway, on a free port, for all tests: the page's files keep their addresses."""
+    stand_in = StandIn()
     config = uvicorn.Config(
         stand_in.app, host="127.0.0.1", port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Served(stand_in, f"http://127.0.0.1:{port}/")
-    stand_in.drop()
-    server.should_exit = True
-    await task
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve([listening]))
+        yield Served(stand_in, f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        stand_in.drop()
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture
+def floor(served: Served) -> Served:
+    """The stand-in as it is at first."""
+    served.at.reset()
+    return served

@@ -211,15 +211,9 @@ def canned() -> list[tuple[str, Row]]:
 class StandIn:
     """The stand-in's state: its rows, the streams that are open, and whether it is there at all."""
 
-    def __init__(self, rows: list[tuple[str, Row]]) -> None:
-        self.rows = rows
-        self.now = NOW
-        self.away = False
+    def __init__(self) -> None:
         self.streams: set[asyncio.Queue[tuple[str, Row] | None]] = set()
-        self.services: Row = {
-            name: {"healthy": True, "lag": 0, "backlog": 0}
-            for name in ("gateway", "sentiment", "router", "nps", "escalation", "metrics")
-        }
+        self.reset()
         self.app = Starlette(
             routes=[
                 Route("/", self.page),
@@ -229,6 +223,18 @@ class StandIn:
                 Route("/v1/contacts/{id}/explain", self.explain),
             ]
         )
+
+    def reset(self) -> None:
+        """Makes it as it is at first; streams of before are broken."""
+        self.rows = canned()
+        self.now = NOW
+        self.away = False
+        self.services: Row = {
+            name: {"healthy": True, "lag": 0, "backlog": 0}
+            for name in ("gateway", "sentiment", "router", "nps", "escalation", "metrics")
+        }
+        for queue in self.streams:
+            queue.put_nowait(None)
 
     def status(self) -> tuple[str, Row]:
         return "status", {"now": iso(self.now), "services": self.services, "traces_url": TRACES}
@@ -314,7 +320,7 @@ def _frame(item: tuple[str, Row]) -> str:
 
 if __name__ == "__main__":
     uvicorn.run(
-        StandIn(canned()).app,
+        StandIn().app,
         host="127.0.0.1",
         port=int(sys.argv[1]) if len(sys.argv) > 1 else 8099,
         log_level="warning",

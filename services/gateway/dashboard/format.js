@@ -1,6 +1,13 @@
 // How figures and times are written.
 import { language, t } from "./texts.js";
 
+const made = new Map();
+/** A formatter of Intl for that language, made once: they are dear. */
+function formatter(kind, options) {
+  const key = `${kind.name}${locale()}`;
+  if (!made.has(key)) made.set(key, new kind(locale(), options));
+  return made.get(key);
+}
 const locale = () => (language() === "zh" ? "zh-CN" : "en-GB");
 const two = (number) => String(number).padStart(2, "0");
 
@@ -18,7 +25,7 @@ export function timeOfDay(ms, seconds = true) {
 /** "11月22日 星期日" or "Sun 22 Nov". */
 export function day(ms) {
   if (!Number.isFinite(ms)) return "";
-  return new Intl.DateTimeFormat(locale(), { month: "short", day: "numeric", weekday: "short" }).format(ms);
+  return formatter(Intl.DateTimeFormat, { month: "short", day: "numeric", weekday: "short" }).format(ms);
 }
 
 /** Plotly's notion of a local time. */
@@ -51,7 +58,7 @@ export function span(seconds) {
 }
 
 /** 12,345. */
-export const count = (number) => (Number.isFinite(number) ? new Intl.NumberFormat(locale()).format(number) : "—");
+export const count = (number) => (Number.isFinite(number) ? formatter(Intl.NumberFormat).format(number) : "—");
 
 /** 0.123 as "12 %". */
 export const percent = (share) => (Number.isFinite(share) ? `${Math.round(share * 100)}${language() === "zh" ? "%" : " %"}` : "—");

@@ -1,5 +1,6 @@
 // One customer's story: what was said, what was decided, how the mood went, in parts that follow the contacts.
 import { answerOf } from "./answer.js";
+import { chaptersOf } from "./chapters.js";
 import { colour, draw, plain } from "./chart.js";
 import { day, millis, moodClass, moodText, percent, signed, stopwatch, timeOfDay } from "./format.js";
 import { el, hook, keep, outward } from "./dom.js";
@@ -9,32 +10,6 @@ import { traceAddress } from "./contacts.js";
 
 const REST = 3000; // ms at least between two readings
 const SLOW = 15_000; // ms after which it is read again even if nothing was heard of the customer
-
-/** The steps in parts: each contact one, and what lies between them; a score joins the words it is about. */
-export function chaptersOf(steps) {
-  const chapters = [];
-  const spoken = new Map(); // contact → what was said in it and has no score yet
-  for (const step of steps) {
-    const contact = step.contact_id ?? null;
-    const open = spoken.get(contact) ?? [];
-    if (step.kind === "scored" && open.length) {
-      const said = open.shift();
-      said.polarity ??= step.polarity;
-      said.score = step;
-      continue;
-    }
-    // A survey or a flag names its contact long after; only the same contact going on joins its part.
-    let chapter = chapters.at(-1);
-    if (!chapter || chapter.contact !== contact) chapters.push((chapter = { contact, steps: [] }));
-    const own = { ...step };
-    chapter.steps.push(own);
-    if (step.kind === "said" && typeof step.polarity !== "number") spoken.set(contact, [...open, own]);
-  }
-  let number = 0;
-  const last = chapters.length - 1;
-  const place = (index) => (index === last && last > 0 ? "Last" : index === 0 && last > 0 ? "First" : "Other");
-  return chapters.map((chapter, index) => ({ ...chapter, place: place(index), number: chapter.contact ? (number += 1) : 0 }));
-}
 
 function figures(story, store) {
   const flag = store.flags.all().filter((item) => item.customer_id === story.customer_id).sort((a, b) => millis(b.flagged_at) - millis(a.flagged_at))[0];
@@ -52,14 +27,22 @@ function figures(story, store) {
   ];
 }
 
+/** The step's words; a flag's reasons come as codes in brackets. */
+function words(step) {
+  const text = either(step.speech ?? step);
+  if (step.kind !== "flagged") return text;
+  return text.replace(/([(（])([a-z_, ]+)([)）])/g, (_, left, codes, right) => left + codes.split(/,\s*/).map((code) => word("reason", code)).join(t("comma")) + right);
+}
+
 function stepNode(step) {
   const mood = step.kind === "said" || step.kind === "scored" ? moodClass(step.polarity) : null;
+  const who = step.speech?.speaker;
   return el(
     "li",
-    { class: "step", "data-testid": "step", "data-kind": step.kind },
+    { class: "step", "data-testid": "step", "data-kind": step.kind, "data-speaker": who },
     el("time", { datetime: step.at, title: day(millis(step.at)) }, timeOfDay(millis(step.at))),
-    el("span", { class: "kind" }, word("kind", step.kind)),
-    el("span", { class: "text" }, either(step)),
+    el("span", { class: "kind" }, who ? t(`speaker.${who}`) : word("kind", step.kind)),
+    el("span", { class: "text" }, words(step)),
     mood ? el("span", { class: "chip", "data-mood": mood, "data-testid": "step-mood", title: step.score ? either(step.score) : null }, moodText(step.polarity)) : null,
   );
 }
@@ -73,8 +56,8 @@ function oneTrace(steps) {
 function chapterNode(chapter, store, shared) {
   const contact = store.contacts.get(chapter.contact);
   const first = millis(chapter.steps[0].at);
-  const words = contact ? [word("channel", contact.channel), touchpointWord(contact.touchpoint)].filter((text) => text && text !== "—") : [];
-  const heading = chapter.contact ? t("chapterContact", { n: chapter.number, w: words.join(" · ") || chapter.contact }) : t(`chapter${chapter.place}`);
+  const about = contact ? [word("channel", contact.channel), touchpointWord(contact.touchpoint)].filter((text) => text && text !== "—") : [];
+  const heading = chapter.contact ? t("chapterContact", { n: chapter.number, w: about.join(" · ") || chapter.contact }) : t(`chapter${chapter.place}`);
   const traceId = chapter.steps.find((step) => step.trace_id)?.trace_id ?? contact?.trace_id;
   return el(
     "section",
@@ -108,7 +91,7 @@ function drawMood(node, chapters) {
         y: points.map((point) => point.polarity),
         line: { color: colour("quiet"), width: 1.5, shape: "spline", smoothing: 0.6 },
         marker: { size: 11, color: points.map((point) => colour(point.polarity <= -0.15 ? "negative" : point.polarity < 0.15 ? "neutral" : "positive")), line: { color: colour("surface"), width: 1.5 } },
-        customdata: points.map((point) => [timeOfDay(millis(point.at)), signed(point.polarity, 2), plain(either(point).slice(0, 60))]),
+        customdata: points.map((point) => [timeOfDay(millis(point.at)), signed(point.polarity, 2), plain(words(point).slice(0, 60))]),
         hovertemplate: "%{customdata[0]} · %{customdata[1]}<br>%{customdata[2]}<extra></extra>",
       },
     ],

@@ -180,6 +180,11 @@ const TEXTS = {
   "outcome.ticket_resolved": ["工单已解决", "ticket resolved"],
   "outcome.mood_recovered": ["情绪已恢复", "mood recovered"],
 
+  comma: ["、", ", "],
+  "speaker.customer": ["顾客", "customer"],
+  "speaker.bot": ["机器人", "bot"],
+  "speaker.seat": ["坐席", "seat"],
+
   "kind.requested": ["来联系", "arrives"],
   "kind.said": ["说", "says"],
   "kind.scored": ["情绪", "mood"],
