@@ -70,7 +70,7 @@ async def _service(now: state.State, name: str) -> dict[str, Any]:
     return {
         "pid": part.pid if part and alive else None,
         "healthy": answer is not None and answer.healthy,
-        "lag": answer.lag if answer else None,
+        "lag": answer.lag if answer and answer.lag >= 0 else None,
         "backlog": answer.backlog if answer else None,
         "detail": answer.detail if answer else "not reachable",
         "restarts": now.restarts.get(name, 0),

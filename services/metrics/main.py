@@ -30,7 +30,7 @@ async def _run(settings: ServiceSettings) -> None:
         try:
             behind = await asyncio.wait_for(lag.read(), 2)
         except (Transient, TimeoutError) as error:
-            return status_pb2.GetStatusResponse(service="metrics", detail=str(error) or "Kafka is slow")
+            return status_pb2.GetStatusResponse(service="metrics", lag=-1, detail=str(error) or "Kafka is slow")
         ready = projection.ready()
         return status_pb2.GetStatusResponse(
             service="metrics", healthy=ready, lag=behind, detail="" if ready else "recovering"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -109,6 +110,9 @@ class _Interceptor(aio.ServerInterceptor):
             except Transient as error:
                 status = grpc.StatusCode.UNAVAILABLE
                 await context.abort(status, str(error))
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                status = grpc.StatusCode.UNAVAILABLE
+                await context.abort(status, f"Postgres is away: {type(error).__name__}")
             finally:
                 span.set_attribute(Attribute.RPC_STATUS, status.value[0])
                 if status is not grpc.StatusCode.OK:

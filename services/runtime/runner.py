@@ -395,9 +395,9 @@ class Runner(Generic[S, E, F]):
 
     async def behind(self) -> tuple[int, int]:
         """(records not yet consumed, what is decided and not yet published), of the whole group, asked anew."""
-        bounds = await self._source.bounds(await self._source.every_place())
-        places, backlog = await self._store.behind()
-        lag = sum(max(0, end - max(first, places.get(place, first))) for place, (first, end) in bounds.items())
+        ends, (places, backlog) = await asyncio.gather(self._source.ends(), self._store.behind())
+        unclaimed = await self._source.bounds(place for place in ends if place not in places)
+        lag = sum(max(0, end - (places[p] if p in places else unclaimed[p][0])) for p, end in ends.items())
         self._behind = (lag, backlog)
         return lag, backlog
 

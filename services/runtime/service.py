@@ -148,21 +148,23 @@ def _status_of(name: str, pipelines: Sequence[_Pipeline]) -> Callable[[], Awaita
     made.gauge(signals.LAG, lambda o: [x for p in pipelines if p.runner for x in p.runner.observe_lag(o)])
     made.gauge(signals.BACKLOG, lambda o: [x for p in pipelines if p.runner for x in p.runner.observe_backlog(o)])
 
+    async def behind(p: _Pipeline) -> tuple[int, int]:
+        if p.runner is None:
+            raise Transient("starting")
+        async with asyncio.timeout(2):
+            return await p.runner.behind()
+
     async def status() -> status_pb2.GetStatusResponse:
-        lag, backlog, trouble = 0, 0, []
-        for p in pipelines:
-            if p.runner is None:
-                trouble.append("starting")
-                continue
-            try:
-                consumed, unsent = await asyncio.wait_for(p.runner.behind(), 2)
-                lag, backlog = lag + consumed + unsent, backlog + unsent
-            except (Transient, TimeoutError) as error:
-                trouble.append(str(error) or "timed out")
-            if p.runner.trouble:
-                trouble.append(p.runner.trouble)
+        found = await asyncio.gather(*(behind(p) for p in pipelines), return_exceptions=True)
+        counted = [x for x in found if not isinstance(x, BaseException)]
+        trouble = [str(x) or type(x).__name__ for x in found if isinstance(x, BaseException)]
+        trouble += [p.runner.trouble for p in pipelines if p.runner is not None and p.runner.trouble]
         return status_pb2.GetStatusResponse(
-            service=name, healthy=not trouble, lag=lag, backlog=backlog, detail="; ".join(trouble)
+            service=name,
+            healthy=not trouble,
+            lag=sum(map(sum, counted)) if len(counted) == len(found) else -1,
+            backlog=sum(unsent for _, unsent in counted),
+            detail="; ".join(trouble),
         )
 
     return status

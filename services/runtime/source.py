@@ -35,8 +35,8 @@ class Source(Protocol):
         """The first offset that is kept and the next that will be written, asked of the broker now."""
         ...
 
-    async def every_place(self) -> list[Place]:
-        """All places of the topics, ours or not."""
+    async def ends(self) -> dict[Place, int]:
+        """The next offset that will be written, of every place of the topics, ours or not; asked of the broker now."""
         ...
 
     def seek(self, place: Place, offset: int) -> None:
@@ -99,11 +99,15 @@ class KafkaSource:
             raise Transient(f"Kafka is away: {type(error).__name__}") from error
         return {Place(tp.topic, tp.partition): (begin[tp], end[tp]) for tp in partitions}
 
-    async def every_place(self) -> list[Place]:
-        found = [Place(t, p) for t in self._topics for p in sorted(self._consumer.partitions_for_topic(t) or ())]
+    async def ends(self) -> dict[Place, int]:
+        found = [TopicPartition(t, p) for t in self._topics for p in sorted(self._consumer.partitions_for_topic(t) or ())]
         if not found:
             raise Transient(f"Kafka does not know {', '.join(self._topics)} yet")
-        return found
+        try:
+            ends = await self._consumer.end_offsets(found)
+        except (KafkaError, OSError) as error:
+            raise Transient(f"Kafka is away: {type(error).__name__}") from error
+        return {Place(tp.topic, tp.partition): end for tp, end in ends.items()}
 
     def seek(self, place: Place, offset: int) -> None:
         partition = TopicPartition(place.topic, place.partition)

@@ -20,7 +20,7 @@ from deploy.embedded.services import ROOT
 from deploy.embedded.stack import Stack
 from services.runtime.topics import CATALOGUE
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 LINUX = sys.platform == "linux"
 
 
@@ -36,7 +36,7 @@ def status(data: Path) -> dict[str, Any]:
     return answer
 
 
-def until(what: str, probe: Callable[[], bool], limit_s: float = 60.0) -> None:
+def until(what: str, probe: Callable[[], bool], limit_s: float = 120.0) -> None:
     limit = time.monotonic() + limit_s
     while not probe():
         assert time.monotonic() < limit, f"{what}: not within {limit_s} s"
