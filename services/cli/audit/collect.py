@@ -105,8 +105,13 @@ async def _ask_all(
         follow_ups=follow_ups,
         all_listed=all_listed,
         pools=await _pools(state, sorted(pools)),
-        policy=policy(Path(os.environ.get("ROUTER_POLICY") or POLICY).read_text(encoding="utf-8")),
+        policy=policy(_policy_text()),
     )
+
+
+def _policy_text() -> str:
+    """The file that the router was told of, as it was told: by ROUTER_POLICY, else its own."""
+    return Path(os.environ.get("ROUTER_POLICY") or POLICY).read_text(encoding="utf-8")
 
 
 def policy(text: str) -> dict[str, Any]:
