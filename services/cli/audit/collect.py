@@ -29,6 +29,7 @@ POLICY = Path(__file__).parents[2] / "router" / "policy.toml"
 DEADLINE_S = 10.0
 MOST_LISTED = 1000
 SETTLE_S = 120.0
+PROBE_S = 5.0
 ATTEMPTS = 6
 MOVING = (POOLS, *FACT_TOPICS)
 """Topics on which something may appear although nobody sends anything: time alone decides too."""
@@ -54,7 +55,7 @@ async def settled(state: State, limit_s: float = SETTLE_S) -> Check:
     until = time.monotonic() + limit_s
     calm = 0
     while True:
-        answers = await asyncio.gather(*(probe(address) for address in state.grpc.values()))
+        answers = await asyncio.gather(*(probe(address, PROBE_S) for address in state.grpc.values()))
         lags = {name: a.lag if a else None for name, a in zip(state.grpc, answers, strict=True)}
         # Twice in a row: what one service has just finished may be another's work that it has not seen yet.
         calm = calm + 1 if all(lag == 0 for lag in lags.values()) else 0
