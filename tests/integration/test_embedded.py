@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,14 @@ def status(data: Path) -> dict[str, Any]:
     return answer
 
 
+def until_healthy(data: Path, supervisor: "subprocess.Popen[bytes]") -> None:
+    def healthy() -> bool:
+        assert supervisor.poll() is None, (data / "test.log").read_text()
+        return bool(status(data)["state"] == "healthy")
+
+    until("healthy", healthy)
+
+
 def until(what: str, probe: Callable[[], bool], limit_s: float = 120.0) -> None:
     limit = time.monotonic() + limit_s
     while not probe():
@@ -57,8 +66,15 @@ def belonging_to(data: Path) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "stack"
+def folder() -> Iterator[Path]:
+    """Not pytest's tmp_path: each pytest that starts takes the way to it from all but its owner, so from Postgres's user."""
+    with tempfile.TemporaryDirectory(prefix="touchline-test-") as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def data(folder: Path) -> Iterator[Path]:
+    folder = folder / "stack"
     yield folder
     touchline("down", "--data", str(folder))
     left = belonging_to(folder)
@@ -106,8 +122,8 @@ def test_kafka_has_the_topics_and_postgres_the_databases_and_both_keep_them(data
     assert json.loads((data / "ports.json").read_text())["kafka"] == int(bootstrap.split(":")[1])
 
 
-def test_a_data_folder_too_deep_for_a_socket_gets_one_elsewhere(tmp_path: Path) -> None:
-    deep = tmp_path.joinpath(*(["a-folder-with-a-long-name"] * 5))
+def test_a_data_folder_too_deep_for_a_socket_gets_one_elsewhere(folder: Path) -> None:
+    deep = folder.joinpath(*(["a-folder-with-a-long-name"] * 5))
     with Stack(deep, ["postgres"]) as stack:
         socket = stack.sockets
         assert not socket.is_relative_to(deep)
@@ -125,7 +141,7 @@ def test_only_loopback_is_listened_on(data: Path) -> None:
 
 def test_parts_that_die_are_started_again_and_nothing_is_left_after_down(data: Path) -> None:
     first = supervise(data)
-    until("healthy", lambda: status(data)["state"] == "healthy", 120)
+    until_healthy(data, first)
     answer = status(data)
     assert set(answer["services"]) == {"gateway", "sentiment", "router", "nps", "escalation", "metrics"}
     assert answer["services"]["nps"]["lag"] == 7
@@ -163,7 +179,7 @@ def test_parts_that_die_are_started_again_and_nothing_is_left_after_down(data: P
 
 def test_ctrl_c_ends_everything(data: Path) -> None:
     supervisor = supervise(data, "kafka", "postgres", "nps")
-    until("healthy", lambda: status(data)["state"] == "healthy")
+    until_healthy(data, supervisor)
     os.killpg(supervisor.pid, signal.SIGINT)
     assert supervisor.wait(30) == 0
     assert belonging_to(data) == []
@@ -180,7 +196,7 @@ def test_ctrl_c_while_starting_ends_everything(data: Path) -> None:
 
 def test_what_a_killed_supervisor_leaves_is_gone_after_down(data: Path) -> None:
     supervisor = supervise(data, "kafka", "postgres", "nps")
-    until("healthy", lambda: status(data)["state"] == "healthy")
+    until_healthy(data, supervisor)
     os.kill(supervisor.pid, signal.SIGKILL)
     supervisor.wait()
     assert status(data)["state"] == "down"
