@@ -27,7 +27,7 @@ def audit(data: Path, journal: Path | None, as_json: bool) -> None:
     """
     try:
         report = asyncio.run(run_audit(data, journal, progress=lambda what: click.echo(f"audit: {what}", err=True)))
-    except (NotRunning, ValueError) as error:
+    except (NotRunning, ValueError, OSError, RuntimeError) as error:  # the last is what a Kafka that is away raises
         fail(error)
     click.echo(json.dumps(report.as_dict(), ensure_ascii=False) if as_json else report.table())
     sys.exit(0 if report.ok else 1)
