@@ -89,7 +89,7 @@ def play(day: Day) -> tuple[World, list[tuple[float, Send | Command | Unreadable
     world, router = World(day), PlainRouter()
     done: list[tuple[float, Send | Command | Unreadable]] = []
     facts: list[Fact] = []
-    while (now := world.due()) is not None and now < day.window.end + 3 * 3600:
+    while not world.finished and (now := world.due()) is not None and now < day.window.end + 3 * 3600:
         for action in world.step(now):
             done.append((now, action))
             decided = router.tick(now) + ([] if isinstance(action, Unreadable) else router.take(action, now))
@@ -113,6 +113,7 @@ def test_every_contact_ends_once_and_then_the_day_is_over(played) -> None:  # ty
     closed = [f.contact_id for f in facts if f.kind == "closed"]
     assert len(closed) == len(set(closed)) == len(day.contacts)
     assert world.finished
+    assert played[2][-1][0] < day.window.end + 2400, "nobody stays for those who are served"
     outcomes = Counter(f.outcome for f in facts if f.kind == "closed")
     assert min(outcomes["bot"], outcomes["human"]) > 0.2 * len(day.contacts)
 

@@ -20,7 +20,7 @@ from services.router.policyfile import DEFAULT
 
 # The day begins this long after the start: what a second start takes.
 HEAD_START_S = 14.0
-START_LIMIT_S = 120.0
+START_LIMIT_S = 240.0
 SETTLE_LIMIT_S = 240.0
 # What two shared cores carry comfortably from the gateway through all services, in events a second.
 SUSTAINED_PER_S = 400.0

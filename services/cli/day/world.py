@@ -71,7 +71,8 @@ class World:
     def __init__(self, day: Day) -> None:
         self.day = day
         self.live: dict[str, _Live] = {}
-        self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
+        self._agenda: list[tuple[float, int, Callable[[float], None], bool]] = []
+        self._planned = 0
         self._order = count()
         self._out: list[Action] = []
         self._upcoming = len(day.contacts)
@@ -94,7 +95,8 @@ class World:
     def step(self, now: float) -> list[Action]:
         """Everything that people do up to `now`, in order."""
         while self._agenda and self._agenda[0][0] <= now:
-            at, _, act = heappop(self._agenda)
+            at, _, act, idle = heappop(self._agenda)
+            self._planned -= not idle
             act(at)
         out, self._out = self._out, []
         return out
@@ -129,12 +131,14 @@ class World:
     @property
     def finished(self) -> bool:
         """True when everybody came, everybody is served or gone, and nothing more is planned."""
-        return not self._agenda and not self._upcoming and not self.open_contacts
+        return not self._planned and not self._upcoming and not self.open_contacts
 
     # -- sending ------------------------------------------------------------------------------------------------
 
-    def _later(self, at: float, act: Callable[[float], None]) -> None:
-        heappush(self._agenda, (at, next(self._order), act))
+    def _later(self, at: float, act: Callable[[float], None], *, idle: bool = False) -> None:
+        # The end of somebody's patience keeps nobody from going home once all are served.
+        self._planned += not idle
+        heappush(self._agenda, (at, next(self._order), act, idle))
 
     def _send_at(self, at: float, event: CloudEvent, *, late: bool = False) -> None:
         """Sends it at its time; some later than it happened, some again under the same id."""
@@ -174,7 +178,7 @@ class World:
         contact.patience += 1
         contact.waits_since = now
         mine = contact.patience
-        self._later(now + contact.plan.patience_s, lambda at: self._give_up(contact, mine, at))
+        self._later(now + contact.plan.patience_s, lambda at: self._give_up(contact, mine, at), idle=True)
 
     def _give_up(self, contact: _Live, patience: int, now: float) -> None:
         if contact.over or contact.left or contact.patience != patience or contact.waits_since is None:
