@@ -177,6 +177,21 @@ def test_compose_runs_every_service_with_what_it_needs(service: str) -> None:
         assert f"CREATE DATABASE {name};" in _compose()["configs"]["databases"]["content"]
 
 
+def _known(variable: str) -> bool:
+    """Whether a variable is one that docs/settings.md explains; tests/unit/test_docs.py holds that page against the code."""
+    return f"| `{variable}` |" in (ROOT / "docs/settings.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_compose_tells_a_service_only_what_it_understands(service: str) -> None:
+    assert [name for name in _compose()["services"][service]["environment"] if not _known(name)] == []
+
+
+def test_kubernetes_tells_services_only_what_they_understand() -> None:
+    told = _yaml(BASE / "configmap.yaml")["data"]
+    assert [name for name in told if not _known(name)] == []
+
+
 def test_compose_mounts_files_that_exist() -> None:
     for service in _compose()["services"].values():
         for volume in service.get("volumes", []):

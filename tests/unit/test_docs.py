@@ -4,10 +4,12 @@ import importlib
 import importlib.util
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from services.cli.main import COMMANDS
+from services.gateway import cloudevents
+from services.gateway.accept import accept
 from services.metrics import codec
 from services.metrics.domain.cells import Cell, Share
 from services.runtime import catalogue, records, validate
@@ -62,6 +67,41 @@ def test_an_example_is_an_event_that_is_let_in(example: dict[str, Any]) -> None:
     assert example["specversion"] == "1.0" and example["id"] and example["source"] and example["subject"]
     if kind.key_field:
         assert getattr(message, kind.key_field)
+
+
+def _let_in(headers: dict[str, str], body: bytes) -> int:
+    """How many events the gateway's door lets in of a request. Fails with the reason where it refuses one."""
+    found = accept(cloudevents.read(headers, body, 2000), NOW, lambda kind, event_id, own: own)
+    assert not found.rejected
+    return len(found.records)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e["type"])
+def test_the_gateway_lets_an_example_in(example: dict[str, Any]) -> None:
+    assert _let_in({"content-type": cloudevents.STRUCTURED}, json.dumps(example).encode()) == 1
+
+
+def _curls() -> list[list[str]]:
+    """The guide's curl commands, each as its words."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/integrator.md").read_text("utf-8"), re.DOTALL)
+    return [shlex.split(b.replace("\\\n", " ")) for b in blocks if b.startswith("curl")]
+
+
+def test_the_guide_shows_the_three_modes_of_http() -> None:
+    assert len(_curls()) == 3
+
+
+@pytest.mark.parametrize("words", _curls(), ids=["structured", "batch", "binary"])
+def test_the_gateway_lets_in_what_the_guide_sends(words: list[str]) -> None:
+    headers, body = {}, b""
+    for option, value in pairwise(words):
+        if option == "-H":
+            name, _, text = value.partition(": ")
+            headers[name.lower()] = text
+        elif option == "-d":
+            body = value.encode()
+    assert words[0] == "curl" and words[2].endswith("/v1/events") and headers["authorization"].startswith("Bearer ")
+    assert _let_in(headers, body) >= 1
 
 
 def test_examples_name_different_events() -> None:
@@ -178,6 +218,19 @@ def test_every_setting_is_in_the_tables_with_its_default() -> None:
     assert ours == {name: _default(field) for name, field in _variables().items()}
 
 
-def test_the_readme_names_its_commands() -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/integrator.md", "docs/runbook.md", "deploy/README.md"])
+def test_a_page_speaks_of_settings_that_exist(page: str) -> None:
+    prefixes = ("KAFKA_", "BATCH_", "GATEWAY_", "GRPC_", "ROUTER_", "ESCALATION_", "METRICS_", "TOUCHLINE_")
+    told = re.findall(r"`([A-Z]+_[A-Z0-9_]+[A-Z0-9])(?:=[^`]*)?`", (ROOT / page).read_text("utf-8"))
+    # compose's own variable, and the name under which gRPC's guide has the gateway's address
+    unknown = (
+        {name for name in told if name.startswith(prefixes)} - set(_variables()) - {"GATEWAY_KEYS", "GATEWAY_GRPC"}
+    )
+    assert not unknown
+
+
+def test_the_readme_names_commands_that_exist() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert "make demo" in text and "make test" in text
+    named = set(re.findall(r"`touchline (\w+)", text))
+    assert named <= set(COMMANDS)
