@@ -1,5 +1,7 @@
 """What tests share: the embedded Kafka and Postgres, started once, and only where a test asks for them."""
 
+import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -19,17 +21,16 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """Kafka and Postgres of this test run; every test makes topics and pipelines of its own names."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
+    # Not below pytest's own folder: another run by the same user would take Postgres's access to it away.
+    with tempfile.TemporaryDirectory(prefix="touchline-") as folder, Stack(folder) as running:
         yield running
 
 
 @pytest.fixture
 async def tasks() -> AsyncIterator[list]:
     """Tasks to cancel at the end of the test, come what may."""
-    import asyncio
-
     running: list[asyncio.Task] = []
     yield running
     for task in running:

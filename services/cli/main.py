@@ -13,6 +13,8 @@ COMMANDS = {
     "fetch": "services.cli.fetch:fetch",
     "demo": "services.cli.demo:demo",
     "events": "services.cli.events:events",
+    "sentiment": "services.cli.sentiment:sentiment",
+    "audit": "services.cli.audit_command:audit",
     "nps": "services.cli.nps:nps",
     "escalation": "services.cli.escalation:escalation",
 }

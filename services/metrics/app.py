@@ -43,7 +43,8 @@ class Projection:
             broker_heartbeat_interval=settings.session_timeout.total_seconds() / 4,
             broker_commit_interval=settings.commit_every.total_seconds(),
             consumer_auto_offset_reset="earliest",
-            producer_linger=0.005,
+            # A dashboard does not see a tenth of a second, and Kafka takes what gathers in it at once.
+            producer_linger=0.1,
             stream_wait_empty=False,
             worker_redirect_stdouts=False,
         )

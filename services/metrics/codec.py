@@ -1,7 +1,5 @@
 """Cells in the projections' table, on the wire in, and on the metric topics out."""
 
-import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +22,8 @@ def read(incoming: Incoming) -> tuple[Cell, str, Share]:
 
 def stored(cell: Cell) -> dict[str, Any]:
     """A cell as plain JSON values, as Faust's table and its changelog keep it."""
-    return {**asdict(cell), "start": cell.start.isoformat()}
+    plain: dict[str, Any] = msgspec.to_builtins(cell)
+    return plain
 
 
 def restored(value: dict[str, Any]) -> Cell:
@@ -32,13 +31,12 @@ def restored(value: dict[str, Any]) -> Cell:
     return msgspec.convert(value, Cell)
 
 
-def _canonical(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 def metric_key(cell: Cell) -> bytes:
     """The key on the metric topic: the segment and the window; compaction keeps the last value of each."""
-    return f"{_canonical(dict(cell.segment))}|{cell.window}|{_when(cell.start)}".encode()
+    return b"|".join((_ENCODER.encode(cell.segment), cell.window.encode(), _when(cell.start).encode()))
 
 
 def metric_value(cell: Cell) -> bytes:
@@ -52,8 +50,8 @@ def metric_value(cell: Cell) -> bytes:
         "counts": counts,
         **derive(cell.metric, counts),
     }
-    return _canonical(value).encode()
+    return _ENCODER.encode(value)
 
 
 def _when(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
