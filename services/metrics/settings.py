@@ -1,6 +1,8 @@
 """Settings of the projections (METRICS_*)."""
 
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,3 +18,7 @@ class MetricsSettings(BaseSettings):
     # Faust's own default of 60 s would leave the projections still for a minute after a crash.
     session_timeout: timedelta = timedelta(seconds=10)
     commit_every: timedelta = timedelta(seconds=1)
+    # Faust wants a folder, though nothing of ours is kept there.
+    data_dir: Path = Field(
+        default=Path(tempfile.gettempdir()) / "touchline-metrics", validation_alias="TOUCHLINE_DATA_DIR"
+    )

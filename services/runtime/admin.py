@@ -78,7 +78,9 @@ class GroupLag:
         from aiokafka.errors import KafkaError
 
         try:
-            partitions = [TopicPartition(self._topic, p) for p in self._consumer.partitions_for_topic(self._topic) or ()]
+            partitions = [
+                TopicPartition(self._topic, p) for p in self._consumer.partitions_for_topic(self._topic) or ()
+            ]
             if not partitions:
                 raise Transient(f"Kafka does not know {self._topic} yet")
             ends = await self._consumer.end_offsets(partitions)

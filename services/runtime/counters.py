@@ -12,6 +12,10 @@ from services.runtime.pipeline import Delta, Metric
 from services.runtime.records import Outgoing, write
 
 
+# A metric has one of these windows, never both: minutes, or all time.
+_EACH_ONCE = ("PT1M", "ALL")
+
+
 def segment_text(segment: Iterable[tuple[str, str]]) -> str:
     """A segment as canonical JSON: the same segment is the same text."""
     return json.dumps(dict(segment), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -41,6 +45,17 @@ class Tally:
             if any(counts)
         ]
         return sorted(changed, key=lambda c: (c.metric, c.window, c.start, c.segment, c.partition))
+
+
+def totals(cells: Iterable[Cell], metric: Metric) -> dict[str, int]:
+    """What cells add over all segments, by field: each thing once, though it counts in several windows."""
+    found: dict[str, int] = {}
+    for cell in cells:
+        if cell.segment == "{}" and cell.window in _EACH_ONCE:
+            for name, count in zip(metric.fields, cell.counts, strict=True):
+                if count:
+                    found[name] = found.get(name, 0) + count
+    return found
 
 
 def counter_record(pipeline: str, metric: Metric, cell: Dirty, now: datetime) -> Outgoing:

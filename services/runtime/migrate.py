@@ -32,7 +32,9 @@ async def migrate(database_url: str, service: Path | None) -> None:
 
 
 def _apply(database_url: str, folder: Path, schema: str) -> None:
-    wanted = SimpleNamespace(base_dir=str(folder), conn=database_url, schema=schema, target="latest", disable_schema_check=True)
+    wanted = SimpleNamespace(
+        base_dir=str(folder), conn=database_url, schema=schema, target="latest", disable_schema_check=True
+    )
     config = pgmigrate.get_config(str(folder), wanted)
     try:
         pgmigrate.migrate(config)

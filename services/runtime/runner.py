@@ -16,7 +16,7 @@ from services.runtime import faults, signals
 from services.runtime.batch import Decider, Decisions, Read, States, encode
 from services.runtime.checkpoint import Claim, Commit, Place, Store, Unsent
 from services.runtime.clock import Clock
-from services.runtime.counters import counter_record
+from services.runtime.counters import counter_record, totals
 from services.runtime.errors import Fenced, Misconfigured, Permanent, Transient
 from services.runtime.pipeline import E, F, Pipeline, S
 from services.runtime.publisher import Publisher
@@ -88,6 +88,7 @@ class Runner(Generic[S, E, F]):
         made = meters()
         self._events = made.counter(signals.EVENTS)
         self._facts = made.counter(signals.FACTS)
+        self._counts = made.up_down(signals.COUNTS)
         self._seconds = made.histogram(signals.BATCH_SECONDS)
         self._retries = made.counter(signals.RETRIES)
         self._rebalances = made.counter(signals.REBALANCES)
@@ -302,6 +303,9 @@ class Runner(Generic[S, E, F]):
                 self._owned[place] = Claim(offset, claim.epoch)
         if made is not None:
             self._states.keep(made.entries)
+        if self.pipeline.metric is not None:
+            for field, count in totals(commit.cells, self.pipeline.metric).items():
+                self._counts.add(count, {"metric": self.pipeline.metric.name, "field": field})
 
     # -- without records ------------------------------------------------------------------------------------------
 
@@ -336,7 +340,9 @@ class Runner(Generic[S, E, F]):
         if metric is not None:
             commit.sent = dirty
             for cell in dirty:
-                commit.outbox.setdefault(cell.partition, []).append(counter_record(self.pipeline.name, metric, cell, commit.now))
+                commit.outbox.setdefault(cell.partition, []).append(
+                    counter_record(self.pipeline.name, metric, cell, commit.now)
+                )
         await self._commit_without_records(commit, None)
 
     async def _commit_without_records(self, commit: Commit, made: Decisions[S, F] | None) -> None:

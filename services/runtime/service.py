@@ -1,6 +1,7 @@
 """A service's process, from its settings to its end: what every main.py hands its parts to."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 # A batch under way ends well within this; the supervisor's patience is 10 s.
 DRAIN_S = 6.0
+LAG_EVERY_S = 5.0
 
 
 @dataclass
@@ -178,7 +180,7 @@ async def _until_stopped(
 ) -> None:
     """Until the process is asked to stop, or some part of its work ends: then all of it does, and the error is raised."""
     work = [asyncio.create_task(p.run()) for p in pipelines]
-    beside = [asyncio.create_task(task()) for task in tasks]
+    beside = [asyncio.create_task(task()) for task in tasks] + [asyncio.create_task(_watch_lag(pipelines))]
     stopped = asyncio.create_task(stopping.wait())
     await server.healthy(True)
     done, _ = await asyncio.wait([stopped, *work, *beside], return_when=asyncio.FIRST_COMPLETED)
@@ -192,6 +194,17 @@ async def _until_stopped(
     await asyncio.gather(stopped, *work, *beside, return_exceptions=True)
     for ended in done - {stopped}:
         ended.result()
+
+
+async def _watch_lag(pipelines: Sequence[_Pipeline]) -> None:
+    """Keeps the gauges of lag and backlog fresh, whether anybody asks for the status or not."""
+    while True:
+        await asyncio.sleep(LAG_EVERY_S)
+        for p in pipelines:
+            if p.runner is not None:
+                with contextlib.suppress(Transient, TimeoutError):
+                    async with asyncio.timeout(LAG_EVERY_S):
+                        await p.runner.behind()
 
 
 def stop_signal() -> asyncio.Event:

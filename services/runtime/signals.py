@@ -66,8 +66,9 @@ RETRIES = Instrument("touchline.retries", "{retry}", "waits for something that w
 REBALANCES = Instrument("touchline.rebalances", "{rebalance}", "times that places were taken over", ("pipeline",))
 LAG = Instrument("touchline.lag", "{record}", "records not yet consumed, of the whole group", ("pipeline",))
 BACKLOG = Instrument("touchline.backlog", "{record}", "what is decided and not yet published", ("pipeline",))
+COUNTS = Instrument("touchline.counts", "{count}", "what the services count, over all segments", ("metric", "field"))
 RPC_SECONDS = Instrument(
     "touchline.rpc.duration", "s", "time that a gRPC call took at the server", ("method", "status")
 )
 ACCEPTED = Instrument("touchline.gateway.events", "{event}", "events at the gateway's door", ("channel", "outcome"))
-METRICS = (EVENTS, FACTS, BATCH_SECONDS, RETRIES, REBALANCES, LAG, BACKLOG, RPC_SECONDS, ACCEPTED)
+METRICS = (EVENTS, FACTS, BATCH_SECONDS, RETRIES, REBALANCES, LAG, BACKLOG, COUNTS, RPC_SECONDS, ACCEPTED)

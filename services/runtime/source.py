@@ -100,7 +100,9 @@ class KafkaSource:
         return {Place(tp.topic, tp.partition): (begin[tp], end[tp]) for tp in partitions}
 
     async def ends(self) -> dict[Place, int]:
-        found = [TopicPartition(t, p) for t in self._topics for p in sorted(self._consumer.partitions_for_topic(t) or ())]
+        found = [
+            TopicPartition(t, p) for t in self._topics for p in sorted(self._consumer.partitions_for_topic(t) or ())
+        ]
         if not found:
             raise Transient(f"Kafka does not know {', '.join(self._topics)} yet")
         try:

@@ -17,7 +17,9 @@ def _record(r: "ConsumerRecord[bytes, bytes]") -> Record:
 
 
 async def _consumer(kafka: KafkaSettings, topics: Iterable[str]) -> AIOKafkaConsumer:
-    consumer = AIOKafkaConsumer(*topics, **kafka.client(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        *topics, **kafka.client(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
     try:
         await consumer.start()
         async with asyncio.timeout(10):

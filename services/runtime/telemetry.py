@@ -12,7 +12,7 @@ import msgspec
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.metrics import Counter, Histogram, Meter, ObservableGauge
+from opentelemetry.metrics import Counter, Histogram, Meter, ObservableGauge, UpDownCounter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -37,8 +37,9 @@ def set_up(service: str, *, metrics_bind: str = "", log_level: str = "INFO", roo
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines(service))
     logging.basicConfig(level=log_level, handlers=[handler], force=True)
-    for chatty in ("aiokafka", "faust", "mode"):
-        logging.getLogger(chatty).setLevel("ERROR")
+    # They tell of each try to reach a broker that is away; the runtime tells it once a wait.
+    for chatty, level in (("aiokafka", "CRITICAL"), ("faust", "ERROR"), ("mode", "ERROR"), ("pgmigrate", "WARNING")):
+        logging.getLogger(chatty).setLevel(level)
     resource = Resource.create({"service.name": service, "service.namespace": "touchline"})
     tracing = TracerProvider(sampler=None if roots else ParentBased(ALWAYS_OFF), resource=resource)
     exporter = _span_exporter()
@@ -118,6 +119,9 @@ class Meters:
 
     def counter(self, signal: Instrument) -> Counter:
         return self.meter.create_counter(signal.name, signal.unit, signal.meaning)
+
+    def up_down(self, signal: Instrument) -> UpDownCounter:
+        return self.meter.create_up_down_counter(signal.name, signal.unit, signal.meaning)
 
     def histogram(self, signal: Instrument) -> Histogram:
         return self.meter.create_histogram(signal.name, signal.unit, signal.meaning)

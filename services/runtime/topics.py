@@ -38,12 +38,19 @@ _EVENTS = (
     Topic(SENTIMENT_SCORED, "scores of customers' messages; keyed by customer", config=_kept(7)),
     Topic(ROUTING_DECIDED, "who goes to whom, and why; keyed by customer", config=_kept(30)),
     Topic(NPS_CHANGED, "answers counted, corrected, withdrawn; keyed by customer", config=_kept(30)),
-    Topic(ESCALATION_FLAGGED, "complaints about to escalate, and their follow-ups; keyed by customer", config=_kept(30)),
+    Topic(
+        ESCALATION_FLAGGED, "complaints about to escalate, and their follow-ups; keyed by customer", config=_kept(30)
+    ),
 )
 
 CATALOGUE: tuple[Topic, ...] = (
     *_EVENTS,
-    *(Topic(t.name + DEAD_LETTERS, f"what could not be read on {t.name}, with the reason", config=_kept(30)) for t in _EVENTS),
+    *(
+        Topic(t.name + DEAD_LETTERS, f"what could not be read on {t.name}, with the reason", config=_kept(30))
+        for t in _EVENTS
+    ),
     Topic(COUNTERS, "counts so far by cell and source partition; keyed by cell", config=_kept(2)),
+    # Faust's table of cells. Made here, because Faust would read it before the broker knows of it.
+    Topic("touchline-metrics-cells-changelog", "what the projections know, to be rebuilt from", config=_COMPACTED),
     *(Topic(name, "a metric by segment and window, complete in itself", config=_COMPACTED) for name in METRIC_TOPICS),
 )

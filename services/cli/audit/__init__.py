@@ -27,6 +27,6 @@ async def audit(data_dir: Path, journal: Path | None, *, progress: Callable[[str
     state = collect.running(data_dir)
     tell("waiting for the services to settle")
     calm = await collect.settled(state)
-    evidence = await collect.collect(state, journal, tell)
+    evidence = await collect.collect(data_dir, state, journal, tell)
     report = await asyncio.to_thread(examine, evidence, tell)
     return replace(report, checks=[calm, *report.checks])

@@ -68,7 +68,7 @@ async def settled(state: State, limit_s: float = SETTLE_S) -> Check:
     return findings.check("全部处理完毕", "nothing left to process", 0, sum(lag or 0 for lag in lags.values()))
 
 
-async def collect(state: State, journal: Path | None, progress: Progress) -> Evidence:
+async def collect(data_dir: Path, state: State, journal: Path | None, progress: Progress) -> Evidence:
     """All the evidence, of one moment: where a clock runs on and the services decide meanwhile, it is gathered again.
 
     Raises ValueError where the journal can't be read, KafkaError where Kafka is away.
@@ -78,7 +78,7 @@ async def collect(state: State, journal: Path | None, progress: Progress) -> Evi
     for _ in range(ATTEMPTS):
         records = {topic: await _topic(kafka, topic, progress) for topic in ALL_TOPICS}
         progress("asking the services")
-        evidence = await _ask_all(state, lines, records)
+        evidence = await _ask_all(data_dir, state, lines, records)
         again = {topic: await _topic(kafka, topic, progress) for topic in MOVING}
         if all(len(again[topic]) == len(records[topic]) for topic in MOVING):
             break
@@ -93,7 +93,7 @@ async def _topic(kafka: KafkaSettings, topic: str, progress: Progress) -> Sequen
 
 
 async def _ask_all(
-    state: State, journal: Sequence[Mapping[str, Any]] | None, records: Mapping[str, Sequence[Record]]
+    data_dir: Path, state: State, journal: Sequence[Mapping[str, Any]] | None, records: Mapping[str, Sequence[Record]]
 ) -> Evidence:
     pools = {(r.key or b"").decode(errors="replace") for r in records[POOLS]}
     customers = sorted({(r.key or b"").decode(errors="replace") for r in records["escalation.flagged"]})
@@ -106,13 +106,14 @@ async def _ask_all(
         follow_ups=follow_ups,
         all_listed=all_listed,
         pools=await _pools(state, sorted(pools)),
-        policy=policy(_policy_text()),
+        policy=policy(_policy_text(data_dir)),
     )
 
 
-def _policy_text() -> str:
-    """The file that the router was told of, as it was told: by ROUTER_POLICY, else its own."""
-    return Path(os.environ.get("ROUTER_POLICY") or POLICY).read_text(encoding="utf-8")
+def _policy_text(data_dir: Path) -> str:
+    """The file that the router was told of: by ROUTER_POLICY, else the demo's in the data folder, else its own."""
+    demo = data_dir / "policy.toml"
+    return Path(os.environ.get("ROUTER_POLICY") or (demo if demo.is_file() else POLICY)).read_text(encoding="utf-8")
 
 
 def policy(text: str) -> dict[str, Any]:
