@@ -11,7 +11,6 @@ from services.runtime.checkpoint import Cell, Dirty
 from services.runtime.pipeline import Delta, Metric
 from services.runtime.records import Outgoing, write
 
-
 # A metric has one of these windows, never both: minutes, or all time.
 _EACH_ONCE = ("PT1M", "ALL")
 

@@ -23,7 +23,7 @@ async def _consumer(kafka: KafkaSettings, topics: Iterable[str]) -> AIOKafkaCons
     try:
         await consumer.start()
         async with asyncio.timeout(10):
-            while not consumer.assignment():
+            while not consumer.assignment():  # noqa: ASYNC110 (aiokafka has no event for it)
                 await asyncio.sleep(0.02)
     except TimeoutError:
         await consumer.stop()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+from touchline.contact.v1 import events_pb2 as contact
+from touchline.nps.v1 import nps_pb2
 
 from deploy.embedded.stack import Stack
 from services.runtime.checkpoint import PostgresStore
@@ -18,8 +20,6 @@ from services.runtime.records import Incoming, Outgoing, write
 from services.runtime.runner import Runner
 from services.runtime.settings import BatchSettings, KafkaSettings
 from services.runtime.source import KafkaSource
-from touchline.contact.v1 import events_pb2 as contact
-from touchline.nps.v1 import nps_pb2
 
 METRIC = Metric("counting", ("messages",))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -126,5 +126,5 @@ class Bench:
     async def settled(self, runner: Runner, within_s: float = 20) -> None:
         """Until nothing is left to consume or to publish."""
         async with asyncio.timeout(within_s):
-            while await runner.behind() != (0, 0):
+            while await runner.behind() != (0, 0):  # noqa: ASYNC110 (a broker is asked)
                 await asyncio.sleep(0.05)
