@@ -15,6 +15,7 @@ COMMANDS = {
     "events": "services.cli.events:events",
     "sentiment": "services.cli.sentiment:sentiment",
     "audit": "services.cli.audit_command:audit",
+    "dlq": "services.cli.dlq:dlq",
     "nps": "services.cli.nps:nps",
     "escalation": "services.cli.escalation:escalation",
 }

@@ -24,7 +24,7 @@ FURTHEST_AHEAD = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as it was polled from Kafka."""
+    """A record as it was polled from Kafka. `timestamp`: when it was sent, ms since 1970; 0 where nobody asks for it."""
 
     topic: str
     partition: int
@@ -32,6 +32,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    timestamp: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from services.runtime.settings import KafkaSettings
 
 
 def _record(r: "ConsumerRecord[bytes, bytes]") -> Record:
-    return Record(r.topic, r.partition, r.offset, r.key, r.value, r.headers)
+    return Record(r.topic, r.partition, r.offset, r.key, r.value, r.headers, r.timestamp)
 
 
 async def _consumer(kafka: KafkaSettings, topics: Iterable[str]) -> AIOKafkaConsumer:

@@ -1,0 +1,189 @@
+"""`touchline dlq` on a real Kafka: what was refused is listed once, hidden until asked for, and sent again once."""
+
+import asyncio
+import json
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from click.testing import CliRunner, Result
+
+from services.cli.main import cli
+from services.runtime.admin import create_topics
+from services.runtime.tail import read_all
+from services.runtime.topics import Topic
+from tests.integration import counting
+from tests.integration.counting import POISON, Bench, message, pipeline
+
+pytestmark = pytest.mark.integration
+
+WORDS = "my card number is 6222"
+
+
+@pytest.fixture
+async def bench(stack):
+    topic = f"t{uuid4().hex[:8]}"
+    await create_topics(stack.bootstrap, [Topic(topic, "", 2), Topic(f"{topic}.dlq", "", 2)])
+    async with Bench(stack, pipeline(f"counting.{topic}", topic)) as made:
+        made.topic = topic
+        yield made
+
+
+async def call(bench, *words: str) -> Result:
+    """The command in a thread of its own, for it runs a loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, cli, ["dlq", *words, "--bootstrap", bench.stack.bootstrap])
+
+
+async def listed(bench, *words: str) -> list[dict]:
+    result = await call(bench, "list", "--topic", bench.topic, "--json", *words)
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+async def on_topic(bench) -> list[tuple]:
+    return [(r.key, r.value, tuple(r.headers)) for r in await read_all(bench.kafka, bench.topic)]
+
+
+async def take(bench, *pipelines) -> None:
+    """Lets pipelines take all that is on the topic."""
+    runners = []
+    for one in pipelines:
+        other = Bench(bench.stack, one)
+        other.pool, other.publisher = bench.pool, bench.publisher
+        runners.append((other, other.runner()))
+    running = [asyncio.create_task(runner.run()) for _, runner in runners]
+    try:
+        await asyncio.sleep(0.5)
+        for other, runner in runners:
+            await other.settled(runner)
+    finally:
+        for _, runner in runners:
+            runner.stop()
+        await asyncio.gather(*running)
+
+
+async def test_what_two_pipelines_refused_is_one_case_and_is_sent_once(bench, monkeypatch):
+    both = [pipeline(f"{name}.{bench.topic}", bench.topic) for name in ("one", "two")]
+    garbled = replace(message("a", WORDS, 2, topic=bench.topic), value=WORDS.encode())
+    await bench.publisher.publish([message("a", "good", 1, topic=bench.topic), garbled])
+    await bench.publisher.publish([message("a", POISON, 3, topic=bench.topic)])
+    await take(bench, *both)
+
+    first, second = await listed(bench)
+    assert [c["id"] for c in (first, second)] == ["a-2", "a-3"]
+    assert first["pipelines"] == [p.name for p in both]
+    assert (first["field"], first["reason"]) == ("data", "is not a MessageReceived in protobuf")
+    assert second["reason"] == "could not be decided: ValueError"
+    assert not first["replayed"]
+
+    # A rehearsal sends nothing.
+    before = await on_topic(bench)
+    rehearsal = await call(bench, "replay", "--all", "--topic", bench.topic, "--dry-run")
+    assert rehearsal.exit_code == 0 and rehearsal.stdout.startswith("2 records")
+    assert await on_topic(bench) == before and len(await listed(bench)) == 2
+
+    # The cause of one is mended; the other is as bad as before.
+    monkeypatch.setattr(counting, "POISON", "something else")
+    sent = await call(bench, "replay", "--all", "--topic", bench.topic, "--json")
+    assert sent.exit_code == 0, sent.output
+    assert json.loads(sent.stdout)["replayed"] == 2
+    after = await on_topic(bench)
+    assert len(after) == 5
+    assert sorted(after) == sorted([*before, *(r for r in before if dict(r[2])["ce_id"] != b"a-1")])
+    assert await listed(bench) == []
+    assert {c["place"]: c["replayed"] for c in await listed(bench, "--replayed")} == {
+        first["place"]: True,
+        second["place"]: True,
+    }
+
+    await take(bench, *both)
+    rows = await bench.pool.fetch(
+        "SELECT pipeline, (body->>'messages')::int FROM runtime.entity WHERE pipeline = ANY($1)",
+        [p.name for p in both],
+    )
+    assert dict(map(tuple, rows)) == {p.name: 2 for p in both}
+    [again] = await listed(bench)
+    assert again["id"] == "a-2" and again["place"] != first["place"] and again["pipelines"] == [p.name for p in both]
+
+
+async def test_what_one_pipeline_had_taken_counts_there_once(bench, monkeypatch):
+    strict, lenient = (pipeline(f"{name}.{bench.topic}", bench.topic) for name in ("strict", "lenient"))
+    await bench.publisher.publish([message("a", POISON, 1, topic=bench.topic)])
+    await take(bench, strict)
+    monkeypatch.setattr(counting, "POISON", "something else")
+    await take(bench, lenient)
+    [case] = await listed(bench)
+    assert case["pipelines"] == [strict.name]
+    for _ in range(2):  # by its place it is sent as often as one likes
+        sent = await call(bench, "replay", case["place"])
+        assert sent.exit_code == 0 and sent.stdout.startswith("1 records"), sent.output
+    await take(bench, strict, lenient)
+    rows = await bench.pool.fetch(
+        "SELECT pipeline, (body->>'messages')::int FROM runtime.entity WHERE pipeline = ANY($1)",
+        [strict.name, lenient.name],
+    )
+    assert dict(map(tuple, rows)) == {strict.name: 1, lenient.name: 1}
+    assert await listed(bench) == []
+
+
+async def test_what_a_customer_wrote_is_shown_only_when_asked_for(bench):
+    bad = message("a", "forbidden", 1, topic=bench.topic)
+    garbled = replace(message("a", WORDS, 2, topic=bench.topic), value=WORDS.encode())
+    await bench.publisher.publish([bad, garbled])
+    await take(bench, bench.pipeline)
+    readable, unreadable = [c["place"] for c in sorted(await listed(bench), key=lambda c: c["id"])]
+
+    quiet = await call(bench, "list", "--topic", bench.topic)
+    assert "data.text: is forbidden" in quiet.stdout and WORDS not in quiet.output
+    hidden = await call(bench, "show", unreadable)
+    assert hidden.exit_code == 0 and "ce_id: a-2" in hidden.stdout
+    assert WORDS not in hidden.output and "--value" in hidden.stdout and "已隐藏" in hidden.stdout
+    assert "data" not in json.loads((await call(bench, "show", readable, "--json")).stdout)
+
+    shown = json.loads((await call(bench, "show", readable, "--json", "--value")).stdout)
+    assert shown["data"]["text"] == "forbidden" and shown["headers"]["ce_type"].endswith("MessageReceived.v1")
+    assert not any(name.startswith("dlq_") for name in shown["headers"])
+    raw = await call(bench, "show", unreadable, "--value")
+    assert "base64" in raw.stdout and raw.exit_code == 0
+
+
+async def test_what_is_older_than_services_remember_is_left_out(bench, monkeypatch):
+    await bench.publisher.publish([message("a", POISON, 1, topic=bench.topic)])
+    await take(bench, bench.pipeline)
+    [case] = await listed(bench)
+    monkeypatch.setenv("BATCH_SEEN_FOR", "PT0.001S")
+    left = await call(bench, "replay", "--all", "--topic", bench.topic)
+    assert left.exit_code == 0 and left.stdout.startswith("0 records") and "1 left out" in left.output
+    assert (await call(bench, "replay", case["place"])).exit_code == 1
+    assert len(await on_topic(bench)) == 1
+    assert (await call(bench, "replay", case["place"], "--older")).exit_code == 0
+    assert len(await on_topic(bench)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["replay"], 2, "--all"),
+        (["replay", "--all", "t/0/1"], 2, "--all"),
+        (["replay", "t/0/1", "--topic", "t"], 2, "--topic"),
+        (["replay", "t/0"], 2, "TOPIC/PARTITION/OFFSET"),
+        (["show", "t/zero/1"], 2, "TOPIC/PARTITION/OFFSET"),
+        (["list", "--data", "elsewhere"], 2, "not both"),
+        (["show", "touchpoint.events/0/999"], 1, "is no dead letter"),
+        (["replay", "touchpoint.events/0/999"], 1, "is no dead letter"),
+    ],
+)
+async def test_a_wrong_invocation_is_told_from_a_failed_run(bench, words, status, said):
+    result = await call(bench, *words)
+    assert result.exit_code == status and said in result.output, result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_stack_that_is_not_there(tmp_path):
+    result = CliRunner().invoke(cli, ["dlq", "list", "--data", str(tmp_path)])
+    assert result.exit_code == 1 and "nothing is up" in result.output
+
+
+def test_a_kafka_that_is_not_there():
+    result = CliRunner().invoke(cli, ["dlq", "list", "--topic", "t", "--bootstrap", "127.0.0.1:1"])
+    assert result.exit_code == 1 and "Kafka is away" in result.output
