@@ -161,13 +161,19 @@ _SCHEMAS: Json = {
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "required": ["at", "kind", "zh", "en", "polarity", "contact_id", "trace_id"],
+                    "required": [
+                        *("at", "kind", "zh", "en", "polarity"),
+                        *("speaker", "channel", "touchpoint", "contact_id", "trace_id"),
+                    ],
                     "properties": {
                         "at": {"type": "string", "format": "date-time"},
                         "kind": {"type": "string"},
                         "zh": {"type": "string"},
                         "en": {"type": "string"},
                         "polarity": {"type": ["number", "null"]},
+                        "speaker": {"enum": ["customer", "bot", "seat", None], "description": "who said it"},
+                        "channel": {"type": ["string", "null"]},
+                        "touchpoint": {"type": ["string", "null"]},
                         "contact_id": {"type": ["string", "null"]},
                         "trace_id": {"type": ["string", "null"]},
                     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+_SPEAKERS = {"顾客": "customer", "机器人": "bot", "坐席": "seat"}
 TRACE = "7c0de5a1b2c34d5e8f90a1b2c3d4e5f6"
 
 
@@ -21,6 +22,9 @@ def _step(
         "zh": zh,
         "en": en,
         "polarity": polarity,
+        "speaker": _SPEAKERS.get(zh.partition("：")[0]) if kind == "said" else None,
+        "channel": None,
+        "touchpoint": None,
         "contact_id": contact,
         "trace_id": TRACE,
     }
@@ -50,7 +54,7 @@ HU_STEPS = [
     _step("11:30:11", "requested", "从网页进来，报修", "comes in by the web chat, reports a fault", C),
     _step("11:30:12", "said", "顾客：空调装好了，可是一点都不制冷，还有很大的噪音！", "Customer: 空调装好了，可是一点都不制冷，还有很大的噪音！", C),
     _step("11:30:12", "scored", "情绪 −0.55", "mood −0.55", C, -0.55),
-    _step("11:30:39", "said", "请求转人工（mood）", "Handover to a human requested (mood)", C),
+    _step("11:30:39", "handover", "请求转人工（mood）", "Handover to a human requested (mood)", C),
     _step("11:30:40", "routed", "机器人因情绪转人工：关怀组", "the bot hands over because of the mood: care", C),
     _step("11:31:20", "accepted", "care-a01 接起", "care-a01 takes it", C),
     _step("11:33:00", "said", "顾客：请尽快派人来修，家里有老人，热得受不了。", "Customer: 请尽快派人来修，家里有老人，热得受不了。", C),

@@ -234,7 +234,27 @@ def test_a_story_is_told_oldest_first_and_once() -> None:
     assert [s["kind"] for s in told["steps"]] == ["requested", "queued", "said", "scored", "survey", "flagged"]
     assert (told["mood"], told["nps"], told["risk"]) == (-0.4, 3, 0.9)
     assert told["steps"][3]["polarity"] == -0.8
+    assert [s["speaker"] for s in told["steps"]] == [None, None, "customer", None, None, None]
+    # What the request told holds for all of its contact, and for nothing else.
+    assert [s["channel"] for s in told["steps"]] == ["web"] * 4 + [None] * 2
     assert view.journeys.tell("nobody") is None
+
+
+def test_a_handover_is_a_step_of_its_own_and_steps_know_their_touchpoint() -> None:
+    view = LiveView()
+    for at, message in enumerate((
+        contact.ContactRequested(contact_id="c1", channel="app", touchpoint="after_sales.repair"),
+        contact.MessageReceived(contact_id="c1", speaker=contact.SPEAKER_BOT, text="您好"),
+        contact.HandoverRequested(contact_id="c1", reason="mood"),
+        contact.MessageReceived(contact_id="c1", speaker=contact.SPEAKER_SEAT, text="我来帮您"),
+    )):  # fmt: skip
+        view.apply(record(message, at=at))
+    told = view.journeys.tell("hu")
+    assert told is not None
+    assert [(s["kind"], s["speaker"]) for s in told["steps"]] == [
+        ("requested", None), ("said", "bot"), ("handover", None), ("said", "seat")
+    ]  # fmt: skip
+    assert {(s["channel"], s["touchpoint"]) for s in told["steps"]} == {("app", "after_sales.repair")}
 
 
 def test_stories_are_bounded_by_customers_and_by_weight() -> None:

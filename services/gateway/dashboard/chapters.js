@@ -1,16 +1,13 @@
 // A customer's steps in chapters: each contact one, and what happens between them. Pure.
 
-const SPEAKERS = { 顾客: "customer", 机器人: "bot", 坐席: "seat" };
 const OF_THE_CONTACT = new Set(["scored", "closed"]); // belong to their contact however late they come
 
 /** Who speaks, and the words without the speaker's name before them; null where nobody says anything. */
 export function speech(step) {
   if (step.kind !== "said") return null;
-  const found = /^(顾客|机器人|坐席)：/.exec(step.zh ?? "");
-  const speaker = step.speaker ?? (found ? SPEAKERS[found[1]] : null);
-  if (!speaker) return null;
-  const zh = found ? step.zh.slice(found[0].length) : step.zh;
-  return { speaker, zh, en: (step.en ?? "").replace(/^(Customer|Bot|Seat): /, "") };
+  if (!step.speaker) return null;
+  const without = (text, names) => (text ?? "").replace(names, "");
+  return { speaker: step.speaker, zh: without(step.zh, /^(顾客|机器人|坐席)：/), en: without(step.en, /^(Customer|Bot|Seat): /) };
 }
 
 /** The chapters, oldest first: {contact, steps, number, place}. A score joins the customer's words that it is about. */

@@ -56,7 +56,9 @@ function oneTrace(steps) {
 function chapterNode(chapter, store, shared) {
   const contact = store.contacts.get(chapter.contact);
   const first = millis(chapter.steps[0].at);
-  const about = contact ? [word("channel", contact.channel), touchpointWord(contact.touchpoint)].filter((text) => text && text !== "—") : [];
+  // The floor keeps the last contacts only; the steps know as well.
+  const told = (field) => contact?.[field] ?? chapter.steps.find((step) => step[field])?.[field];
+  const about = chapter.contact ? [word("channel", told("channel")), touchpointWord(told("touchpoint"))].filter((text) => text && text !== "—") : [];
   const heading = chapter.contact ? t("chapterContact", { n: chapter.number, w: about.join(" · ") || chapter.contact }) : t(`chapter${chapter.place}`);
   const traceId = chapter.steps.find((step) => step.trace_id)?.trace_id ?? contact?.trace_id;
   return el(

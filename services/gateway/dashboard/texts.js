@@ -187,6 +187,7 @@ const TEXTS = {
 
   "kind.requested": ["来联系", "arrives"],
   "kind.said": ["说", "says"],
+  "kind.handover": ["转人工", "handover"],
   "kind.scored": ["情绪", "mood"],
   "kind.routed": ["分派", "routed"],
   "kind.queued": ["排队", "waits"],

@@ -78,6 +78,7 @@ class Journeys:
             return None
         told: dict[str, Any] = {"customer_id": customer_id, "mood": None, "nps": None, "risk": None, "steps": []}
         once = {event.name: event for event in story.events}
+        places: dict[str, tuple[str | None, str | None]] = {}
         for event in sorted(once.values(), key=_moment):
             message = _read(event)
             if message is None:
@@ -85,6 +86,12 @@ class Journeys:
             _figures(told, message)
             step = tell(message)
             if step is not None:
+                contact_id = getattr(message, "contact_id", "")
+                # What a contact's first events tell holds for its later ones, which don't repeat it.
+                channel, touchpoint = places.get(contact_id, (None, None))
+                place = (step.channel or channel, step.touchpoint or touchpoint)
+                if contact_id:
+                    places[contact_id] = place
                 told["steps"].append(
                     {
                         "at": event.time,
@@ -92,7 +99,10 @@ class Journeys:
                         "zh": step.zh,
                         "en": step.en,
                         "polarity": step.polarity,
-                        "contact_id": getattr(message, "contact_id", "") or None,
+                        "speaker": step.speaker,
+                        "channel": place[0],
+                        "touchpoint": place[1],
+                        "contact_id": contact_id or None,
                         "trace_id": trace_id(event.traceparent),
                     }
                 )

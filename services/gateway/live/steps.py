@@ -20,12 +20,16 @@ MAX_QUOTE = 400
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. kind: the dashboard's word for it. polarity: −1 to 1, of what was said; None for the rest."""
+    """One step. kind: the dashboard's word for it. polarity: −1 to 1, of what was said; speaker: "customer", "bot" or "seat", of
+    what was said; channel and touchpoint: where the event tells them. None for the rest."""
 
     kind: str
     zh: str
     en: str
     polarity: float | None = None
+    speaker: str | None = None
+    channel: str | None = None
+    touchpoint: str | None = None
 
 
 def tell(message: Message) -> Step | None:
@@ -46,6 +50,11 @@ _SPEAKERS = {
     contact.SPEAKER_CUSTOMER: ("顾客", "Customer"),
     contact.SPEAKER_BOT: ("机器人", "Bot"),
     contact.SPEAKER_SEAT: ("坐席", "Seat"),
+}
+_SPEAKER_CODES = {
+    contact.SPEAKER_CUSTOMER: "customer",
+    contact.SPEAKER_BOT: "bot",
+    contact.SPEAKER_SEAT: "seat",
 }
 _LABELS = {
     sentiment.LABEL_NEGATIVE: ("不满", "unhappy"),
@@ -72,17 +81,30 @@ _TICKET = {
 
 def _requested(m: contact.ContactRequested) -> Step:
     zh, en = _or("服务", "service", m.topic or m.touchpoint)
-    return Step("requested", f"通过 {m.channel} 请求服务：{zh}", f"Asks for service by {m.channel}: {en}")
+    return Step(
+        "requested",
+        f"通过 {m.channel} 请求服务：{zh}",
+        f"Asks for service by {m.channel}: {en}",
+        channel=m.channel or None,
+        touchpoint=m.touchpoint or None,
+    )
 
 
 def _said(m: contact.MessageReceived) -> Step:
     zh, en = _SPEAKERS.get(m.speaker, ("有人", "Somebody"))
-    return Step("said", f"{zh}：{_quote(m.text)}", f"{en}: {_quote(m.text)}")
+    return Step(
+        "said",
+        f"{zh}：{_quote(m.text)}",
+        f"{en}: {_quote(m.text)}",
+        speaker=_SPEAKER_CODES.get(m.speaker),
+        channel=m.channel or None,
+        touchpoint=m.touchpoint or None,
+    )
 
 
 def _handover(m: contact.HandoverRequested) -> Step:
     zh, en = _or("未说明", "no reason given", m.reason)
-    return Step("said", f"请求转人工（{zh}）", f"Handover to a human requested ({en})")
+    return Step("handover", f"请求转人工（{zh}）", f"Handover to a human requested ({en})")
 
 
 def _ended(m: contact.ContactEnded) -> Step:
@@ -114,6 +136,8 @@ def _triaged(m: router.ContactTriaged) -> Step:
         "routed",
         f"分派给{where_zh}（规则 {m.rule}，优先级 {m.priority}{note_zh}）",
         f"Routed to {where_en} (rule {m.rule}, priority {m.priority}{note_en})",
+        channel=m.inputs.channel or None,
+        touchpoint=m.inputs.touchpoint or None,
     )
 
 
