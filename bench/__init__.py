@@ -1,0 +1,1 @@
+"""Measures Touchline beside its peers: `python -m bench`. See README.md here."""
