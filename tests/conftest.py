@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.stack import Stack
+from tests.live import Live, whole_system
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
@@ -25,6 +26,14 @@ def stack() -> Iterator[Stack]:
     """Kafka and Postgres of this test run; every test makes topics and pipelines of its own names."""
     # Not below pytest's own folder: another run by the same user would take Postgres's access to it away.
     with tempfile.TemporaryDirectory(prefix="touchline-") as folder, Stack(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def live_stack() -> Iterator[Live]:
+    """The whole system of this test run: what `touchline status --json` says of it, and its folder as `data`."""
+    folder = tempfile.TemporaryDirectory(prefix="touchline-", ignore_cleanup_errors=True)
+    with folder, whole_system(Path(folder.name) / "system") as running:
         yield running
 
 

@@ -32,7 +32,7 @@ class Projection:
             broker=";".join(f"kafka://{address}" for address in kafka.bootstrap.split(",")),
             broker_credentials=_credentials(kafka),
             store="memory://",
-            datadir=str(settings.data_dir),
+            datadir=settings.data_dir,
             processing_guarantee="at_least_once",
             stream_ack_exceptions=False,
             web_enabled=False,

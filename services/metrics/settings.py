@@ -1,8 +1,6 @@
 """Settings of the projections (METRICS_*)."""
 
-import tempfile
 from datetime import timedelta
-from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +17,4 @@ class MetricsSettings(BaseSettings):
     session_timeout: timedelta = timedelta(seconds=10)
     commit_every: timedelta = timedelta(seconds=1)
     # Faust wants a folder, though nothing of ours is kept there.
-    data_dir: Path = Field(
-        default=Path(tempfile.gettempdir()) / "touchline-metrics", validation_alias="TOUCHLINE_DATA_DIR"
-    )
+    data_dir: str = Field(default="/tmp/touchline-metrics", validation_alias="TOUCHLINE_DATA_DIR")

@@ -1,4 +1,4 @@
-"""What a survey's change counts: answers by group, over all and by each segment, for all time, the day and the hour."""
+"""What a survey's change counts: answers by group, over all and by each segment, for all time and the day; over all by the hour."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,8 +11,6 @@ from services.runtime.pipeline import Delta, Metric
 METRIC: Final = Metric("nps", ("promoters", "passives", "detractors"))
 ALL_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the one window of all time begins."""
-HOURLY: Final = ("region",)
-"""Dimensions whose hours are published. Hours by store are too many for dashboards: they are there for lookups."""
 
 
 def count(fact: SurveyCounted) -> Iterator[Delta]:
@@ -24,11 +22,11 @@ def count(fact: SurveyCounted) -> Iterator[Delta]:
         counts[group(fact.after)] = counts.get(group(fact.after), 0) + 1
     if not any(counts.values()):
         return
-    windows = [("ALL", ALL_TIME), ("P1D", day_of(fact.answered_at)), ("PT1H", hour_of(fact.answered_at))]
+    # Hours of every store would be more cells than answers; they are counted when asked for, from the answers themselves.
+    yield Delta(METRIC.name, (), "PT1H", hour_of(fact.answered_at), counts)
     for segment in ((), *(((d, v),) for d, v in fact.segments)):
-        for window, start in windows:
-            publish = window != "PT1H" or not segment or segment[0][0] in HOURLY
-            yield Delta(METRIC.name, segment, window, start, counts, publish)
+        yield Delta(METRIC.name, segment, "ALL", ALL_TIME, counts)
+        yield Delta(METRIC.name, segment, "P1D", day_of(fact.answered_at), counts)
 
 
 def hour_of(moment: datetime) -> datetime:

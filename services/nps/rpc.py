@@ -28,7 +28,12 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
             raise invalid(
                 f"dimensions: has {len(request.dimensions)} entries; at most {LARGEST_SELECTION} are answered"
             )
-        all_, by = await store.figures(self._pool, self._pipeline, *_window(request), set(request.dimensions))
+        window, starts = _window(request)
+        dimensions = set(request.dimensions)
+        if window == "PT1H":
+            all_, by = await store.hour(self._pool, starts[0], dimensions)
+        else:
+            all_, by = await store.figures(self._pool, self._pipeline, window, starts, dimensions)
         return nps_pb2.GetNpsResponse(
             all=_figure(all_),
             by={d: nps_pb2.Breakdown(values={v: _figure(f) for v, f in values.items()}) for d, values in by.items()},

@@ -1,4 +1,4 @@
-"""The NPS service's SQL: figures from the counters, customers' last answers from a table of its own."""
+"""The NPS service's SQL: figures from the counters, an hour's from the answers, customers' last answers from a table of their own."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -29,6 +29,51 @@ async def project(db: Db, changes: Sequence[Change[CustomerSurveys, SurveyCounte
             [last.score for _, last in standing],
             [last.answered_at for _, last in standing],
         )
+    await _keep_answers(db, [fact for change in changes for fact in change.facts])
+
+
+async def _keep_answers(db: Db, facts: Sequence[SurveyCounted]) -> None:
+    """Brings the standing answers up to date: of a survey's facts in the batch, the last one tells."""
+    last = {(f.customer_id, f.survey_id): f for f in facts}
+    gone = [key for key, f in last.items() if f.after is None]
+    kept = [f for _, f in sorted(last.items()) if f.after is not None]
+    if gone:
+        await db.execute(
+            """DELETE FROM answer a USING unnest($1::text[], $2::text[]) AS n(customer_id, survey_id)
+               WHERE a.customer_id = n.customer_id AND a.survey_id = n.survey_id""",
+            [customer for customer, _ in gone],
+            [survey for _, survey in gone],
+        )
+    if kept:
+        await db.execute(
+            """INSERT INTO answer (customer_id, survey_id, score, answered_at, segments)
+               SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::text[]::jsonb[])
+               ON CONFLICT (customer_id, survey_id) DO UPDATE SET
+                   score = excluded.score, answered_at = excluded.answered_at, segments = excluded.segments""",
+            [f.customer_id for f in kept],
+            [f.survey_id for f in kept],
+            [f.after for f in kept],
+            [f.answered_at for f in kept],
+            [json.dumps(dict(f.segments), ensure_ascii=False) for f in kept],
+        )
+
+
+async def hour(pool: Any, start: datetime, dimensions: Collection[str]) -> Figures:
+    """The figures of one hour, counted from its answers; otherwise as `figures`."""
+    rows = await pool.fetch(
+        """SELECT dimension, value, count(*) FILTER (WHERE score >= 9), count(*) FILTER (WHERE score BETWEEN 7 AND 8),
+                  count(*) FILTER (WHERE score <= 6)
+           FROM answer, LATERAL (SELECT '' AS dimension, '' AS value UNION ALL SELECT * FROM jsonb_each_text(segments)) AS s
+           WHERE answered_at >= $1 AND answered_at < $1 + interval '1 hour' GROUP BY dimension, value""",
+        start,
+    )
+    all_, by = figure(0, 0, 0), dict[str, dict[str, Figure]]()
+    for dimension, value, *counts in rows:
+        if not dimension:
+            all_ = figure(*counts)
+        elif not dimensions or dimension in dimensions:
+            by.setdefault(dimension, {})[value] = figure(*counts)
+    return all_, by
 
 
 async def figures(

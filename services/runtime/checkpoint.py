@@ -361,14 +361,17 @@ class PostgresStore:
             raise Conflict("an event of the batch took effect on another partition meanwhile")
 
     async def _add(self, db: Db, cells: Sequence[Cell]) -> None:
+        # Spelled out field by field: adding arrays by unnest and aggregate costs several times as much.
+        fields = range(1, len(cells[0].counts) + 1)
+        added = ", ".join(f"coalesce(c.counts[{i}], 0) + excluded.counts[{i}]" for i in fields)
         await db.execute(
-            """INSERT INTO runtime.counter_cell AS c (pipeline, metric, win, start, segment, partition, publish, counts, traceparent)
+            f"""INSERT INTO runtime.counter_cell AS c (pipeline, metric, win, start, segment, partition, publish, counts, traceparent)
                SELECT $1, n.metric, n.win, n.start, n.segment, n.partition, n.publish, n.counts::bigint[], n.traceparent
                FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::int[], $7::bool[], $8::text[], $9::text[])
                     AS n(metric, win, start, segment, partition, publish, counts, traceparent)
                ON CONFLICT (pipeline, metric, win, start, segment, partition) DO UPDATE SET
                    version = c.version + 1,
-                   counts = runtime.add_counts(c.counts, excluded.counts),
+                   counts = ARRAY[{added}],
                    traceparent = CASE WHEN excluded.traceparent = '' THEN c.traceparent ELSE excluded.traceparent END""",
             self._pipeline,
             [c.metric for c in cells],

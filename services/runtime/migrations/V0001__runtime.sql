@@ -69,10 +69,3 @@ CREATE TABLE runtime.command_answer (
     answered_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX command_answer_by_age ON runtime.command_answer (answered_at);
-
--- Adds two rows of counts, the shorter one padded with zeros: a metric may gain fields, at the end.
-CREATE FUNCTION runtime.add_counts(a bigint[], b bigint[]) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT array_agg(coalesce(x, 0) + coalesce(y, 0) ORDER BY i)
-    FROM unnest(a, b) WITH ORDINALITY AS t(x, y, i)
-$$;
