@@ -17,8 +17,12 @@ class Span(StrEnum):
     LOOK_UP = "look up"  # what a decision asked of other services, for a batch at once
     TRANSACT = "transact"  # the batch's transaction in Postgres
     SEND = "send"  # a record handed to Kafka, until all replicas acknowledged it
-    PROJECT = "project"  # a counter merged into a metric by the projections
     POST_EVENTS = "POST /v1/events"  # a channel's request at the gateway
+
+
+# Spans that are named after what they are about, as regular expressions of the whole name.
+CALL = r"[\w.]+\.[A-Z]\w*/[A-Z]\w*"  # a gRPC call, on both sides: its full method, by the RPC conventions
+PROJECT = r"counters process"  # a counter merged into a metric by the projections: Faust's own naming
 
 
 class Attribute(StrEnum):
@@ -43,6 +47,13 @@ class Attribute(StrEnum):
     HTTP_ROUTE = "http.route"
     HTTP_STATUS = "http.response.status_code"
     ERROR = "error.type"
+    # Faust's own, of the projections. The key is a cell: a segment and a window, nobody's name.
+    FAUST_KEY = "messaging.kafka.message.key"
+    FAUST_OFFSET = "messaging.kafka.message.offset"
+
+
+RESOURCE = ("service.name", "service.namespace", "service.instance.id")
+"""Attributes of all that a process emits."""
 
 
 @dataclass(frozen=True, slots=True)
