@@ -30,7 +30,8 @@ class Tally:
 
     def add(self, delta: Delta, partition: int, traceparent: str) -> None:
         """Adds a change that was caused on a source partition. Raises KeyError for a field that the metric does not have."""
-        key = (delta.window, delta.start, delta.segment, partition)
+        segment = delta.segment if len(delta.segment) < 2 else tuple(sorted(delta.segment))
+        key = (delta.window, delta.start, segment, partition)
         _, _, counts, trace = self._cells.setdefault(key, (delta, partition, [0] * len(self._places), [""]))
         for name, amount in delta.counts.items():
             counts[self._places[name]] += amount
