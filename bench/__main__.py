@@ -59,8 +59,8 @@ async def run_one(bed: Bed, contender: Contender, events: int, seconds: float) -
     sink = Sink(bed.bootstrap, contender.sink, contender.read)
     fast = Result(contender.name, "throughput", contender.settings, count)
     steady = Result(contender.name, "latency", contender.settings)
-    await sink.start()
     try:
+        await sink.start()
         say(f"{contender.name}: {count:,} events are laid ready")
         await fill(bed.bootstrap, load.events(count))
         say(f"{contender.name}: works them off")
@@ -79,6 +79,8 @@ async def run_one(bed: Bed, contender: Contender, events: int, seconds: float) -
         # TimeoutError: it hangs, or facts are missing for good.
         last = steady if steady.events else fast
         last.errors.append(str(error).partition("\n")[0] or "did not end in time")
+        verdict = judge(await sink.all(), load.sent)
+        last.lost, last.doubled = verdict.lost, verdict.doubled
         say(f"{contender.name}: {error or 'did not end in time'}")
     finally:
         await contender.stop()
@@ -94,8 +96,8 @@ async def round_trip(bed: Bed, seconds: float) -> Result:
         return "", 0
 
     sink = Sink(bed.bootstrap, ROUND_TRIP_TOPIC, nothing)
-    await sink.start()
     try:
+        await sink.start()
         return await measure.latency(bed, ROUND_TRIP, "produce, consume", Load(ROUND_TRIP_TOPIC), sink, seconds)
     finally:
         await sink.stop()
