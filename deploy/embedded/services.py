@@ -60,7 +60,7 @@ class Surroundings:
             "GRPC_BIND": self.grpc_address(service),
             "METRICS_BIND": f"{LOOPBACK}:{self.ports[f'{service}.metrics']}",
             "TOUCHLINE_CLOCK": self.clock,
-            "TOUCHLINE_DATA_DIR": str(self.layout.data / service),
+            "METRICS_DATA_DIR": str(self.layout.data / service),
             "PYTHONUNBUFFERED": "1",
             # One process a service: under a steady name it has its partitions back at once after a crash.
             "BATCH_MEMBER": f"{service}-1",

@@ -17,4 +17,4 @@ class MetricsSettings(BaseSettings):
     session_timeout: timedelta = timedelta(seconds=10)
     commit_every: timedelta = timedelta(seconds=1)
     # Faust wants a folder, though nothing of ours is kept there.
-    data_dir: str = Field(default="/tmp/touchline-metrics", validation_alias="TOUCHLINE_DATA_DIR")
+    data_dir: str = "/tmp/touchline-metrics"

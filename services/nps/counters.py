@@ -23,10 +23,11 @@ def count(fact: SurveyCounted) -> Iterator[Delta]:
     if not any(counts.values()):
         return
     # Hours of every store would be more cells than answers; they are counted when asked for, from the answers themselves.
-    yield Delta(METRIC.name, (), "PT1H", hour_of(fact.answered_at), counts)
+    hour, day = hour_of(fact.answered_at), day_of(fact.answered_at)
+    yield Delta(METRIC.name, (), "PT1H", hour, counts)
     for segment in ((), *(((d, v),) for d, v in fact.segments)):
         yield Delta(METRIC.name, segment, "ALL", ALL_TIME, counts)
-        yield Delta(METRIC.name, segment, "P1D", day_of(fact.answered_at), counts)
+        yield Delta(METRIC.name, segment, "P1D", day, counts)
 
 
 def hour_of(moment: datetime) -> datetime:

@@ -31,11 +31,15 @@ class Tally:
     def add(self, delta: Delta, partition: int, traceparent: str) -> None:
         """Adds a change that was caused on a source partition. Raises KeyError for a field that the metric does not have."""
         segment = delta.segment if len(delta.segment) < 2 else tuple(sorted(delta.segment))
-        key = (delta.window, delta.start, segment, partition)
-        _, _, counts, trace = self._cells.setdefault(key, (delta, partition, [0] * len(self._places), [""]))
+        key = (delta.window, delta.start, delta.segment, partition)
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = (delta, partition, [0] * len(self._places), [""])
+        _, _, counts, trace = cell
         for name, amount in delta.counts.items():
             counts[self._places[name]] += amount
-        trace[0] = traceparent or trace[0]
+        if traceparent:
+            trace[0] = traceparent
 
     def cells(self) -> list[Cell]:
         """The cells that changed, in an order that every transaction shares, so that none waits for another in a circle."""

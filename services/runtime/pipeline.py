@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from asyncpg import Connection
 from asyncpg.pool import PoolConnectionProxy
@@ -49,8 +49,7 @@ class Answer:
     body: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(NamedTuple):
     """A change of one counter cell.
 
     metric: a Metric's name. segment: dimension → value, empty for all.

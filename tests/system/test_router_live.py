@@ -15,22 +15,28 @@ POOL = "english"  # where nobody else of these tests works
 TOPIC = "advice"
 
 
-async def offer_of(live: Live, contact: str) -> events_pb2.ContactOffered | None:
+async def offer_of(live: Live, contact: str, after: int = 0) -> events_pb2.ContactOffered | None:
+    """The contact's last offer, if its token is beyond `after`."""
     found = [
         one.message
         for one in await history(live, "routing.decided")
         if isinstance(one.message, events_pb2.ContactOffered) and one.message.contact_id == contact
     ]
-    return found[-1] if found else None
+    last = max(found, key=lambda offer: offer.token, default=None)
+    return last if last and last.token > after else None
 
 
 async def test_a_contact_from_its_offer_to_its_end(live_stack: Live) -> None:
-    seat, customer, contact = f"seat-{uuid4().hex[:8]}", f"bob-{uuid4().hex[:8]}", f"contact-{uuid4().hex[:8]}"
-    who = {"pool": POOL, "seatId": seat}
-    signed_in = {**who, "skills": {TOPIC: 4}, "languages": ["en"], "capacity": 1}
-    accepted(live_stack, event(live_stack, "seat.SeatSignedIn", seat, signed_in))
+    seats = [f"seat-{uuid4().hex[:8]}" for _ in range(2)]
+    customer, contact = f"bob-{uuid4().hex[:8]}", f"contact-{uuid4().hex[:8]}"
+
+    def sign_in(seat: str) -> None:
+        skilled = {"pool": POOL, "seatId": seat, "skills": {TOPIC: 4}, "languages": ["en"], "capacity": 1}
+        accepted(live_stack, event(live_stack, "seat.SeatSignedIn", seat, skilled))
+
     requested = {"contactId": contact, "channel": "web", "touchpoint": "pre_sales", "topic": TOPIC}
     said = {"contactId": contact, "speaker": "SPEAKER_CUSTOMER", "text": "Which fridge is the quietest one?"}
+    sign_in(seats[0])
     try:
         accepted(
             live_stack,
@@ -39,23 +45,29 @@ async def test_a_contact_from_its_offer_to_its_end(live_stack: Live) -> None:
             ),
             event(live_stack, "contact.MessageReceived", customer, said),
         )
-        offered = await until("an offer", lambda: offer_of(live_stack, contact))
-        assert (offered.pool, offered.seat_id) == (POOL, seat)
+        first = await until("an offer", lambda: offer_of(live_stack, contact))
+        assert (first.pool, first.seat_id) == (POOL, seats[0])
         async with calls(live_stack, "router") as channel:
-            await _served(router_pb2_grpc.RouterServiceStub(channel), offered, customer)
+            router = router_pb2_grpc.RouterServiceStub(channel)
+            mine = {"pool": POOL, "seat_id": first.seat_id, "contact_id": contact, "token": first.token}
+            await router.Decline(router_pb2.DeclineRequest(**mine, command_id=uuid4().hex, reason="busy"), timeout=5)
+            sign_in(seats[1])
+            second = await until("an offer anew", lambda: offer_of(live_stack, contact, first.token))
+            # It waits at its original place: nobody counts its wait from the decline.
+            assert second.queued_at == first.queued_at
+            await _served(router, first.token, second, customer)
     finally:
-        accepted(live_stack, event(live_stack, "seat.SeatSignedOut", seat, who))
+        out = [event(live_stack, "seat.SeatSignedOut", seat, {"pool": POOL, "seatId": seat}) for seat in seats]
+        accepted(live_stack, *out)
 
 
-async def _served(router: Any, offered: events_pb2.ContactOffered, customer: str) -> None:
-    """Takes the offer and finishes it, as a seat's desktop does."""
+async def _served(router: Any, before: int, offered: events_pb2.ContactOffered, customer: str) -> None:
+    """Takes the offer and finishes it, as a seat's desktop does; `before` is the token of the offer before."""
     mine = {"pool": POOL, "seat_id": offered.seat_id, "contact_id": offered.contact_id}
     with pytest.raises(grpc.aio.AioRpcError) as stale:
-        await router.Accept(
-            router_pb2.AcceptRequest(**mine, token=offered.token - 1, command_id=uuid4().hex), timeout=5
-        )
+        await router.Accept(router_pb2.AcceptRequest(**mine, token=before, command_id=uuid4().hex), timeout=5)
     assert stale.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert "token" in (stale.value.details() or "")
+    assert f"token {before} is stale" in (stale.value.details() or "")
     command = router_pb2.AcceptRequest(**mine, token=offered.token, command_id=uuid4().hex)
     answer = await router.Accept(command, timeout=5)
     # The same command again, as after a lost answer: the same answer.

@@ -25,7 +25,7 @@ from tests.system.conftest import Story
 
 pytestmark = pytest.mark.integration
 # What the Prometheus client tells of the Python process, and OpenTelemetry of itself.
-RUNTIMES_OWN = re.compile(r"(process|python)_\w+|target")
+RUNTIMES_OWN = re.compile(r"(process|python)_\w+|target(_info)?")
 EXPORTERS_OWN = re.compile(r"otel\.\w+(\.\w+)?|telemetry\.sdk\.\w+|error")
 SCOPE_LABELS = {"otel_scope_name", "otel_scope_version", "otel_scope_schema_url", "le"}
 

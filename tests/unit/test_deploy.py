@@ -284,6 +284,8 @@ def _exported() -> frozenset[str]:
             meter.create_histogram(one.name, one.unit).record(1, labels)
         elif one in (signals.LAG, signals.BACKLOG):
             meter.create_gauge(one.name, one.unit).set(1, labels)
+        elif one is signals.COUNTS:
+            meter.create_up_down_counter(one.name, one.unit).add(1, labels)
         else:
             meter.create_counter(one.name, one.unit).add(1, labels)
     names = {s.name for family in REGISTRY.collect() for s in family.samples if s.name.startswith("touchline_")}
