@@ -9,6 +9,7 @@ import pytest
 
 from deploy.embedded.stack import Stack
 from tests.live import Live, whole_system
+from tests.story import Story, tell
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
@@ -35,6 +36,12 @@ def live_stack() -> Iterator[Live]:
     folder = tempfile.TemporaryDirectory(prefix="touchline-", ignore_cleanup_errors=True)
     with folder, whole_system(Path(folder.name) / "system") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+async def story(live_stack: Live) -> Story:
+    """Mrs Hu's journey, told to the whole system once."""
+    return await tell(live_stack)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Watch
 from tests.live import Live, accepted, event, until
+from tests.story import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
@@ -61,3 +62,27 @@ async def test_what_a_channel_sends_is_seen(live_stack: Live, visit: Open, watch
     await expect(page.locator('[data-testid="step-mood"]')).to_have_count(1)
     kinds = await page.locator('[data-testid="step"]').evaluate_all("(nodes) => nodes.map((n) => n.dataset.kind)")
     assert {"requested", "said", "routed", "survey"} <= set(kinds)
+
+
+async def test_mrs_hus_day_is_one_story_with_one_trace(live_stack: Live, story: Story, visit: Open) -> None:
+    page = await visit(f"{live_stack['dashboard']['url'].rstrip('/')}/?lang=zh#customer=hu")
+    contacts = page.locator('[data-testid="chapter"]:not(.other)')
+    await expect(contacts).to_have_count(5)
+    for number, words in enumerate(
+        ("App · 售前", "电话 · 售后 · 安装", "网页 · 售后 · 维修", "网页 · 售后 · 维修", "电话 · 售后 · 投诉")
+    ):
+        await expect(contacts.nth(number).locator("h3")).to_contain_text(words)
+    # The flag stands in the contact before the one in which she complains.
+    flag = '[data-testid="step"][data-kind="flagged"]'
+    await expect(contacts.nth(3).locator(flag)).to_have_count(1)
+    await expect(contacts.nth(4).locator(flag)).to_have_count(0)
+    await expect(contacts.nth(4).locator('[data-testid="step"][data-speaker="customer"]').first).to_contain_text(
+        "我要投诉"
+    )
+    await expect(page.locator('[data-testid="journey"]')).to_contain_text("2 / 10")
+    link = page.locator('[data-testid="journey-trace"]')
+    await expect(link).to_have_count(1)
+    await expect(link).to_have_attribute("href", f"{live_stack['traces']['url']}/zipkin/traces/{story.trace}")
+    await expect(
+        page.locator('[data-testid="chart-mood"] .js-plotly-plot, [data-testid="chart-mood"].js-plotly-plot')
+    ).to_be_visible()

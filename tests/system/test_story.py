@@ -11,7 +11,7 @@ from touchline.sentiment.v1.sentiment_pb2 import MessageScored
 
 from services.cli.day.story import ADVICE, COMPLAINT, FAULT, HU, INSTALL_CALL, UNHAPPY
 from tests.live import Live, get, history, until
-from tests.system.conftest import Story
+from tests.story import Story
 
 pytestmark = pytest.mark.integration
 Span = dict[str, Any]

@@ -21,7 +21,7 @@ from services.runtime.publisher import Publisher
 from services.runtime.records import Outgoing
 from services.runtime.settings import KafkaSettings
 from tests.live import Live, accepted, event, fetch, get, metrics_address, post, settled, until
-from tests.system.conftest import Story
+from tests.story import Story
 
 pytestmark = pytest.mark.integration
 # What the Prometheus client tells of the Python process, and OpenTelemetry of itself.

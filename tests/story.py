@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from services.cli.day import staff
 from services.cli.day.journal import Journal
 from services.cli.day.model import Day, Noise, Window
@@ -37,9 +35,8 @@ def her_day(now: datetime) -> Day:
     return Day(SEED, bare.midnight, WINDOW, contacts, seats, around, (), Noise(0.0, 0.0))
 
 
-@pytest.fixture(scope="session")
-async def story(live_stack: Live) -> Story:
-    """Mrs Hu's journey, played to its end; nothing lags when it is given."""
+async def tell(live_stack: Live) -> Story:
+    """Plays Mrs Hu's journey to its end; nothing lags when it is given."""
     day = her_day(clock_of(live_stack)())
     gateway = live_stack["gateway"]
     target = Target(
