@@ -9,6 +9,9 @@ from services.nps.domain.survey import SurveyCounted
 from services.runtime.pipeline import Delta, Metric
 
 METRIC: Final = Metric("nps", ("promoters", "passives", "detractors"))
+DAILY: Final = ("region", "channel", "touchpoint")
+"""Dimensions whose days are published. Days of every store would be millions of keys a year on a compacted topic: they are
+counted all the same, and answered over gRPC."""
 ALL_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the one window of all time begins."""
 
@@ -27,7 +30,7 @@ def count(fact: SurveyCounted) -> Iterator[Delta]:
     yield Delta(METRIC.name, (), "PT1H", hour, counts)
     for segment in ((), *(((d, v),) for d, v in fact.segments)):
         yield Delta(METRIC.name, segment, "ALL", ALL_TIME, counts)
-        yield Delta(METRIC.name, segment, "P1D", day, counts)
+        yield Delta(METRIC.name, segment, "P1D", day, counts, publish=not segment or segment[0][0] in DAILY)
 
 
 def hour_of(moment: datetime) -> datetime:

@@ -47,6 +47,7 @@ def test_an_answer_counts_in_every_window_and_segment() -> None:
     assert all(d.counts == {"promoters": -1, "detractors": 1} for d in found.values())
     assert found["PT1H", ()].start == datetime(2026, 11, 18, 23, tzinfo=UTC)
     assert found["P1D", ()].start == datetime(2026, 11, 18, tzinfo=UTC)
+    assert [key for key, d in found.items() if not d.publish] == [("P1D", (("store", "s1"),))]
 
 
 def test_a_correction_within_its_group_counts_nothing() -> None:
