@@ -157,6 +157,8 @@ def show(place: str, value: bool, as_json: bool, data: Path, bootstrap: str | No
             f"\nvalue 内容: hidden, {told['bytes']} bytes; it may hold what a customer wrote. Show it with --value."
         )
         click.echo("           已隐藏，可能含客户原文；加 --value 查看。")
+    elif "data" not in told and "data_base64" not in told:
+        click.echo("\nvalue 内容: too large for a letter; the record lies at its place. 过大，未保存在死信中。")
     elif "data" in told:
         click.echo(
             "\nvalue 内容\n" + json.dumps(told["data"], ensure_ascii=False, indent=2).encode(errors="replace").decode()
@@ -326,7 +328,11 @@ def _describe(case: Case, value: bool) -> dict[str, Any]:
     from services.runtime.letters import original
     from services.runtime.records import Record
 
-    out, place = original(case.letters[0]), case.origin
+    letter, place = case.letters[0], case.origin
+    size = case.header("dlq_bytes")
+    if size:  # its letter holds no more than its names
+        return {**case.row(), "key": "", "headers": _headers(letter), "bytes": int(size)}
+    out = original(letter)
     told = describe(Record(place.topic, place.partition, place.offset, out.key, out.value, out.headers))
     content: dict[str, Any] = {name: told[name] for name in ("data", "data_base64") if value and name in told}
     return {**case.row(), "key": told["key"], "headers": told["headers"], "bytes": len(out.value), **content}

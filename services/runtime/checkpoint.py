@@ -146,9 +146,14 @@ class Store(Protocol):
         ...
 
 
-# Postgres errors that the data causes, whatever the time: class 22 (data exception) and 23 (integrity), and what
-# asyncpg refuses to encode. Everything else in the database's words is the database's trouble, and passes.
-_DATA_ERRORS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError)
+# Postgres errors that the data causes, whatever the time: class 22 (data exception), 23 (integrity) and 54 (too large for
+# an index or a row), and what asyncpg refuses to encode. Everything else in the database's words is its trouble, and passes.
+_DATA_ERRORS = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    UnicodeEncodeError,
+)
 _AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 

@@ -31,7 +31,7 @@ class Tally:
     def add(self, delta: Delta, partition: int, traceparent: str) -> None:
         """Adds a change that was caused on a source partition. Raises KeyError for a field that the metric does not have."""
         segment = delta.segment if len(delta.segment) < 2 else tuple(sorted(delta.segment))
-        key = (delta.window, delta.start, delta.segment, partition)
+        key = (delta.window, delta.start, segment, partition)
         cell = self._cells.get(key)
         if cell is None:
             cell = self._cells[key] = (delta, partition, [0] * len(self._places), [""])

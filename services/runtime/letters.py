@@ -18,8 +18,14 @@ REASON, FIELD, TOPIC, PARTITION, OFFSET, PIPELINE = (
     "dlq_offset",
     "dlq_pipeline",
 )
-ADDED = frozenset((REASON, FIELD, TOPIC, PARTITION, OFFSET, PIPELINE))
 REPLAYED = "dlq_replayed"
+BYTES = "dlq_bytes"
+RESERVED = frozenset((REASON, FIELD, TOPIC, PARTITION, OFFSET, PIPELINE, REPLAYED, BYTES))
+
+# A record just below Kafka's limit would be above it with our headers, and its letter would hold up everything behind it.
+LARGEST_LETTER = 900_000
+_NAMES = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "content-type")
+_NAME_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,7 +53,10 @@ def _whole(text: str) -> bool:
 
 
 def dead_letter(record: Record, error: Exception, pipeline: str) -> Outgoing:
-    """The record on its topic's dead letters. The reason names a field and a rule, never what the customer wrote."""
+    """The record on its topic's dead letters. The reason names a field and a rule, never what the customer wrote.
+
+    Of a record that is too large for a letter only its names are kept, and its size; the record itself lies at its place.
+    """
     if isinstance(error, Unreadable):
         field, reason = error.field, error.reason
     elif isinstance(error, Permanent):
@@ -62,13 +71,23 @@ def dead_letter(record: Record, error: Exception, pipeline: str) -> Outgoing:
         OFFSET: str(record.offset),
         PIPELINE: pipeline,
     }
-    headers = (*record.headers, *((name, value.encode()) for name, value in added.items()))
-    return Outgoing(record.topic + DEAD_LETTERS, record.key or b"", record.value or b"", headers)
+    key, value = record.key or b"", record.value or b""
+    headers = tuple((name, text) for name, text in record.headers if name not in RESERVED)
+    size = len(key) + len(value) + sum(len(name) + len(text or b"") for name, text in headers)
+    if size > LARGEST_LETTER:
+        names = dict(headers)
+        headers = tuple((name, names[name][:_NAME_KEPT]) for name in _NAMES if names.get(name))
+        key, value = key if len(key) <= _NAME_KEPT else b"", b""
+        added[BYTES] = str(size)
+    headers += tuple((name, text.encode()) for name, text in added.items())
+    return Outgoing(record.topic + DEAD_LETTERS, key, value, headers)
 
 
 def original(letter: Record) -> Outgoing:
-    """The record as it first came, to be sent again once the cause is mended. Raises Unreadable where it is no dead letter."""
-    kept = tuple((name, value) for name, value in letter.headers if name not in ADDED and name != REPLAYED)
+    """The record as it first came, to be sent again once the cause is mended. Raises Unreadable where it is no dead letter, or does not hold it."""
+    if BYTES in dict(letter.headers):
+        raise Unreadable(BYTES, "the record was too large for a letter; it lies at its place while its topic keeps it")
+    kept = tuple((name, value) for name, value in letter.headers if name not in RESERVED)
     return Outgoing(origin(letter).topic, letter.key or b"", letter.value or b"", kept)
 
 

@@ -21,6 +21,9 @@ JSON = "application/json"
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD = timedelta(days=366)
 
+# Keys and names end up in database indexes, which take 2,700 bytes, and in the headers of every fact.
+LONGEST_NAME = 2560
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -98,6 +101,8 @@ def check_time(moment: datetime, now: datetime) -> None:
 
 
 def _text(name: str, value: bytes) -> str:
+    if len(value) > LONGEST_NAME:
+        raise Unreadable(name, f"is longer than {LONGEST_NAME} bytes")
     try:
         text = value.decode()
     except UnicodeDecodeError:

@@ -160,6 +160,26 @@ async def test_what_is_older_than_services_remember_is_left_out(bench, monkeypat
     assert len(await on_topic(bench)) == 2
 
 
+async def test_records_as_large_as_kafka_takes_hold_nothing_up(bench):
+    large = replace(message("a", WORDS, 1, topic=bench.topic), value=b"\xff" * 1_048_000)
+    longest = replace(message("a", WORDS, 2, topic=bench.topic), key=uuid4().bytes.hex().encode() * 5000)
+    await bench.publisher.publish([message("a", "good", 0, topic=bench.topic), large, longest])
+    await bench.publisher.publish([message("a", "good", 3, topic=bench.topic)])
+    await take(bench, bench.pipeline)
+    assert await bench.counts() == {"a": 2}
+    cases = sorted(await listed(bench), key=lambda c: c["id"])
+    assert [(c["id"], c["field"], c["reason"]) for c in cases] == [
+        ("a-1", "data", "is not a MessageReceived in protobuf"),
+        ("a-2", "key", "is longer than 2560 bytes"),
+    ]
+    shown = await call(bench, "show", cases[0]["place"], "--value")
+    assert shown.exit_code == 0 and "too large for a letter" in shown.stdout
+    sent = await call(bench, "replay", "--all", "--topic", bench.topic)
+    assert sent.exit_code == 1 and sent.stdout.startswith("1 records"), sent.output
+    assert f"{cases[0]['place']}: dlq_bytes" in sent.output
+    assert [c["id"] for c in await listed(bench)] == ["a-1"]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [

@@ -79,7 +79,13 @@ def test_a_name_tells_source_and_id_apart() -> None:
 
 @pytest.mark.parametrize("name", ["ce_id", "ce_source", "ce_type", "ce_time"])
 @pytest.mark.parametrize(
-    ("value", "reason"), [("", "header is missing"), ("\udcff", "is not UTF-8"), ("a\0b", "holds a NUL character")]
+    ("value", "reason"),
+    [
+        ("", "header is missing"),
+        ("\udcff", "is not UTF-8"),
+        ("a\0b", "holds a NUL character"),
+        ("x" * 2561, "is longer than 2560 bytes"),
+    ],
 )
 def test_a_header_that_is_missing_or_garbled_is_named(name, value, reason) -> None:
     with pytest.raises(Unreadable) as refused:
@@ -112,6 +118,7 @@ def test_what_is_wrong_with_an_event_is_named(altered, field, reason) -> None:
         ({"key": None}, "key"),
         ({"key": b""}, "key"),
         ({"key": b"\xff"}, "key"),
+        ({"key": b"x" * 2561}, "key"),
         ({"value": b"\xff\xff"}, "data"),
         ({"value": None}, "data.contactId"),
     ],
@@ -173,6 +180,20 @@ def test_a_mark_names_the_place_of_its_letter_and_lies_beside_it(record) -> None
 def test_a_record_that_calls_itself_a_mark_is_a_letter_all_the_same() -> None:
     record = replace(said(), headers=(*said().headers, (letters.REPLAYED, b"x/0/1")))
     assert not letters.is_mark(polled(letters.dead_letter(record, Permanent(""), "nps")))
+
+
+@pytest.mark.parametrize("where", ["value", "key", "headers"])
+def test_of_a_record_that_is_too_large_for_a_letter_the_names_are_kept(where) -> None:
+    large = b"x" * letters.LARGEST_LETTER
+    record = replace(said(), **{where: (*said().headers, ("mine", large)) if where == "headers" else large})
+    letter = letters.dead_letter(record, Unreadable("data", "is wrong"), "nps")
+    size = len(letter.key) + len(letter.value) + sum(len(n) + len(v) for n, v in letter.headers)
+    assert size < 2000
+    headers = dict(letter.headers)
+    assert headers["ce_id"] == b"e" and int(headers["dlq_bytes"]) > letters.LARGEST_LETTER
+    assert letters.origin(polled(letter)) == letters.Origin(record.topic, record.partition, record.offset)
+    with pytest.raises(Unreadable, match="lies at its place"):
+        letters.original(polled(letter))
 
 
 @pytest.mark.parametrize(
