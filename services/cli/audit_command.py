@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from services.cli.audit import audit as run_audit
-from services.cli.audit.collect import NotRunning
 from services.cli.common import data_option, fail
 
 
@@ -25,6 +23,10 @@ def audit(data: Path, journal: Path | None, as_json: bool) -> None:
 
     Exit status 0 only if everything holds, 1 where anything differs.
     """
+    # Imported here: `touchline --help` must not wait for Kafka's and gRPC's clients.
+    from services.cli.audit import audit as run_audit
+    from services.cli.audit.collect import NotRunning
+
     try:
         report = asyncio.run(run_audit(data, journal, progress=lambda what: click.echo(f"audit: {what}", err=True)))
     except (NotRunning, ValueError, OSError, RuntimeError) as error:  # the last is what a Kafka that is away raises

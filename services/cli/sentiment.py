@@ -5,16 +5,16 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
-from services.sentiment.domain.model import Score, SentimentModel
-from services.sentiment.domain.text import Language
-from services.sentiment.model import ModelError, load
+if TYPE_CHECKING:  # imported when a text is scored: `touchline --help` must not wait for numpy
+    from services.sentiment.domain.model import Score, SentimentModel
+    from services.sentiment.domain.text import Language
 
 _CHUNK: Final = 1 << 16
-_LANGUAGES: Final[dict[Any, Language | None]] = {None: None, "zh": "zh", "en": "en"}
+_LANGUAGES: "Final[dict[Any, Language | None]]" = {None: None, "zh": "zh", "en": "en"}
 _DIGITS: Final = 6
 """Decimals of the probabilities that are written: more than the weights carry."""
 
@@ -26,7 +26,7 @@ class Asked:
     line: int
     id: Any = None
     text: str = ""
-    language: Language | None = None
+    language: "Language | None" = None
     error: str | None = None
 
 
@@ -41,6 +41,8 @@ def score() -> None:
 
     A line that can't be read is answered in its place by {"line","error"}, and the exit code becomes 1.
     """
+    from services.sentiment.model import ModelError, load
+
     try:
         model = load()
     except ModelError as e:
@@ -90,7 +92,7 @@ def read(raw: bytes, line: int) -> Asked:
     return Asked(line, value["id"], text, _LANGUAGES[lang])
 
 
-def answers(model: SentimentModel, asked: list[Asked]) -> Iterator[str]:
+def answers(model: "SentimentModel", asked: list[Asked]) -> Iterator[str]:
     """One JSON object per line, in order."""
     good = [a for a in asked if a.error is None]
     scores = iter(model.score_batch([a.text for a in good], [a.language for a in good]))
@@ -99,7 +101,7 @@ def answers(model: SentimentModel, asked: list[Asked]) -> Iterator[str]:
         yield json.dumps(value, separators=(",", ":"))
 
 
-def answer(asked_id: Any, scored: Score) -> dict[str, Any]:
+def answer(asked_id: Any, scored: "Score") -> dict[str, Any]:
     """The answer's object; `probability` is given also under "unsure"."""
     return {
         "id": asked_id,

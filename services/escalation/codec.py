@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.escalation.v1 import escalation_pb2
 from touchline.order.v1 import events_pb2 as order_pb2
@@ -14,7 +13,7 @@ from touchline.ticket.v1 import events_pb2 as ticket_pb2
 
 from services.escalation.domain import events as domain
 from services.runtime.pipeline import Answer, Publish
-from services.runtime.records import Incoming
+from services.runtime.records import Incoming, timestamp
 
 _REFUSED = {
     "missing": ("NOT_FOUND", "there is no such follow-up"),
@@ -50,8 +49,8 @@ def write(fact: domain.Fact) -> Iterator[Publish | Answer]:
                 contact_id=fact.contact_id,
                 risk=fact.risk,
                 reasons=[reason(r.code, r.weight, r.value) for r in fact.reasons],
-                flagged_at=stamp(fact.flagged_at),
-                due_at=stamp(fact.due_at),
+                flagged_at=timestamp(fact.flagged_at),
+                due_at=timestamp(fact.due_at),
                 touchpoint=fact.touchpoint,
                 cause=fact.cause,
             )
@@ -61,12 +60,12 @@ def write(fact: domain.Fact) -> Iterator[Publish | Answer]:
                 follow_up_id=fact.follow_up_id,
                 customer_id=fact.customer_id,
                 outcome=fact.outcome,
-                closed_at=stamp(fact.closed_at),
+                closed_at=timestamp(fact.closed_at),
             )
             yield Publish(closed, fact.customer_id, fact.closed_at)
         case domain.FollowUpOverdue():
             overdue = escalation_pb2.FollowUpOverdue(
-                follow_up_id=fact.follow_up_id, customer_id=fact.customer_id, due_at=stamp(fact.due_at)
+                follow_up_id=fact.follow_up_id, customer_id=fact.customer_id, due_at=timestamp(fact.due_at)
             )
             yield Publish(overdue, fact.customer_id, fact.due_at)
         case domain.CloseAnswered(code=""):
@@ -74,13 +73,6 @@ def write(fact: domain.Fact) -> Iterator[Publish | Answer]:
         case domain.CloseAnswered():
             code, why = _REFUSED[fact.code]
             yield Answer(fact.event_id, fact.source, ok=False, reason=why, code=code)
-
-
-def stamp(moment: datetime) -> Timestamp:
-    """A moment in protobuf."""
-    found = Timestamp()
-    found.FromDatetime(moment)
-    return found
 
 
 def reason(code: str, weight: float, value: float) -> escalation_pb2.Reason:

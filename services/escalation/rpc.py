@@ -6,9 +6,10 @@ from uuid import uuid4
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 
 from services.escalation import store
-from services.escalation.codec import reason, stamp
+from services.escalation.codec import reason
 from services.runtime.clock import Clock
 from services.runtime.commands import CommandBus
+from services.runtime.records import timestamp
 from services.runtime.rpc import Servicer, check_batch, invalid, not_found, refused
 
 DEFAULT_LIMIT = 100
@@ -91,9 +92,9 @@ def _follow_up(f: store.FollowUpRow) -> escalation_pb2.FollowUp:
         contact_id=f.contact_id,
         risk=f.risk,
         reasons=[reason(r.code, r.weight, r.value) for r in f.reasons],
-        flagged_at=stamp(f.flagged_at),
-        due_at=stamp(f.due_at),
-        closed_at=stamp(f.closed_at) if f.closed_at else None,
+        flagged_at=timestamp(f.flagged_at),
+        due_at=timestamp(f.due_at),
+        closed_at=timestamp(f.closed_at) if f.closed_at else None,
         outcome=f.outcome,
         overdue=f.overdue,
         touchpoint=f.touchpoint,

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.nps.v1 import nps_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
 from services.nps.domain.survey import Event, SurveyAnswered, SurveyCorrected, SurveyCounted, SurveyRetracted
 from services.runtime.pipeline import Publish
-from services.runtime.records import Incoming
+from services.runtime.records import Incoming, timestamp
 
 
 def read(incoming: Incoming) -> Event | None:
@@ -28,15 +27,13 @@ def read(incoming: Incoming) -> Event | None:
 
 def write(fact: SurveyCounted) -> Iterator[Publish]:
     """The fact as an event on nps.changed."""
-    answered_at = Timestamp()
-    answered_at.FromDatetime(fact.answered_at)
     message = nps_pb2.NpsChanged(
         customer_id=fact.customer_id,
         survey_id=fact.survey_id,
         before=fact.before,
         after=fact.after,
         segments=dict(fact.segments),
-        answered_at=answered_at,
+        answered_at=timestamp(fact.answered_at),
     )
     yield Publish(message, fact.customer_id, fact.time)
 

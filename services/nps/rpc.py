@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 
 from services.nps import store
 from services.nps.counters import ALL_TIME, day_of, hour_of, week_of
 from services.nps.domain.figures import Figure
+from services.runtime.records import timestamp
 from services.runtime.rpc import Servicer, check_batch, invalid
 
 LARGEST_SELECTION = 16
@@ -46,9 +46,7 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
         check_batch("customer_ids", request.customer_ids)
         response = nps_pb2.GetCustomerNpsResponse()
         for customer_id, (score, moment) in (await store.last_answers(self._pool, request.customer_ids)).items():
-            answered_at = Timestamp()
-            answered_at.FromDatetime(moment)
-            response.customers[customer_id].CopyFrom(nps_pb2.CustomerNps(score=score, answered_at=answered_at))
+            response.customers[customer_id].CopyFrom(nps_pb2.CustomerNps(score=score, answered_at=timestamp(moment)))
         return response
 
 

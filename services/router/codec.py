@@ -14,7 +14,7 @@ from touchline.seat.v1 import events_pb2 as seat
 from services.router.domain import events, facts
 from services.runtime.errors import Unreadable
 from services.runtime.pipeline import Answer, Publish
-from services.runtime.records import Incoming
+from services.runtime.records import Incoming, timestamp
 from services.runtime.validate import check
 
 _SPEAKERS = {contact.SPEAKER_CUSTOMER: "customer", contact.SPEAKER_BOT: "bot", contact.SPEAKER_SEAT: "seat"}
@@ -29,13 +29,6 @@ class _Head(TypedDict):
     event_id: str
     source: str
     time: datetime
-
-
-def stamp(moment: datetime) -> Timestamp:
-    """A time on the wire."""
-    made = Timestamp()
-    made.FromDatetime(moment)
-    return made
 
 
 def moment(stamped: Timestamp) -> datetime:
@@ -198,8 +191,8 @@ def _triaged(fact: facts.ContactTriaged) -> Publish:
             missing=seen.missing,
             handover=seen.handover,
         ),
-        requested_at=stamp(fact.requested_at),
-        decided_at=stamp(fact.decided_at),
+        requested_at=timestamp(fact.requested_at),
+        decided_at=timestamp(fact.decided_at),
     )
     return Publish(message, fact.customer_id, fact.decided_at)
 
@@ -212,8 +205,8 @@ def _queued(fact: facts.ContactQueued) -> Publish:
         priority=fact.priority,
         skills=fact.skills,
         language=fact.language,
-        requested_at=stamp(fact.requested_at),
-        queued_at=stamp(fact.queued_at),
+        requested_at=timestamp(fact.requested_at),
+        queued_at=timestamp(fact.queued_at),
         channel=fact.channel,
         touchpoint=fact.touchpoint,
     )
@@ -234,9 +227,9 @@ def _offered(fact: facts.ContactOffered) -> Publish:
         pool=fact.pool,
         seat_id=fact.seat_id,
         token=fact.token,
-        queued_at=stamp(fact.queued_at),
-        offered_at=stamp(fact.offered_at),
-        expires_at=stamp(fact.expires_at),
+        queued_at=timestamp(fact.queued_at),
+        offered_at=timestamp(fact.offered_at),
+        expires_at=timestamp(fact.expires_at),
         candidates=[
             wire.Candidate(seat_id=c.seat_id, eligible=c.eligible, why_not=c.why_not, idle_s=c.idle_s)
             for c in fact.candidates
@@ -254,7 +247,7 @@ def _returned(fact: facts.OfferReturned) -> Publish:
         seat_id=fact.seat_id,
         token=fact.token,
         reason=fact.reason,
-        returned_at=stamp(fact.returned_at),
+        returned_at=timestamp(fact.returned_at),
     )
     return Publish(message, fact.customer_id, fact.returned_at)
 
@@ -267,7 +260,7 @@ def _accepted(fact: facts.ContactAccepted) -> Publish:
         seat_id=fact.seat_id,
         token=fact.token,
         waited_ms=fact.waited_ms,
-        accepted_at=stamp(fact.accepted_at),
+        accepted_at=timestamp(fact.accepted_at),
     )
     return Publish(message, fact.customer_id, fact.accepted_at)
 
@@ -280,7 +273,7 @@ def _closed(fact: facts.ContactClosed) -> Publish:
         seat_id=fact.seat_id,
         outcome=_OUTCOMES[fact.outcome],
         waited_ms=fact.waited_ms,
-        closed_at=stamp(fact.closed_at),
+        closed_at=timestamp(fact.closed_at),
     )
     return Publish(message, fact.customer_id, fact.closed_at)
 

@@ -11,13 +11,12 @@ from touchline.router.v1 import router_pb2, router_pb2_grpc
 from touchline.seat.v1 import events_pb2 as seat
 
 from services.router import store
-from services.router.codec import stamp
 from services.router.domain.explain import explain
 from services.router.domain.pool import effective_priority
 from services.runtime.clock import Clock
 from services.runtime.commands import CommandBus, Unanswered
 from services.runtime.errors import Unreadable
-from services.runtime.records import parse_time
+from services.runtime.records import parse_time, timestamp
 from services.runtime.rpc import Servicer, invalid, not_found, refused
 from services.runtime.validate import check
 
@@ -52,7 +51,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
             raise not_found("contact_id: there is no such contact")
         turns = await store.conversation(self._pool, row.contact_id)
         times = {
-            name: stamp(at)
+            name: timestamp(at)
             for name in ("requested_at", "queued_at", "accepted_at", "ended_at")
             if (at := getattr(row, name)) is not None
         }
@@ -64,7 +63,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
             seat_id=row.seat_id or "",
             token=row.token or 0,
             conversation=[
-                router_pb2.ConversationTurn(speaker=t.speaker, text=t.text, said_at=stamp(t.said_at)) for t in turns
+                router_pb2.ConversationTurn(speaker=t.speaker, text=t.text, said_at=timestamp(t.said_at)) for t in turns
             ],
             **times,
         )
@@ -93,7 +92,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
                 router_pb2.Waiting(
                     contact_id=w.contact_id,
                     priority=effective_priority(state.terms, w, now),
-                    queued_at=stamp(w.queued_at),
+                    queued_at=timestamp(w.queued_at),
                 )
                 for w in sorted(state.waiting.values(), key=lambda w: w.place)
             ],
@@ -111,7 +110,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         return router_pb2.ExplainResponse(
             contact_id=request.contact_id,
             decisions=[
-                router_pb2.Decision(decided_at=stamp(said.decided_at), kind=said.kind, zh=said.zh, en=said.en)
+                router_pb2.Decision(decided_at=timestamp(said.decided_at), kind=said.kind, zh=said.zh, en=said.en)
                 for said in map(explain, made)
             ],
         )
@@ -123,7 +122,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         command = seat.OfferAccepted(
             pool=request.pool, seat_id=request.seat_id, contact_id=request.contact_id, token=request.token
         )
-        return router_pb2.AcceptResponse(accepted_at=stamp(await self._send(command, request)))
+        return router_pb2.AcceptResponse(accepted_at=timestamp(await self._send(command, request)))
 
     async def Decline(  # noqa: N802 (gRPC's name)
         self, request: router_pb2.DeclineRequest, context: Any
@@ -136,7 +135,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
             token=request.token,
             reason=request.reason,
         )
-        return router_pb2.DeclineResponse(declined_at=stamp(await self._send(command, request)))
+        return router_pb2.DeclineResponse(declined_at=timestamp(await self._send(command, request)))
 
     async def Finish(  # noqa: N802 (gRPC's name)
         self, request: router_pb2.FinishRequest, context: Any
@@ -145,7 +144,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         command = seat.ServiceFinished(
             pool=request.pool, seat_id=request.seat_id, contact_id=request.contact_id, token=request.token
         )
-        return router_pb2.FinishResponse(finished_at=stamp(await self._send(command, request)))
+        return router_pb2.FinishResponse(finished_at=timestamp(await self._send(command, request)))
 
     async def _send(
         self, command: Message, request: router_pb2.AcceptRequest | router_pb2.DeclineRequest | router_pb2.FinishRequest

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.metrics.v1 import counter_pb2
 
 from services.runtime.checkpoint import Cell, Dirty
 from services.runtime.pipeline import Delta, Metric
-from services.runtime.records import Outgoing, write
+from services.runtime.records import Outgoing, timestamp, write
 
 # A metric has one of these windows, never both: minutes, or all time.
 _EACH_ONCE = ("PT1M", "ALL")
@@ -64,15 +63,13 @@ def totals(cells: Iterable[Cell], metric: Metric) -> dict[str, int]:
 
 def counter_record(pipeline: str, metric: Metric, cell: Dirty, now: datetime) -> Outgoing:
     """A cell's count so far as a record on `counters`. Its id names the cell's share and version: a repeat is recognisable."""
-    start = Timestamp()
-    start.FromDatetime(cell.start)
     share = f"{pipeline}/{cell.partition}"
     name = f"{cell.metric}|{cell.window}|{cell.start:%Y-%m-%dT%H:%MZ}|{cell.segment}"
     message = counter_pb2.CounterChanged(
         metric=cell.metric,
         segment=json.loads(cell.segment),
         window=cell.window,
-        start=start,
+        start=timestamp(cell.start),
         share=share,
         version=cell.version,
         counts=dict(zip(metric.fields, cell.counts, strict=False)),

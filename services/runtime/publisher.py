@@ -25,7 +25,8 @@ class Publisher:
             **self._kafka.client(),
             acks="all",
             enable_idempotence=True,
-            linger_ms=2,
+            # A batch is handed over in one go, so that there is nothing to wait for.
+            linger_ms=0,
             max_batch_size=256 * 1024,
             max_request_size=8 * 1024 * 1024,
             request_timeout_ms=int(self._timeout_s * 1000),

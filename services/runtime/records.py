@@ -1,12 +1,13 @@
 """Events on the wire: CloudEvents 1.0 in Kafka's binary mode, read and written in this one place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from uuid import UUID
 
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.runtime import catalogue, validate
 from services.runtime.errors import Unreadable
@@ -67,15 +68,22 @@ class Incoming:
     time: datetime
     message: Message
     traceparent: str
+    name: UUID = field(init=False)
 
-    @property
-    def name(self) -> UUID:
-        return event_name(self.source, self.event_id)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", event_name(self.source, self.event_id))
 
 
 def event_name(source: str, event_id: str) -> UUID:
     """One 128-bit name for CloudEvents' pair of source and id."""
     return UUID(bytes=blake2b(f"{source}\0{event_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest())
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """A moment in protobuf."""
+    made = Timestamp()
+    made.FromDatetime(moment)
+    return made
 
 
 def parse_time(text: str) -> datetime:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+TELL_GROUP_EVERY_S = 0.5
+
 
 def backoff(first_s: float = 0.1, most_s: float = 5.0) -> Iterator[float]:
     """Waits that double up to a bound, each shortened by chance so that processes don't return in step."""
@@ -55,7 +57,7 @@ class Runner(Generic[S, E, F]):
     4. One transaction: compare-and-set of each place's offset (a former owner fails here), names of events, states,
        counters, read models, the outbox.
     5. Publish the outbox, until every replica in sync has acknowledged it.
-    6. Commit the group's offsets, for the tools that show lag. The truth is the checkpoint's row.
+    6. Commit the group's offsets, now and then, for the tools that show lag. The truth is the checkpoint's row.
 
     A crash after 4 leaves the outbox to the places' next owner, who publishes it before anything else.
     """
@@ -84,6 +86,7 @@ class Runner(Generic[S, E, F]):
         self._stopping = asyncio.Event()
         self._label = {"pipeline": pipeline.name}
         self._behind = (0, 0)
+        self._next_telling = 0.0
         self.trouble = "starting"
         made = meters()
         self._events = made.counter(signals.EVENTS)
@@ -120,6 +123,8 @@ class Runner(Generic[S, E, F]):
                         if records:
                             await self._handle(records)
                         now = time.monotonic()
+                        if self._owned and not records and now >= self._next_telling:
+                            await self._tell_group()
                         if self._owned and now >= next_tick:
                             next_tick = now + self._settings.tick_every.total_seconds()
                             await self._tick()
@@ -236,8 +241,9 @@ class Runner(Generic[S, E, F]):
         trace.sent(_traced(unsent), began)
         trace.end()
         faults.reach("published")
-        # Step 6. Commit the group's offsets.
-        await self._source.commit({place: claim.next_offset for place, claim in self._owned.items() if place in moves})
+        # Step 6. Commit the group's offsets: now and then, for whoever looks at them looks no more often.
+        if time.monotonic() >= self._next_telling:
+            await self._tell_group()
         faults.reach("committed")
         for outcome, count in (
             ("handled", made.handled),
@@ -246,6 +252,10 @@ class Runner(Generic[S, E, F]):
         ):
             if count:
                 self._events.add(count, {**self._label, "outcome": outcome})
+
+    async def _tell_group(self) -> None:
+        self._next_telling = time.monotonic() + TELL_GROUP_EVERY_S
+        await self._source.commit({place: claim.next_offset for place, claim in self._owned.items()})
 
     async def _fresh(self, reads: Sequence[Read[E]], made: Decisions[S, F]) -> list[Read[E]]:
         """Without the events that took effect before, here or in an earlier batch."""

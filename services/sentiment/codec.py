@@ -1,15 +1,13 @@
 """Messages, scores and moods: protobuf on one side, the domain's words on the other."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import cast
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.sentiment.v1 import sentiment_pb2
 
 from services.runtime.pipeline import Publish
-from services.runtime.records import Incoming
+from services.runtime.records import Incoming, timestamp
 from services.sentiment.domain.decide import CustomerMessage, MessageScored
 from services.sentiment.domain.model import Label, Score
 from services.sentiment.domain.text import Language
@@ -80,10 +78,3 @@ class Writer:
             model=self._model,
         )
         yield Publish(message, fact.customer_id, fact.time)
-
-
-def timestamp(moment: datetime) -> Timestamp:
-    """A moment in protobuf."""
-    made = Timestamp()
-    made.FromDatetime(moment)
-    return made

@@ -5,6 +5,7 @@ from typing import Any
 
 from touchline.sentiment.v1 import sentiment_pb2, sentiment_pb2_grpc
 
+from services.runtime.records import timestamp
 from services.runtime.rpc import Servicer, check_batch, invalid
 from services.sentiment import codec, store
 from services.sentiment.domain.model import SentimentModel
@@ -44,7 +45,7 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
             for row in await store.moods(self._pool, kind, list(ids)) if ids else ():
                 into[row.id].CopyFrom(
                     sentiment_pb2.Mood(
-                        mood=row.mood, trend=row.trend, messages=row.messages, last_at=codec.timestamp(row.last_at)
+                        mood=row.mood, trend=row.trend, messages=row.messages, last_at=timestamp(row.last_at)
                     )
                 )
         return response

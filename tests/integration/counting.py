@@ -10,11 +10,11 @@ from touchline.contact.v1 import events_pb2 as contact
 from touchline.nps.v1 import nps_pb2
 
 from deploy.embedded.stack import Stack
-from services.runtime.checkpoint import PostgresStore
 from services.runtime.clock import wall_clock
 from services.runtime.errors import Unreadable
 from services.runtime.migrate import migrate
 from services.runtime.pipeline import Answer, Delta, Metric, Pipeline, Publish
+from services.runtime.postgres import PostgresStore
 from services.runtime.publisher import Publisher
 from services.runtime.records import Incoming, Outgoing, write
 from services.runtime.runner import Runner

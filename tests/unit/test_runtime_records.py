@@ -10,8 +10,8 @@ from touchline.contact.v1 import events_pb2 as contact
 from touchline.survey.v1 import events_pb2 as survey
 
 from services.runtime import letters, records
-from services.runtime.checkpoint import pack, unpack
 from services.runtime.errors import Permanent, Unreadable
+from services.runtime.outbox import pack, unpack
 from services.runtime.records import Outgoing, Record, event_name, read, write
 
 NOW = datetime(2026, 6, 9, 12, 0, tzinfo=UTC)

@@ -1,0 +1,259 @@
+"""The checkpoint on Postgres: each of the contract's calls is a statement or two, the batch's is one transaction."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import Pool
+
+from services.runtime.checkpoint import Cell, Claim, Commit, Dirty, Place, Saved, Unsent
+from services.runtime.errors import Conflict, Fenced, Permanent, Transient
+from services.runtime.outbox import pack, unpack
+from services.runtime.pipeline import Answer, Db
+from services.runtime.records import event_name
+
+# Postgres errors that the data causes, whatever the time: class 22 (data exception), 23 (integrity) and 54 (too large for
+# an index or a row), and what asyncpg refuses to encode. Everything else in the database's words is its trouble, and passes.
+_DATA_ERRORS = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    UnicodeEncodeError,
+)
+_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+def _guard(error: Exception) -> Exception:
+    if isinstance(error, _DATA_ERRORS):
+        return Permanent(f"cannot be stored: {type(error).__name__}")
+    if isinstance(error, (asyncpg.SyntaxOrAccessError, asyncpg.InternalClientError)):
+        return error  # ours: a bug
+    return Transient(f"Postgres is away: {type(error).__name__}")
+
+
+class PostgresStore:
+    """The Store on Postgres, for one pipeline."""
+
+    def __init__(self, pool: "Pool[Any]", pipeline: str) -> None:
+        self._pool = pool
+        self._pipeline = pipeline
+
+    async def _fetch(self, sql: str, *args: object) -> "list[asyncpg.Record]":
+        try:
+            return await self._pool.fetch(sql, *args)
+        except _AWAY as error:
+            raise _guard(error) from error
+
+    async def claim(self, begin: Mapping[Place, int]) -> dict[Place, Claim]:
+        places = sorted(begin, key=lambda p: (p.topic, p.partition))
+        rows = await self._fetch(
+            """INSERT INTO runtime.checkpoint AS c (pipeline, topic, partition, next_offset)
+               SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[])
+               ON CONFLICT (pipeline, topic, partition) DO UPDATE SET epoch = c.epoch + 1
+               RETURNING topic, partition, next_offset, epoch""",
+            self._pipeline,
+            [p.topic for p in places],
+            [p.partition for p in places],
+            [begin[p] for p in places],
+        )
+        return {Place(r["topic"], r["partition"]): Claim(r["next_offset"], r["epoch"]) for r in rows}
+
+    async def unsent(self, partitions: Iterable[int]) -> list[Unsent]:
+        rows = await self._fetch(
+            "SELECT id, body FROM runtime.outbox WHERE pipeline = $1 AND partition = ANY($2) ORDER BY id",
+            self._pipeline,
+            list(partitions),
+        )
+        return [Unsent(r["id"], unpack(r["body"])) for r in rows]
+
+    async def load(self, keys: Sequence[str]) -> dict[str, Saved]:
+        rows = await self._fetch(
+            "SELECT key, partition, version, body::text FROM runtime.entity WHERE pipeline = $1 AND key = ANY($2)",
+            self._pipeline,
+            keys,
+        )
+        return {r["key"]: Saved(r["partition"], r["version"], r["body"].encode()) for r in rows}
+
+    async def due(self, partitions: Iterable[int], now: datetime, limit: int) -> list[str]:
+        rows = await self._fetch(
+            """SELECT key FROM runtime.entity WHERE pipeline = $1 AND partition = ANY($2) AND due_at <= $3
+               ORDER BY due_at LIMIT $4""",
+            self._pipeline,
+            list(partitions),
+            now,
+            limit,
+        )
+        return [r["key"] for r in rows]
+
+    async def seen(self, names: Sequence[UUID]) -> set[UUID]:
+        rows = await self._fetch(
+            "SELECT name FROM runtime.seen_event WHERE pipeline = $1 AND name = ANY($2)", self._pipeline, names
+        )
+        return {UUID(bytes=r["name"].bytes) for r in rows}
+
+    async def dirty(self, partitions: Iterable[int], limit: int) -> list[Dirty]:
+        rows = await self._fetch(
+            """SELECT metric, win, start, segment, partition, version, counts, traceparent FROM runtime.counter_cell
+               WHERE pipeline = $1 AND partition = ANY($2) AND publish AND version > sent LIMIT $3""",
+            self._pipeline,
+            list(partitions),
+            limit,
+        )
+        return [Dirty(r[0], r[1], r[2], r[3], r[4], r[5], tuple(r[6]), r[7]) for r in rows]
+
+    async def forget(self, before: datetime) -> int:
+        await self._fetch("DELETE FROM runtime.command_answer WHERE answered_at < $1", before)
+        rows = await self._fetch(
+            """WITH old AS (SELECT name FROM runtime.seen_event WHERE pipeline = $1 AND seen_at < $2 LIMIT 10000),
+                    gone AS (DELETE FROM runtime.seen_event s USING old WHERE s.pipeline = $1 AND s.name = old.name RETURNING 1)
+               SELECT count(*) FROM gone""",
+            self._pipeline,
+            before,
+        )
+        return int(rows[0][0])
+
+    async def behind(self) -> tuple[dict[Place, int], int]:
+        places = await self._fetch(
+            "SELECT topic, partition, next_offset FROM runtime.checkpoint WHERE pipeline = $1", self._pipeline
+        )
+        unsent = await self._fetch(
+            """SELECT (SELECT coalesce(sum(records), 0) FROM runtime.outbox WHERE pipeline = $1)
+                    + (SELECT count(*) FROM runtime.counter_cell WHERE pipeline = $1 AND publish AND version > sent)""",
+            self._pipeline,
+        )
+        return {Place(r[0], r[1]): r[2] for r in places}, int(unsent[0][0])
+
+    async def commit(self, commit: Commit) -> list[int]:
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                return await self._transact(connection, commit)
+        except _AWAY as error:
+            raise _guard(error) from error
+        except UnicodeEncodeError as error:
+            raise Permanent("cannot be stored: it has a lone surrogate") from error
+
+    async def _transact(self, db: Db, commit: Commit) -> list[int]:
+        await self._move(db, commit.moves)
+        if commit.seen:
+            await self._see(db, commit)
+        if commit.states:
+            keys = sorted(commit.states)
+            rows = [commit.states[k] for k in keys]
+            await db.execute(
+                """INSERT INTO runtime.entity (pipeline, key, partition, version, due_at, body)
+                   SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[], $5::timestamptz[], $6::text[]::jsonb[])
+                   ON CONFLICT (pipeline, key) DO UPDATE SET
+                       partition = excluded.partition, version = excluded.version, due_at = excluded.due_at, body = excluded.body""",
+                self._pipeline,
+                keys,
+                [r[0] for r in rows],
+                [r[1] for r in rows],
+                [r[2] for r in rows],
+                [r[3] for r in rows],
+            )
+        if commit.cells:
+            await self._add(db, commit.cells)
+        if commit.sent:
+            await db.execute(
+                """UPDATE runtime.counter_cell c SET sent = greatest(c.sent, n.version)
+                   FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::int[], $6::bigint[])
+                        AS n(metric, win, start, segment, partition, version)
+                   WHERE c.pipeline = $7
+                     AND (c.metric, c.win, c.start, c.segment, c.partition) = (n.metric, n.win, n.start, n.segment, n.partition)""",
+                [c.metric for c in commit.sent],
+                [c.window for c in commit.sent],
+                [c.start for c in commit.sent],
+                [c.segment for c in commit.sent],
+                [c.partition for c in commit.sent],
+                [c.version for c in commit.sent],
+                self._pipeline,
+            )
+        if commit.answers:
+            await self._answer(db, commit.answers)
+        if commit.project is not None:
+            await commit.project(db)
+        if commit.done:
+            await db.execute("DELETE FROM runtime.outbox WHERE id = ANY($1)", commit.done)
+        if not commit.outbox:
+            return []
+        written = await db.fetch(
+            """INSERT INTO runtime.outbox (pipeline, partition, records, body)
+               SELECT $1, * FROM unnest($2::int[], $3::int[], $4::bytea[]) RETURNING partition, id""",
+            self._pipeline,
+            list(commit.outbox),
+            [len(records) for records in commit.outbox.values()],
+            [pack(records) for records in commit.outbox.values()],
+        )
+        ids: dict[int, int] = {r["partition"]: r["id"] for r in written}
+        return [ids[partition] for partition in commit.outbox]
+
+    async def _move(self, db: Db, moves: Mapping[Place, tuple[Claim, int]]) -> None:
+        places = sorted(moves, key=lambda p: (p.topic, p.partition))
+        status = await db.execute(
+            """UPDATE runtime.checkpoint c SET next_offset = n.next
+               FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[]) AS n(topic, partition, expected, epoch, next)
+               WHERE c.pipeline = $1 AND c.topic = n.topic AND c.partition = n.partition
+                 AND c.next_offset = n.expected AND c.epoch = n.epoch""",
+            self._pipeline,
+            [p.topic for p in places],
+            [p.partition for p in places],
+            [moves[p][0].next_offset for p in places],
+            [moves[p][0].epoch for p in places],
+            [moves[p][1] for p in places],
+        )
+        if status != f"UPDATE {len(places)}":
+            raise Fenced(f"{self._pipeline}: another owner has taken over")
+
+    async def _see(self, db: Db, commit: Commit) -> None:
+        status = await db.execute(
+            """INSERT INTO runtime.seen_event (pipeline, name, partition, seen_at)
+               SELECT $1, n.name, n.partition, $4 FROM unnest($2::uuid[], $3::int[]) AS n(name, partition)
+               ON CONFLICT DO NOTHING""",
+            self._pipeline,
+            [name for _, name in commit.seen],
+            [partition for partition, _ in commit.seen],
+            commit.now,
+        )
+        if status != f"INSERT 0 {len(commit.seen)}":
+            raise Conflict("an event of the batch took effect on another partition meanwhile")
+
+    async def _add(self, db: Db, cells: Sequence[Cell]) -> None:
+        # Spelled out field by field: adding arrays by unnest and aggregate costs several times as much.
+        fields = range(1, len(cells[0].counts) + 1)
+        added = ", ".join(f"coalesce(c.counts[{i}], 0) + excluded.counts[{i}]" for i in fields)
+        await db.execute(
+            f"""INSERT INTO runtime.counter_cell AS c (pipeline, metric, win, start, segment, partition, publish, counts, traceparent)
+               SELECT $1, n.metric, n.win, n.start, n.segment, n.partition, n.publish, n.counts::bigint[], n.traceparent
+               FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::int[], $7::bool[], $8::text[], $9::text[])
+                    AS n(metric, win, start, segment, partition, publish, counts, traceparent)
+               ON CONFLICT (pipeline, metric, win, start, segment, partition) DO UPDATE SET
+                   version = c.version + 1,
+                   counts = ARRAY[{added}],
+                   traceparent = CASE WHEN excluded.traceparent = '' THEN c.traceparent ELSE excluded.traceparent END""",
+            self._pipeline,
+            [c.metric for c in cells],
+            [c.window for c in cells],
+            [c.start for c in cells],
+            [c.segment for c in cells],
+            [c.partition for c in cells],
+            [c.publish for c in cells],
+            ["{" + ",".join(map(str, c.counts)) + "}" for c in cells],
+            [c.traceparent for c in cells],
+        )
+
+    async def _answer(self, db: Db, answers: Sequence[Answer]) -> None:
+        names = [event_name(a.source, a.event_id) for a in answers]
+        await db.execute(
+            """INSERT INTO runtime.command_answer (name, ok, code, reason, body)
+               SELECT * FROM unnest($1::uuid[], $2::bool[], $3::text[], $4::text[], $5::text[]::jsonb[]) ON CONFLICT DO NOTHING""",
+            names,
+            [a.ok for a in answers],
+            [a.code for a in answers],
+            [a.reason for a in answers],
+            [json.dumps(dict(a.body or {})) for a in answers],
+        )
+        for name in names:
+            await db.execute("SELECT pg_notify('command_answer', $1)", str(name))
