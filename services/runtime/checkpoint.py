@@ -96,6 +96,10 @@ class Unsent:
     records: tuple[Outgoing, ...]
 
 
+# Few enough that a batch waiting behind it does not notice; whoever forgets comes back at once while there are more.
+FORGET_AT_ONCE = 10_000
+
+
 class Store(Protocol):
     """Where a pipeline's effects are kept. Every method raises Transient while it is away."""
 
@@ -132,7 +136,7 @@ class Store(Protocol):
         ...
 
     async def forget(self, before: datetime) -> int:
-        """Drops names of events and answers to commands that are older. Returns how many names."""
+        """Drops names of events and answers to commands that are older, FORGET_AT_ONCE names at most. Returns how many."""
         ...
 
     async def behind(self) -> tuple[dict[Place, int], int]:

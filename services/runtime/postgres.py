@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 from asyncpg.pool import Pool
 
-from services.runtime.checkpoint import Cell, Claim, Commit, Dirty, Place, Saved, Unsent
+from services.runtime.checkpoint import FORGET_AT_ONCE, Cell, Claim, Commit, Dirty, Place, Saved, Unsent
 from services.runtime.errors import Conflict, Fenced, Permanent, Transient
 from services.runtime.outbox import pack, unpack
 from services.runtime.pipeline import Answer, Db
@@ -107,11 +107,12 @@ class PostgresStore:
     async def forget(self, before: datetime) -> int:
         await self._fetch("DELETE FROM runtime.command_answer WHERE answered_at < $1", before)
         rows = await self._fetch(
-            """WITH old AS (SELECT name FROM runtime.seen_event WHERE pipeline = $1 AND seen_at < $2 LIMIT 10000),
+            """WITH old AS (SELECT name FROM runtime.seen_event WHERE pipeline = $1 AND seen_at < $2 LIMIT $3),
                     gone AS (DELETE FROM runtime.seen_event s USING old WHERE s.pipeline = $1 AND s.name = old.name RETURNING 1)
                SELECT count(*) FROM gone""",
             self._pipeline,
             before,
+            FORGET_AT_ONCE,
         )
         return int(rows[0][0])
 

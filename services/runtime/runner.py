@@ -14,7 +14,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from services.runtime import faults, signals
 from services.runtime.batch import Decider, Decisions, Read, States, encode
-from services.runtime.checkpoint import Claim, Commit, Place, Store, Unsent
+from services.runtime.checkpoint import FORGET_AT_ONCE, Claim, Commit, Place, Store, Unsent
 from services.runtime.clock import Clock
 from services.runtime.counters import counter_record, totals
 from services.runtime.errors import Fenced, Misconfigured, Permanent, Transient
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TELL_GROUP_EVERY_S = 0.5
+FORGET_EVERY_S = 60.0
 
 
 def backoff(first_s: float = 0.1, most_s: float = 5.0) -> Iterator[float]:
@@ -132,8 +133,10 @@ class Runner(Generic[S, E, F]):
                             next_flush = now + self._settings.flush_every.total_seconds()
                             await self._flush()
                         if self._owned and now >= next_forget:
-                            next_forget = now + 60
-                            await self._patiently(lambda: self._store.forget(self._clock() - self._settings.seen_for))
+                            gone = await self._patiently(
+                                partial(self._store.forget, self._clock() - self._settings.seen_for)
+                            )
+                            next_forget = now + (FORGET_EVERY_S if gone < FORGET_AT_ONCE else 0)
         finally:
             async with self._working:
                 await self._leave()
