@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 
 GROUP = "touchline-metrics"
 
+# Faust commits only once its producer has nothing left to send. Under a steady stream that moment never comes by itself,
+# and a crash would begin again where the stream began.
+FLUSH_AFTER = 250
+
 
 class Projection:
     """One table of cells, and the agent that keeps it. `failed` is the end of it: a bug, which no counter is to survive unseen."""
@@ -44,8 +48,8 @@ class Projection:
             broker_heartbeat_interval=settings.session_timeout.total_seconds() / 4,
             broker_commit_interval=settings.commit_every.total_seconds(),
             consumer_auto_offset_reset="earliest",
-            # A dashboard does not see a tenth of a second, and Kafka takes what gathers in it at once.
-            producer_linger=0.1,
+            # A dashboard does not see it, and Kafka takes what gathers in this time at once.
+            producer_linger=0.02,
             stream_wait_empty=False,
             worker_redirect_stdouts=False,
         )
@@ -66,9 +70,13 @@ class Projection:
         return bool(self.app.started and not self.app.rebalancing and recovery and recovery.completed.is_set())
 
     async def _project(self, stream: Any) -> None:
+        taken = 0
         async for event in stream.events():
             try:
                 await self._take(event)
+                taken += 1
+                if taken % FLUSH_AFTER == 0:
+                    await self.app.producer.flush()
             except Unreadable as error:
                 # Only services write this topic, so that this is a bug of ours; the cell's next version mends the figure.
                 log.error("a counter could not be read: %s", error)

@@ -59,7 +59,7 @@ class BatchSettings(BaseSettings):
     tick_every: timedelta = timedelta(milliseconds=200)
     flush_every: timedelta = timedelta(seconds=1)
     # Cells sent in one flush: holds what the projections must take to a rate that Faust keeps up with beside everything else on two cores.
-    flush_cells: int = Field(default=800, ge=1)
+    flush_cells: int = Field(default=400, ge=1)
     cached_keys: int = Field(default=50_000, ge=1)
     # Shorter than the broker's rebalance timeout, so that a drain ends before the group gives up on us.
     drain_s: float = 8.0
