@@ -30,6 +30,10 @@ BUSY = 0.70
 # As Zipkin names the first and the last span of the event for which she is flagged.
 ROOT, FLAG = "gateway: send touchpoint.events", "escalation: send escalation.flagged"
 
+# The list of a trace's spans in Zipkin's page, and how far it is moved at a time, in pixels.
+_ROWS = "() => [...document.querySelectorAll('div')].find((e) => e.scrollHeight > 5 * e.clientHeight && e.clientHeight > 100)"
+LEAF = 200
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -54,6 +58,7 @@ async def opened(browser: Browser, url: str, shot: Shot) -> Page:
         locale=shot.locale,
     )
     page = await context.new_page()
+    page.set_default_timeout(90_000)
     await page.goto(url, wait_until="domcontentloaded")
     for selector in shot.wait_for:
         await page.wait_for_selector(selector, timeout=60_000)
@@ -104,22 +109,10 @@ async def readme(browser: Browser, folder: Path) -> None:
 
 async def of_trace(browser: Browser, zipkin: str, trace: str) -> None:
     """Zipkin's page of a trace, turned to the one event from which the flag came, with the time that its decisions took."""
-    # Tall at first, as Zipkin draws only the rows that fit its window.
-    page = await opened(browser, f"{zipkin}/zipkin/traces/{trace}", Shot(width=1440, height=3000, settle=3))
+    page = await opened(browser, f"{zipkin}/zipkin/traces/{trace}", Shot(width=1440, height=960, settle=3))
     await page.get_by_text(ROOT).nth(1).wait_for()
-    flag = page.get_by_text(FLAG)
-    await page.mouse.move(400, 1500)
-    for _ in range(100):
-        if await flag.count():
-            break
-        await page.mouse.wheel(0, 1200)
-        await page.wait_for_timeout(150)
-    below = (await _top(flag.first)) or 0.0
-    above = [(await _top(root), root) for root in await page.get_by_text(ROOT).all()]
-    _, root = max((pair for pair in above if pair[0] < below), key=lambda pair: pair[0])
-    await root.click(force=True)
+    await (await _event_of(page)).click(force=True)
     await page.get_by_text("Focus on selected span").click()
-    await page.set_viewport_size({"width": 1440, "height": 960})
     await page.wait_for_timeout(1000)
     # The projections come last, after the counters' next flush: the time before them is where the decisions are.
     spans = await (await page.request.get(f"{zipkin}/api/v2/trace/{trace}")).json()
@@ -131,6 +124,23 @@ async def of_trace(browser: Browser, zipkin: str, trace: str) -> None:
     await page.wait_for_timeout(1500)
     await page.screenshot(path=IMAGES / "trace.png")
     await page.context.close()
+
+
+async def _event_of(page: Page) -> Locator:
+    """The row of the event that led to the flag. Zipkin keeps only the rows in sight, so the list is leafed through."""
+    rows, at, flag = await page.evaluate_handle(_ROWS), 0, page.get_by_text(FLAG)
+    height = await rows.evaluate("(rows) => rows.scrollHeight")
+    while at < height:
+        await rows.evaluate("(rows, at) => { rows.scrollTop = at; }", at)
+        await page.wait_for_timeout(250)
+        if await flag.count():
+            limit = await _top(flag.first)
+            found = [(await _top(root), root) for root in await page.get_by_text(ROOT).all()]
+            above = [pair for pair in found if pair[0] < limit]
+            if above:
+                return max(above, key=lambda pair: pair[0])[1]
+        at += LEAF
+    raise RuntimeError("the trace has no flag")
 
 
 async def _top(row: Locator) -> float:
