@@ -107,6 +107,8 @@ class Runner(Generic[S, E, F]):
         next_tick = next_flush = next_forget = 0.0
         try:
             while not self._stopping.is_set():
+                if not self._owned:
+                    self._giving_up.clear()  # the batch that outlasted the drain is over
                 assigned = self._source.assigned()
                 if assigned:
                     async with self._working:
@@ -170,7 +172,6 @@ class Runner(Generic[S, E, F]):
                 )
             self._owned[place] = claim
             self._source.seek(place, max(first, claim.next_offset))
-        self._giving_up.clear()
         self._rebalances.add(1, self._label)
         self.trouble = ""
 
@@ -181,6 +182,7 @@ class Runner(Generic[S, E, F]):
             async with asyncio.timeout(self._settings.drain_s):
                 async with self._working:
                     await self._leave()
+                    self._giving_up.clear()
         self._owned.clear()
         self._states.clear()
 

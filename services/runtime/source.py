@@ -6,7 +6,7 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 
 from services.runtime.checkpoint import Place
 from services.runtime.errors import Transient
@@ -120,6 +120,8 @@ class KafkaSource:
     async def poll(self, limit: int, timeout_ms: int) -> list[Record]:
         try:
             polled = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=limit)
+        except NoOffsetForPartitionError:
+            return []  # a place that was just assigned: it is claimed next, and `seek` says where it begins
         except (KafkaError, OSError) as error:
             raise Transient(f"Kafka is away: {type(error).__name__}") from error
         return [
