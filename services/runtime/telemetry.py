@@ -28,6 +28,9 @@ from services.runtime.signals import Instrument
 
 _W3C = TraceContextTextMapPropagator()
 
+# OpenTelemetry's own buckets are meant for milliseconds.
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
 
 def set_up(service: str, *, metrics_bind: str = "", log_level: str = "INFO", roots: bool = True) -> None:
     """Logs as JSON lines on standard error; spans and metrics to wherever OTEL_* says; /metrics on `metrics_bind`.
@@ -124,7 +127,9 @@ class Meters:
         return self.meter.create_up_down_counter(signal.name, signal.unit, signal.meaning)
 
     def histogram(self, signal: Instrument) -> Histogram:
-        return self.meter.create_histogram(signal.name, signal.unit, signal.meaning)
+        return self.meter.create_histogram(
+            signal.name, signal.unit, signal.meaning, explicit_bucket_boundaries_advisory=_SECONDS
+        )
 
     def gauge(self, signal: Instrument, read: "metrics.CallbackT") -> ObservableGauge:
         return self.meter.create_observable_gauge(signal.name, [read], signal.unit, signal.meaning)
