@@ -1,0 +1,48 @@
+"""`touchline demo`, as a script would run it: a short day with a service killed in the middle, audited, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.integration
+
+TOUCHLINE = Path(sys.executable).parent / "touchline"
+
+
+def naming(folder: Path) -> list[psutil.Process]:
+    """Processes whose command line names the folder."""
+    return [p for p in psutil.process_iter(["cmdline"]) if any(str(folder) in a for a in p.info["cmdline"] or ())]
+
+
+def test_a_short_day_with_a_service_killed_holds_its_audit(tmp_path: Path) -> None:
+    state = tmp_path / "day"
+    command = [TOUCHLINE, "demo", "--hours", "0.25", "--speed", "max", "--no-browser", "--seed", "3"]
+    done = subprocess.run(
+        [*command, "--kill", "nps@0.5", "--state", state], capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "all hold" in done.stdout + done.stderr
+    assert "killed nps" in done.stdout + done.stderr
+    assert naming(state) == []
+
+
+def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path) -> None:
+    state = tmp_path / "day"
+    playing = subprocess.Popen(
+        [TOUCHLINE, "demo", "--hours", "1", "--speed", "60", "--no-browser", "--state", state],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while len(naming(state)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.2)  # until parts of the stack run
+    assert len(naming(state)) >= 3
+    os.kill(playing.pid, signal.SIGINT)
+    assert playing.wait(60) == 130
+    assert naming(state) == []
