@@ -79,6 +79,7 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
                 except Transient as error:
                     log.warning("waiting: %s", error)
                     await asyncio.sleep(next(waits))
+            await hub.begun()
             while not http.started:  # noqa: ASYNC110 (uvicorn has no event for it)
                 await asyncio.sleep(0.02)
             watch.well = lambda: door.well

@@ -1,6 +1,7 @@
 """Reading topics without a group: for dashboards, tools and audits, which keep no place."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer
@@ -11,37 +12,44 @@ from services.runtime.errors import Transient
 from services.runtime.records import Record
 from services.runtime.settings import KafkaSettings
 
+KNOWN_WITHIN_S = 10.0
+
 
 def _record(r: "ConsumerRecord[bytes, bytes]") -> Record:
     return Record(r.topic, r.partition, r.offset, r.key, r.value, r.headers, r.timestamp)
 
 
 async def _consumer(kafka: KafkaSettings, topics: Iterable[str]) -> AIOKafkaConsumer:
-    consumer = AIOKafkaConsumer(
-        *topics, **kafka.client(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
-    try:
-        await consumer.start()
-        async with asyncio.timeout(10):
-            while not consumer.assignment():  # noqa: ASYNC110 (aiokafka has no event for it)
-                await asyncio.sleep(0.02)
-    except TimeoutError:
+    """A consumer that has all partitions of all topics. A topic that was made a moment ago may take another try to be seen."""
+    wanted = set(topics)
+    deadline = time.monotonic() + KNOWN_WITHIN_S
+    while True:
+        consumer = AIOKafkaConsumer(
+            *wanted, **kafka.client(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+        try:
+            await consumer.start()
+        except (KafkaError, OSError) as error:
+            await consumer.stop()
+            raise Transient(f"Kafka is away: {type(error).__name__}") from error
+        missing = wanted - {tp.topic for tp in consumer.assignment()}
+        if not missing:
+            return consumer
         await consumer.stop()
-        raise Transient(f"Kafka does not know {', '.join(topics)}") from None
-    except (KafkaError, OSError) as error:
-        await consumer.stop()
-        raise Transient(f"Kafka is away: {type(error).__name__}") from error
-    return consumer
+        if time.monotonic() > deadline:
+            raise Transient(f"Kafka does not know {', '.join(sorted(missing))}")
+        await asyncio.sleep(0.3)
 
 
 async def tail(kafka: KafkaSettings, topics: Iterable[str], *, from_start: bool = False) -> AsyncIterator[list[Record]]:
-    """Batches of records as they come, for ever; from the first one kept, or from now on."""
+    """Batches of records as they come, for ever; from the first one kept, or from now on. The first is empty: "now" has come."""
     consumer = await _consumer(kafka, topics)
     try:
         if from_start:
             await consumer.seek_to_beginning()
         else:
             await consumer.seek_to_end()
+        yield []
         while True:
             polled = await consumer.getmany(timeout_ms=250, max_records=2000)
             yield [_record(r) for batch in polled.values() for r in batch]

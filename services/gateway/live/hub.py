@@ -48,15 +48,21 @@ class Hub:
         self._most = watchers
         self._watchers: set[asyncio.Queue[bytes | None]] = set()
         self.dropped = 0
+        self._begun = (asyncio.Event(), asyncio.Event())
 
     async def follow(self, kafka: KafkaSettings, history: bool) -> None:
         """Reads the topics for ever, and again from the start where reading failed: rows are put in their place, not added up."""
         await asyncio.gather(
-            self._follow(kafka, topics.METRIC_TOPICS, True),  # compacted: their start is their state
-            self._follow(kafka, EVENT_TOPICS, history),
+            self._follow(kafka, topics.METRIC_TOPICS, True, self._begun[0]),  # compacted: their start is their state
+            self._follow(kafka, EVENT_TOPICS, history, self._begun[1]),
         )
 
-    async def _follow(self, kafka: KafkaSettings, names: Iterable[str], from_start: bool) -> None:
+    async def begun(self) -> None:
+        """Until all topics are followed: what is published from then on is seen."""
+        for event in self._begun:
+            await event.wait()
+
+    async def _follow(self, kafka: KafkaSettings, names: Iterable[str], from_start: bool, begun: asyncio.Event) -> None:
         waits = backoff()
         while True:
             try:
@@ -64,6 +70,7 @@ class Hub:
                 async with aclosing(records) as batches:
                     async for batch in batches:
                         waits = backoff()
+                        begun.set()
                         for i in range(0, len(batch), SLICE):
                             for record in batch[i : i + SLICE]:
                                 self.view.apply(record)
