@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -29,6 +30,9 @@ _STATES = {
     "served_by_human": router_pb2.CONTACT_STATE_SERVED_BY_HUMAN,
     "abandoned": router_pb2.CONTACT_STATE_ABANDONED,
 }
+
+
+LONGEST_COMMAND_ID = 200
 
 
 class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
@@ -154,12 +158,16 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
             check(command)
         except Unreadable as error:
             raise invalid(f"{error.field.removeprefix('data.')}: {error.reason}") from None
+        if len(request.command_id) > LONGEST_COMMAND_ID or not request.command_id.isprintable():
+            raise invalid(f"command_id: must be at most {LONGEST_COMMAND_ID} printable characters")
         # The id names the whole call, so that another command under the same command_id isn't given its answer.
         said = (request.pool, request.seat_id, request.contact_id, str(request.token))
         try:
             answer = await self._commands.send(
                 command,
-                command_id="/".join((type(command).__name__, *said, request.command_id or str(uuid4()))),
+                command_id=json.dumps(
+                    (type(command).__name__, *said, request.command_id or str(uuid4())), ensure_ascii=False
+                ),
                 subject=request.seat_id,
                 now=self._clock(),
                 deadline_s=self._command_s,

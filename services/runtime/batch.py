@@ -4,7 +4,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -24,6 +24,9 @@ _FACTS = uuid5(NAMESPACE_URL, "touchline/facts")
 
 # A fact larger than this would not fit Kafka's default of 1 MiB a record with its headers.
 LARGEST_FACT = 900_000
+
+# When a key whose tick failed is asked again.
+ASK_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Decisions(Generic[S, F]):
     outbox: dict[int, list[Outgoing]] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
     seen: list[tuple[int, UUID]] = field(default_factory=list)
+    postponed: dict[str, datetime] = field(default_factory=dict)
     tally: Tally | None = None
     handled: int = 0
     letters: int = 0
@@ -125,6 +129,10 @@ class Decider(Generic[S, E, F]):
                 incoming = read(record, now)
                 event = self._pipeline.read(incoming)
             except Unreadable as error:
+                self.refuse(record, error, into)
+                continue
+            except Exception as error:  # ours to mend, but no record may stop those behind it
+                log.error("a record could not be decoded: %s", type(error).__name__)
                 self.refuse(record, error, into)
                 continue
             if event is not None:
@@ -161,8 +169,14 @@ class Decider(Generic[S, E, F]):
         assert self._pipeline.tick is not None
         for key in keys:
             entry = self._states.get(key)
-            state, facts = self._pipeline.tick(entry.state, now)
-            prepared = [list(self._pipeline.write(fact)) for fact in facts]
+            try:
+                state, facts = self._pipeline.tick(entry.state, now)
+                prepared = [list(self._pipeline.write(fact)) for fact in facts]
+            except Exception as error:  # ours to mend, but one key may not hold up the others: it is asked again later
+                log.error("a key could not be decided by time alone: %s", type(error).__name__)
+                into.entries[key] = Entry(entry.partition, entry.version + 1, entry.state)
+                into.postponed[key] = now + ASK_AGAIN
+                continue
             self._take(
                 key, entry.partition, entry, state, facts, prepared, into, f"tick\0{key}\0{entry.version}", None, ""
             )

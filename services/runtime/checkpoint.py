@@ -124,7 +124,7 @@ class Store(Protocol):
         ...
 
     async def dirty(self, partitions: Iterable[int], limit: int) -> list[Dirty]:
-        """Counter cells that are not yet published, the longest unpublished first."""
+        """Counter cells that are not yet published, chosen by chance, so that none waits for ever."""
         ...
 
     async def commit(self, commit: Commit) -> list[int]:

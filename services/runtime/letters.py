@@ -83,6 +83,19 @@ def dead_letter(record: Record, error: Exception, pipeline: str) -> Outgoing:
     return Outgoing(record.topic + DEAD_LETTERS, key, value, headers)
 
 
+def refused_fact(fact: Outgoing, error: Permanent, pipeline: str) -> Outgoing:
+    """A letter in the place of a fact that Kafka never takes: its names and the reason. It has no place of its own to be read at."""
+    names = dict(fact.headers)
+    kept = tuple((name, names[name][:_NAME_KEPT]) for name in _NAMES if names.get(name))
+    added = {REASON: str(error), PIPELINE: pipeline, BYTES: str(len(fact.value))}
+    return Outgoing(
+        fact.topic.removesuffix(DEAD_LETTERS) + DEAD_LETTERS,
+        fact.key[:_NAME_KEPT],
+        b"",
+        (*kept, *((name, text.encode()) for name, text in added.items())),
+    )
+
+
 def original(letter: Record) -> Outgoing:
     """The record as it first came, to be sent again once the cause is mended. Raises Unreadable where it is no dead letter, or does not hold it."""
     if BYTES in dict(letter.headers):

@@ -23,13 +23,13 @@ _DATA_ERRORS = (
     asyncpg.ProgramLimitExceededError,
     UnicodeEncodeError,
 )
-_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 def _guard(error: Exception) -> Exception:
     if isinstance(error, _DATA_ERRORS):
         return Permanent(f"cannot be stored: {type(error).__name__}")
-    if isinstance(error, (asyncpg.SyntaxOrAccessError, asyncpg.InternalClientError)):
+    if isinstance(error, asyncpg.SyntaxOrAccessError):
         return error  # ours: a bug
     return Transient(f"Postgres is away: {type(error).__name__}")
 
@@ -97,7 +97,8 @@ class PostgresStore:
     async def dirty(self, partitions: Iterable[int], limit: int) -> list[Dirty]:
         rows = await self._fetch(
             """SELECT metric, win, start, segment, partition, version, counts, traceparent FROM runtime.counter_cell
-               WHERE pipeline = $1 AND partition = ANY($2) AND publish AND version > sent LIMIT $3""",
+               WHERE pipeline = $1 AND partition = ANY($2) AND publish AND version > sent
+               ORDER BY random() LIMIT $3""",
             self._pipeline,
             list(partitions),
             limit,
@@ -197,7 +198,7 @@ class PostgresStore:
             """UPDATE runtime.checkpoint c SET next_offset = n.next
                FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[]) AS n(topic, partition, expected, epoch, next)
                WHERE c.pipeline = $1 AND c.topic = n.topic AND c.partition = n.partition
-                 AND c.next_offset = n.expected AND c.epoch = n.epoch""",
+                 AND c.next_offset = n.expected AND c.epoch = n.epoch AND n.next >= n.expected""",
             self._pipeline,
             [p.topic for p in places],
             [p.partition for p in places],

@@ -1,9 +1,11 @@
 """Events on the wire: CloudEvents 1.0 in Kafka's binary mode, read and written in this one place."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import DecodeError, Message
@@ -16,6 +18,8 @@ Headers = Sequence[tuple[str, bytes]]
 
 PROTOBUF = "application/protobuf"
 JSON = "application/json"
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 
 # Beyond these an event's time is absurd, not merely late or early: no customer-service event is older than the
 # century, and a clock that is a year ahead is broken.
@@ -37,6 +41,14 @@ class Record:
     value: bytes | None
     headers: Headers
     timestamp: int = 0
+
+
+def record_of(polled: Any) -> Record:
+    """A client's record as ours. Kafka allows a header without a value; for us that is an empty one."""
+    headers = tuple((name, value or b"") for name, value in polled.headers)
+    return Record(
+        polled.topic, polled.partition, polled.offset, polled.key, polled.value, headers, polled.timestamp or 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +100,8 @@ def timestamp(moment: datetime) -> Timestamp:
 
 def parse_time(text: str) -> datetime:
     """An RFC 3339 time as UTC. Raises Unreadable("time", …)."""
+    if not _RFC3339.fullmatch(text):
+        raise Unreadable("time", "is not an RFC 3339 time")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

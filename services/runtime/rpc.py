@@ -110,6 +110,9 @@ class _Interceptor(aio.ServerInterceptor):
             except Transient as error:
                 status = grpc.StatusCode.UNAVAILABLE
                 await context.abort(status, str(error))
+            except (asyncpg.DataError, UnicodeEncodeError):
+                status = grpc.StatusCode.INVALID_ARGUMENT
+                await context.abort(status, "a text has a character that cannot be stored or looked up, such as NUL")
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 status = grpc.StatusCode.UNAVAILABLE
                 await context.abort(status, f"Postgres is away: {type(error).__name__}")

@@ -18,6 +18,7 @@ from services.runtime.checkpoint import FORGET_AT_ONCE, Claim, Commit, Place, St
 from services.runtime.clock import Clock
 from services.runtime.counters import counter_record, totals
 from services.runtime.errors import Fenced, Misconfigured, Permanent, Transient
+from services.runtime.letters import refused_fact
 from services.runtime.pipeline import E, F, Pipeline, S
 from services.runtime.publisher import Publisher
 from services.runtime.records import Outgoing, Record
@@ -287,6 +288,8 @@ class Runner(Generic[S, E, F]):
         missing = self._states.missing(keys)
         if missing:
             self._states.fill(missing, await self._store.load(missing))
+            if not self._owned:
+                raise GivenUp  # a drain that took too long has emptied the states meanwhile
 
     def _commit_of(
         self, moves: Mapping[Place, Claim | tuple[Claim, int]], now: datetime, made: Decisions[S, F] | None = None
@@ -299,7 +302,7 @@ class Runner(Generic[S, E, F]):
         commit.seen = made.seen
         due = self.pipeline.due
         commit.states = {
-            key: (e.partition, e.version, due(e.state) if due else None, encode(e.state))
+            key: (e.partition, e.version, made.postponed.get(key) or (due(e.state) if due else None), encode(e.state))
             for key, e in made.entries.items()
         }
         commit.cells = made.cells()
@@ -316,7 +319,7 @@ class Runner(Generic[S, E, F]):
         for place, (claim, offset) in commit.moves.items():
             if place in self._owned:
                 self._owned[place] = Claim(offset, claim.epoch)
-        if made is not None:
+        if made is not None and self._owned:
             self._states.keep(made.entries)
         if self.pipeline.metric is not None:
             for field, count in totals(commit.cells, self.pipeline.metric).items():
@@ -373,9 +376,24 @@ class Runner(Generic[S, E, F]):
     async def _publish(self, unsent: Sequence[Unsent]) -> None:
         records: list[Outgoing] = [r for u in unsent for r in u.records]
         if records:
-            await self._publisher.publish(records)
+            try:
+                await self._publisher.publish(records)
+            except Permanent:
+                await self._publish_one_by_one(records)
             self._facts.add(len(records), self._label)
         self._acknowledged.extend(u.row for u in unsent)
+
+    async def _publish_one_by_one(self, records: Sequence[Outgoing]) -> None:
+        """What Kafka will never take must not hold up what it takes: it becomes a letter of its names. The decision stands."""
+        for record in records:
+            try:
+                await self._publisher.publish([record])
+            except Permanent as error:
+                log.error(
+                    "Kafka refuses a fact for good: %s", error, extra={"fields": {**self._label, "topic": record.topic}}
+                )
+                with contextlib.suppress(Permanent):
+                    await self._publisher.publish([refused_fact(record, error, self.pipeline.name)])
 
     async def _until_published(self, unsent: Sequence[Unsent]) -> None:
         """The transaction stands, so that nothing may be decided before this is out: only publishing is tried again."""

@@ -2,7 +2,7 @@
 
 import ssl
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,9 +15,9 @@ class KafkaSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_", frozen=True)
 
-    bootstrap: str = Field(description="host:port, several joined by commas")
-    security_protocol: str = "PLAINTEXT"
-    sasl_mechanism: str = "PLAIN"
+    bootstrap: str = Field(description="host:port, several joined by commas", pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     sasl_username: str | None = None
     sasl_password: str | None = None
     ssl_cafile: str | None = None
@@ -25,10 +25,14 @@ class KafkaSettings(BaseSettings):
     def client(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client shares."""
         secure = self.security_protocol in ("SSL", "SASL_SSL")
+        try:
+            tls = ssl.create_default_context(cafile=self.ssl_cafile) if secure else None
+        except (OSError, ssl.SSLError) as error:
+            raise Misconfigured(f"KAFKA_SSL_CAFILE: {self.ssl_cafile} cannot be used: {error}") from None
         return {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security_protocol,
-            "ssl_context": ssl.create_default_context(cafile=self.ssl_cafile) if secure else None,
+            "ssl_context": tls,
             "sasl_mechanism": self.sasl_mechanism,
             "sasl_plain_username": self.sasl_username,
             "sasl_plain_password": self.sasl_password,
@@ -62,7 +66,7 @@ class BatchSettings(BaseSettings):
     flush_cells: int = Field(default=400, ge=1)
     cached_keys: int = Field(default=50_000, ge=1)
     # Shorter than the broker's rebalance timeout, so that a drain ends before the group gives up on us.
-    drain_s: float = 8.0
+    drain_s: float = Field(default=8.0, gt=0)
     # Time from a process's death to its partitions' next owner; the broker's smallest default is 6 s.
     session_timeout_ms: int = Field(default=10_000, ge=1000)
     # A name that stays the same across restarts keeps the partitions without a rebalance (static membership).
@@ -75,9 +79,9 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True)
 
     database_url: str = ""
-    metrics_bind: str = ""
+    metrics_bind: str = Field(default="", pattern=r"^$|^\S*:\d+$")
     touchline_clock: str = ""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     # Named places in the checkpoint at which the process kills itself; only tests set it.
     touchline_fault: str = ""
 

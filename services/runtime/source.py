@@ -6,11 +6,11 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from services.runtime.checkpoint import Place
 from services.runtime.errors import Transient
-from services.runtime.records import Record
+from services.runtime.records import Record, record_of
 from services.runtime.settings import BatchSettings, KafkaSettings
 
 Revoked = Callable[[], Awaitable[None]]
@@ -122,13 +122,21 @@ class KafkaSource:
             polled = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=limit)
         except NoOffsetForPartitionError:
             return []  # a place that was just assigned: it is claimed next, and `seek` says where it begins
+        except OffsetOutOfRangeError:
+            self._again()
+            return []
+        except UnicodeDecodeError as error:
+            # aiokafka cannot read past it, and neither can we: better to stand still and say so than to skip it unseen.
+            raise Transient("a record's header has a name that is not UTF-8; see docs/runbook.md") from error
         except (KafkaError, OSError) as error:
             raise Transient(f"Kafka is away: {type(error).__name__}") from error
-        return [
-            Record(r.topic, r.partition, r.offset, r.key, r.value, r.headers)
-            for batch in polled.values()
-            for r in batch
-        ]
+        return [record_of(r) for batch in polled.values() for r in batch]
+
+    def _again(self) -> None:
+        """The broker no longer keeps what we were to read: the places are taken over anew, which counts what is lost."""
+        partitions = self._consumer.assignment()
+        self._consumer.pause(*partitions)
+        self._assigned.update(Place(p.topic, p.partition) for p in partitions)
 
     async def commit(self, offsets: Mapping[Place, int]) -> None:
         with contextlib.suppress(KafkaError, OSError):

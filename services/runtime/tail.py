@@ -6,17 +6,12 @@ from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from aiokafka.structs import ConsumerRecord
 
 from services.runtime.errors import Transient
-from services.runtime.records import Record
+from services.runtime.records import Record, record_of
 from services.runtime.settings import KafkaSettings
 
 KNOWN_WITHIN_S = 10.0
-
-
-def _record(r: "ConsumerRecord[bytes, bytes]") -> Record:
-    return Record(r.topic, r.partition, r.offset, r.key, r.value, r.headers, r.timestamp)
 
 
 async def _consumer(kafka: KafkaSettings, topics: Iterable[str]) -> AIOKafkaConsumer:
@@ -28,7 +23,11 @@ async def _consumer(kafka: KafkaSettings, topics: Iterable[str]) -> AIOKafkaCons
             *wanted, **kafka.client(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
         )
         try:
-            await consumer.start()
+            async with asyncio.timeout(KNOWN_WITHIN_S):
+                await consumer.start()
+        except TimeoutError:
+            await consumer.stop()
+            raise Transient(f"Kafka does not know {', '.join(sorted(wanted))}, or is away") from None
         except (KafkaError, OSError) as error:
             await consumer.stop()
             raise Transient(f"Kafka is away: {type(error).__name__}") from error
@@ -52,7 +51,7 @@ async def tail(kafka: KafkaSettings, topics: Iterable[str], *, from_start: bool 
         yield []
         while True:
             polled = await consumer.getmany(timeout_ms=250, max_records=2000)
-            yield [_record(r) for batch in polled.values() for r in batch]
+            yield [record_of(r) for batch in polled.values() for r in batch]
     finally:
         await consumer.stop()
 
@@ -66,7 +65,7 @@ async def read_all(kafka: KafkaSettings, topic: str) -> list[Record]:
         found: list[Record] = []
         while any([await consumer.position(tp) < end for tp, end in ends.items()]):
             polled = await consumer.getmany(timeout_ms=250, max_records=10_000)
-            found.extend(_record(r) for tp, batch in polled.items() for r in batch if r.offset < ends[tp])
+            found.extend(record_of(r) for tp, batch in polled.items() for r in batch if r.offset < ends[tp])
         return sorted(found, key=lambda r: (r.partition, r.offset))
     finally:
         await consumer.stop()

@@ -41,7 +41,13 @@ def set_up(service: str, *, metrics_bind: str = "", log_level: str = "INFO", roo
     handler.setFormatter(_JsonLines(service))
     logging.basicConfig(level=log_level, handlers=[handler], force=True)
     # They tell of each try to reach a broker that is away; the runtime tells it once a wait.
-    for chatty, level in (("aiokafka", "CRITICAL"), ("faust", "ERROR"), ("mode", "ERROR"), ("pgmigrate", "WARNING")):
+    for chatty, level in (
+        ("aiokafka", "CRITICAL"),
+        ("faust", "ERROR"),
+        ("mode", "ERROR"),
+        ("pgmigrate", "WARNING"),
+        ("asyncpg", "CRITICAL"),
+    ):
         logging.getLogger(chatty).setLevel(level)
     resource = Resource.create({"service.name": service, "service.namespace": "touchline"})
     tracing = TracerProvider(sampler=None if roots else ParentBased(ALWAYS_OFF), resource=resource)

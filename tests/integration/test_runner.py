@@ -9,7 +9,9 @@ import pytest
 
 from deploy.embedded.stack import Stack
 from services.runtime.admin import create_topics
+from services.runtime.errors import Permanent
 from services.runtime.letters import original
+from services.runtime.publisher import Publisher
 from services.runtime.tail import read_all
 from services.runtime.topics import Topic
 from tests.integration.counting import POISON, Bench, message, pipeline
@@ -139,3 +141,28 @@ async def test_postgres_and_kafka_away_are_waited_out(tasks):
                 await bench.settled(runner, 60)
                 assert await bench.counts() == {f"k{k}": 80 for k in range(5)}
                 assert len({i for i, _ in await facts(bench)}) == 400
+
+
+class Choosy(Publisher):
+    """A publisher whose Kafka takes no record of one kind, as one with a smaller limit would not."""
+
+    async def publish(self, records):
+        if any(r.topic == "nps.changed" and b"unwelcome" in r.key for r in records):
+            raise Permanent("the record is larger than Kafka takes")
+        await super().publish(records)
+
+
+async def test_a_fact_that_kafka_refuses_for_good_holds_up_nothing(bench, tasks):
+    sent = [message("a", text, n, topic=bench.topic) for n, text in enumerate(["a", "unwelcome", "b", "c"])]
+    await bench.publisher.publish(sent)
+    await bench.publisher.stop()
+    bench.publisher = Choosy(bench.kafka)
+    await bench.publisher.start()
+    runner = bench.runner()
+    tasks.append(asyncio.create_task(runner.run()))
+    await asyncio.sleep(0.5)
+    await bench.settled(runner)
+    assert await bench.counts() == {"a": 4}
+    assert [customer for _, customer in await facts(bench)] == ["a", "b", "c"]
+    letters = [x for x in await read_all(bench.kafka, "nps.changed.dlq") if bench.pipeline.name in str(x.headers)]
+    assert len({dict(x.headers)["ce_id"] for x in letters}) == 1

@@ -1,7 +1,9 @@
 """Events on the wire, dead letters and the outbox's rows: what is written is read back; what is wrong is named."""
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from touchline.survey.v1 import events_pb2 as survey
 from services.runtime import letters, records
 from services.runtime.errors import Permanent, Unreadable
 from services.runtime.outbox import pack, unpack
-from services.runtime.records import Outgoing, Record, event_name, read, write
+from services.runtime.records import Outgoing, Record, event_name, parse_time, read, record_of, write
 
 NOW = datetime(2026, 6, 9, 12, 0, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=30)
@@ -239,3 +241,23 @@ def test_what_is_packed_is_unpacked(batch) -> None:
 def test_a_survey_goes_to_its_topic_under_the_key_that_is_given() -> None:
     out = write(survey.SurveyRetracted(survey_id="s"), event_id="e", source="s", subject="hu", time=NOW, key="li")
     assert out.key == b"li" and read(polled(out), NOW).subject == "hu"
+
+
+@pytest.mark.parametrize(
+    "name", ["ce_id", "ce_source", "ce_type", "ce_time", "ce_subject", "content-type", "traceparent", "x"]
+)
+def test_a_header_without_a_value_is_an_empty_one(name: str) -> None:
+    """Kafka allows headers without a value; none may be more than unreadable."""
+    made = write(contact.ContactEnded(contact_id="c"), event_id="e", source="s", subject="hu", time=NOW)
+    headers = [(k, v) for k, v in made.headers if k != name]
+    seen = SimpleNamespace(
+        topic="t", partition=0, offset=0, key=b"hu", value=made.value, headers=[*headers, (name, None)], timestamp=None
+    )
+    with contextlib.suppress(Unreadable):
+        assert read(record_of(seen), NOW).key == "hu"
+
+
+@pytest.mark.parametrize("text", ["2026-W01-1T00:00:00Z", "2026-06-06", "20260606T000000Z", "now"])
+def test_other_forms_of_time_are_refused(text: str) -> None:
+    with pytest.raises(Unreadable, match="RFC 3339"):
+        parse_time(text)

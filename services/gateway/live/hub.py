@@ -48,6 +48,7 @@ class Hub:
         self._most = watchers
         self._watchers: set[asyncio.Queue[bytes | None]] = set()
         self.dropped = 0
+        self._unseen: set[tuple[str, str]] = set()
         self._begun = (asyncio.Event(), asyncio.Event())
 
     async def follow(self, kafka: KafkaSettings, history: bool) -> None:
@@ -73,11 +74,21 @@ class Hub:
                         begun.set()
                         for i in range(0, len(batch), SLICE):
                             for record in batch[i : i + SLICE]:
-                                self.view.apply(record)
+                                self._apply(record)
                             await asyncio.sleep(0)
             except Exception as error:
                 log.warning("the live view waits for its topics: %s", type(error).__name__)
                 await asyncio.sleep(next(waits))
+
+    def _apply(self, record: Record) -> None:
+        """Shows one record. One that can't be shown is passed over: it must not keep the others from being seen."""
+        try:
+            self.view.apply(record)
+        except Exception as error:
+            kind = (record.topic, type(error).__name__)
+            if kind not in self._unseen:
+                self._unseen.add(kind)
+                log.error("a record of %s cannot be shown: %s (told once)", *kind)
 
     async def broadcast(self) -> None:
         """Sends what changed, a few times a second, and the services' status once a second; for ever."""
