@@ -30,7 +30,7 @@ async def gather(layout: Layout) -> dict[str, Any]:
     )
     healthy = all(s["healthy"] for s in services) and all(well)
     answer = _blank("starting" if now.ready_s is None else "healthy" if healthy else "degraded")
-    answer["gateway"] = {"url": now.gateway_url, "api_key": now.api_key}
+    answer["gateway"] = {"url": now.gateway_url, "api_key": now.api_key, "grpc": now.grpc.get("gateway")}
     answer["kafka"] = {"bootstrap": now.bootstrap, "healthy": _one(infrastructure, well, "kafka")}
     answer["postgres"] = {"dsn": now.dsn, "healthy": _one(infrastructure, well, "postgres")}
     answer["traces"] = {"url": now.traces_url, "healthy": _one(infrastructure, well, "zipkin")}
@@ -46,7 +46,7 @@ async def gather(layout: Layout) -> dict[str, Any]:
 def _blank(word: str) -> dict[str, Any]:
     return {
         "state": word,
-        "gateway": {"url": None, "api_key": None},
+        "gateway": {"url": None, "api_key": None, "grpc": None},
         "kafka": {"bootstrap": None},
         "postgres": {"dsn": {}},
         "traces": {"url": None},

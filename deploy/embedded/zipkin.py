@@ -60,12 +60,17 @@ class Zipkin:
         listener = {"ip": LOOPBACK, "port": self.port, "protocols[0]": "http"}
         options += [f"-Darmeria.ports[0].{key}={value}" for key, value in listener.items()]
         options += ["-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true"]
+        # It unpacks a library at each start and leaves it behind: in our folder, not in the machine's.
+        scratch = self.log.parent.parent / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        options.append(f"-Djava.io.tmpdir={scratch}")
         classpath = ":".join(map(str, unpack()))
         env = {
             "QUERY_PORT": str(self.port),
             "SELF_TRACING_ENABLED": "false",
             "STORAGE_TYPE": "mem",
-            "MEM_MAX_SPANS": "100000",
+            "MEM_MAX_SPANS": "30000",
         }
         return Spec(
             name="zipkin",

@@ -37,6 +37,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="touchline")
 def cli() -> None:
     """Touchline: the real-time nervous system of a customer-service organisation. 客户服务的实时神经系统。
 
