@@ -24,9 +24,9 @@ from services.gateway.settings import GatewaySettings
 from services.runtime import telemetry
 from services.runtime.clock import clock_from
 from services.runtime.errors import Misconfigured, Transient
+from services.runtime.patience import backoff
 from services.runtime.publisher import Publisher
 from services.runtime.rpc import RpcServer, channel
-from services.runtime.runner import backoff
 from services.runtime.service import stop_signal
 from services.runtime.settings import KafkaSettings, RpcSettings, ServiceSettings, load
 

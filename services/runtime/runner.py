@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import logging
-import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Generic, TypeVar
@@ -19,6 +18,7 @@ from services.runtime.clock import Clock
 from services.runtime.counters import counter_record, totals
 from services.runtime.errors import Fenced, Misconfigured, Permanent, Transient
 from services.runtime.letters import refused_fact
+from services.runtime.patience import backoff
 from services.runtime.pipeline import E, F, Pipeline, S
 from services.runtime.publisher import Publisher
 from services.runtime.records import Outgoing, Record
@@ -34,14 +34,6 @@ T = TypeVar("T")
 
 TELL_GROUP_EVERY_S = 0.5
 FORGET_EVERY_S = 60.0
-
-
-def backoff(first_s: float = 0.1, most_s: float = 5.0) -> Iterator[float]:
-    """Waits that double up to a bound, each shortened by chance so that processes don't return in step."""
-    wait = first_s
-    while True:
-        yield wait * (0.5 + random.random() / 2)
-        wait = min(most_s, wait * 2)
 
 
 class GivenUp(Exception):

@@ -20,11 +20,12 @@ from services.runtime.clock import Clock, clock_from
 from services.runtime.commands import CommandBus
 from services.runtime.errors import Fenced, Misconfigured, Transient
 from services.runtime.migrate import migrate
+from services.runtime.patience import backoff
 from services.runtime.pipeline import Pipeline
 from services.runtime.postgres import PostgresStore
 from services.runtime.publisher import Publisher
 from services.runtime.rpc import RpcServer, Servicer, channel
-from services.runtime.runner import Runner, backoff
+from services.runtime.runner import Runner
 from services.runtime.settings import BatchSettings, KafkaSettings, RpcSettings, ServiceSettings, load
 from services.runtime.source import KafkaSource
 

@@ -11,8 +11,8 @@ import msgspec
 from services.gateway.live.rows import Change
 from services.gateway.live.view import EVENT_TOPICS, LiveView
 from services.runtime import topics
+from services.runtime.patience import backoff
 from services.runtime.records import Record
-from services.runtime.runner import backoff
 from services.runtime.settings import KafkaSettings
 from services.runtime.tail import tail
 
