@@ -17,15 +17,15 @@ from services.runtime.checkpoint import FORGET_AT_ONCE, Claim, Commit, Place, St
 from services.runtime.clock import Clock
 from services.runtime.counters import counter_record, totals
 from services.runtime.errors import Fenced, Misconfigured, Permanent, Transient
-from services.runtime.letters import refused_fact
 from services.runtime.patience import backoff
 from services.runtime.pipeline import E, F, Pipeline, S
 from services.runtime.publisher import Publisher
 from services.runtime.records import Outgoing, Record
+from services.runtime.relay import publish_one_by_one, traced
 from services.runtime.settings import BatchSettings
 from services.runtime.signals import Span
 from services.runtime.source import Source
-from services.runtime.telemetry import is_sampled, meters
+from services.runtime.telemetry import meters
 from services.runtime.tracing import BatchTrace
 
 log = logging.getLogger(__name__)
@@ -236,7 +236,7 @@ class Runner(Generic[S, E, F]):
         began = time.time_ns()
         unsent = [Unsent(row, tuple(out)) for row, out in zip(rows, commit.outbox.values(), strict=True)]
         await self._until_published(unsent)
-        trace.sent(_traced(unsent), began)
+        trace.sent(traced(unsent), began)
         trace.end()
         faults.reach("published")
         # Step 6. Commit the group's offsets: now and then, for whoever looks at them looks no more often.
@@ -371,21 +371,9 @@ class Runner(Generic[S, E, F]):
             try:
                 await self._publisher.publish(records)
             except Permanent:
-                await self._publish_one_by_one(records)
+                await publish_one_by_one(self._publisher, records, self.pipeline.name)
             self._facts.add(len(records), self._label)
         self._acknowledged.extend(u.row for u in unsent)
-
-    async def _publish_one_by_one(self, records: Sequence[Outgoing]) -> None:
-        """What Kafka will never take must not hold up what it takes: it becomes a letter of its names. The decision stands."""
-        for record in records:
-            try:
-                await self._publisher.publish([record])
-            except Permanent as error:
-                log.error(
-                    "Kafka refuses a fact for good: %s", error, extra={"fields": {**self._label, "topic": record.topic}}
-                )
-                with contextlib.suppress(Permanent):
-                    await self._publisher.publish([refused_fact(record, error, self.pipeline.name)])
 
     async def _until_published(self, unsent: Sequence[Unsent]) -> None:
         """The transaction stands, so that nothing may be decided before this is out: only publishing is tried again."""
@@ -448,14 +436,3 @@ def _moves(owned: Mapping[Place, Claim], records: Sequence[Record]) -> dict[Plac
             raise GivenUp
         moves[place] = (owned[place], r.offset + 1)
     return moves
-
-
-def _traced(unsent: Sequence[Unsent]) -> list[tuple[str, str]]:
-    """Topic and trace context of the records that carry one."""
-    return [
-        (record.topic, value.decode())
-        for u in unsent
-        for record in u.records
-        for name, value in record.headers
-        if name == "traceparent" and is_sampled(value.decode(errors="replace"))
-    ]
