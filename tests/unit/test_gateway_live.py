@@ -83,6 +83,17 @@ def test_a_contacts_states() -> None:
     assert (row["trace_id"], row["waited_s"], row["mood"], row["rule"]) == ("a" * 32, 9.0, -0.2, "mood")
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_mood_is_kept_whether_it_comes_before_its_contact_or_after(place: int) -> None:
+    """Sentiment and routing are not ordered with each other either."""
+    view = LiveView()
+    messages = story()[:1]
+    messages.insert(place, sentiment.MessageScored(contact_id="c1", customer_id="hu", contact_mood=-0.6))
+    for message in messages:
+        view.apply(record(message))
+    assert rows(view, "contact")[0]["mood"] == pytest.approx(-0.6)
+
+
 @given(st.integers(0, 6), st.integers(1, 7))
 def test_a_pool_holds_no_contact_that_is_over_whenever_its_queueing_is_heard_of(place: int, upto: int) -> None:
     """pool.events and routing.decided are not ordered with each other."""

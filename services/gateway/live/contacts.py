@@ -19,6 +19,8 @@ class Contacts:
     def __init__(self, most: int = KEPT) -> None:
         self._rows: Bounded[str, Row] = Bounded(most)
         self._tokens: Bounded[str, int] = Bounded(most)
+        # Sentiment may be ahead of the router: a mood can be here before its contact is.
+        self._moods: Bounded[str, float] = Bounded(most)
 
     def rows(self) -> list[Row]:
         return list(self._rows.values())
@@ -37,7 +39,7 @@ class Contacts:
                 "seat_id": None,
                 "rule": m.rule,
                 "priority": m.priority,
-                "mood": m.inputs.mood if m.inputs.HasField("mood") else None,
+                "mood": self._moods.get(m.contact_id, m.inputs.mood if m.inputs.HasField("mood") else None),
                 "requested_at": iso(m.requested_at),
                 "queued_at": None,
                 "accepted_at": None,
@@ -96,6 +98,7 @@ class Contacts:
         return row
 
     def scored(self, m: sentiment.MessageScored) -> Row | None:
+        self._moods.put(m.contact_id, m.contact_mood)
         row = self._rows.get(m.contact_id)
         if row is None:
             return None
