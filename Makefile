@@ -1,6 +1,6 @@
 # Touchline. `make` alone explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format proto proto-baseline train bench docs screenshots lock clean
+.PHONY: help setup demo test lint format proto proto-baseline train bench faults docs screenshots lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
@@ -53,6 +53,9 @@ train: setup ## trains the models anew from ../shared/data
 
 bench: setup ## measures throughput and latency beside their peers
 	@$(BIN)/python -m bench $(ARGS)
+
+faults: setup ## seeded schedules of faults on real Kafka and Postgres (ARGS="--schedules N --seed S")
+	@$(BIN)/python -m faults $(ARGS)
 
 docs: setup ## writes docs/events.md from the comments in proto/
 	@$(BIN)/python scripts/events_doc.py

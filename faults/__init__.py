@@ -1,0 +1,1 @@
+"""Seeded random schedules of faults on the real Kafka and Postgres, each judged by an oracle of its own."""
