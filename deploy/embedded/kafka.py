@@ -1,4 +1,4 @@
-"""Apache Kafka in KRaft mode: one process is broker and controller."""
+"""Apache Kafka in KRaft mode: each process is broker and controller; one by itself, or three that hold each other's replicas."""
 
 import asyncio
 import base64
@@ -26,13 +26,14 @@ log.dirs={logs}
 auto.create.topics.enable=false
 num.partitions=4
 default.replication.factor={replication}
+min.insync.replicas={in_sync}
 offsets.topic.replication.factor={replication}
 offsets.topic.num.partitions=8
 transaction.state.log.replication.factor={replication}
-transaction.state.log.min.isr=1
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor={replication}
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 num.network.threads=2
@@ -66,7 +67,11 @@ logger.server.level = info
 
 @dataclass(frozen=True)
 class Broker:
-    """One Kafka node. `voters` names every controller as id@host:port; empty means this node alone."""
+    """One Kafka node.
+
+    `voters` names every controller as id@host:port; empty means this node alone. `cluster` is the id that all nodes of
+    one cluster are formatted with; empty means a new one. `in_sync` replicas must have a record before it is acknowledged.
+    """
 
     data: Path
     log: Path
@@ -74,8 +79,16 @@ class Broker:
     controller_port: int
     node_id: int = 1
     voters: str = ""
+    cluster: str = ""
     replication: int = 1
+    in_sync: int = 1
     heap_mb: int = 256
+    grace_s: float = 10.0
+
+    @property
+    def part(self) -> str:
+        """Its name as a part of the stack; the only broker, or the first, is `kafka`."""
+        return "kafka" if self.node_id == 1 else f"kafka-{self.node_id}"
 
     @property
     def bootstrap(self) -> str:
@@ -104,19 +117,18 @@ class Broker:
             controller_port=self.controller_port,
             logs=self.data / "logs",
             replication=self.replication,
+            in_sync=self.in_sync,
         )
         self._settings.write_text(settings)
         self._logging.write_text(LOGGING.format(file=self.log))
         if (self.data / "logs" / "meta.properties").exists():
             return
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        # Kafka's ids may not begin with a dash: its own command line would take that for an option.
-        cluster = cluster.replace("-", "A", 1) if cluster.startswith("-") else cluster
+        cluster = self.cluster or new_cluster_id()
         command = [jars.java(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-cp", self._classpath()]
         command += ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode != 0:
-            raise StartError(f"kafka: storage could not be formatted\n{done.stdout}{done.stderr}")
+            raise StartError(f"{self.part}: storage could not be formatted\n{done.stdout}{done.stderr}")
 
     def spec(self) -> Spec:
         """How to start it, once `prepare` is done."""
@@ -127,7 +139,7 @@ class Broker:
             f"-Dlog4j2.configurationFile={self._logging}",
         ]
         return Spec(
-            name="kafka" if self.node_id == 1 else f"kafka-{self.node_id}",
+            name=self.part,
             argv=[
                 jars.java(),
                 *options,
@@ -140,7 +152,15 @@ class Broker:
             log=self.log.with_suffix(".out.log"),
             ready=lambda: answers(self.port),
             cwd=self.data,
+            grace_s=self.grace_s,
         )
+
+
+def new_cluster_id() -> str:
+    """A random id in Kafka's form: 16 bytes in base64 without padding."""
+    made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # It may not begin with a dash: Kafka's own command line would take that for an option.
+    return made.replace("-", "A", 1) if made.startswith("-") else made
 
 
 async def answers(port: int, limit_s: float = 1.0) -> bool:

@@ -2,12 +2,13 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.embedded import jars
+from deploy.embedded import cluster, jars
 from deploy.embedded.kafka import Broker
 from deploy.embedded.layout import WITH_DATABASE, Layout, assign_ports
 from deploy.embedded.postgres import Postgres, socket_folder
@@ -16,13 +17,18 @@ from deploy.embedded.services import database
 from deploy.embedded.zipkin import Zipkin
 
 INFRASTRUCTURE = ("kafka", "postgres", "zipkin")
+# Brokers that have just come up may not all be known to the controller yet.
+TOPICS_LIMIT_S = 30.0
 
 
 class Stack:
     """The infrastructure of one data folder, for tests: `async with Stack(folder) as stack`, or plain `with`.
 
     Starts Kafka with the catalogue's topics (unless `topics` is False) and Postgres with a database a service.
-    Nothing is restarted by itself: `stop(part)` and `start(part)` are for tests of failure.
+    Nothing is restarted by itself: `stop(part)`, `kill(part)` and `start(part)` are for tests of failure.
+
+    With `brokers=3`, Kafka is three processes, the parts `kafka`, `kafka-2` and `kafka-3` (`part_of` an id): three
+    replicas of each partition, of which two must have a record before it is acknowledged. None: as the folder was made with.
     """
 
     def __init__(
@@ -31,22 +37,29 @@ class Stack:
         parts: Iterable[str] = ("kafka", "postgres"),
         *,
         topics: bool = True,
+        brokers: int | None = None,
     ) -> None:
         self.layout = Layout.of(data)
         self.layout.create()
-        self.parts = tuple(parts)
         self.topics = topics
-        ports = assign_ports(self.layout, ["kafka", "kafka.controller", "zipkin"])
-        logs = self.layout.logs
-        self.broker = Broker(self.layout.data / "kafka", logs / "kafka.log", ports["kafka"], ports["kafka.controller"])
+        count = cluster.settle(self.layout, brokers)
+        ports = assign_ports(self.layout, [*cluster.port_names(count), "zipkin"])
+        self.brokers = cluster.brokers(self.layout, ports, count)
+        nodes = tuple(broker.part for broker in self.brokers)
+        self.parts = tuple(part for name in parts for part in (nodes if name == "kafka" else (name,)))
         self._sockets: Path | None = None
-        self.zipkin = Zipkin(logs / "zipkin.log", ports["zipkin"])
+        self.zipkin = Zipkin(self.layout.logs / "zipkin.log", ports["zipkin"])
         self.children: dict[str, Child] = {}
 
     @property
     def bootstrap(self) -> str:
-        """Kafka's address, host:port."""
-        return self.broker.bootstrap
+        """Kafka's address, host:port; those of several brokers joined by commas, in the order of their ids."""
+        return ",".join(broker.bootstrap for broker in self.brokers)
+
+    @staticmethod
+    def part_of(broker: int) -> str:
+        """The name of a broker's part, by its id (from 1)."""
+        return cluster.PARTS[broker - 1]
 
     @property
     def sockets(self) -> Path:
@@ -66,29 +79,40 @@ class Stack:
 
     def prepare(self, part: str) -> None:
         """What must be done before a part starts: formatting, initdb. Blocks."""
-        if part == "kafka":
-            self.broker.prepare()
+        if part in cluster.PARTS:
+            self._broker(part).prepare()
         elif part == "postgres":
             self.postgres.prepare()
 
     def spec(self, part: str) -> Spec:
         """How to start a part."""
-        if part == "kafka":
-            return self.broker.spec()
+        if part in cluster.PARTS:
+            return self._broker(part).spec()
         return self.postgres.spec() if part == "postgres" else self.zipkin.spec()
+
+    def _broker(self, part: str) -> Broker:
+        return next(broker for broker in self.brokers if broker.part == part)
 
     async def furnish(self, part: str) -> None:
         """What must be there in a part that runs: topics, databases."""
         if part == "kafka" and self.topics:
-            from services.runtime.admin import create_topics
-            from services.runtime.topics import CATALOGUE
-
-            try:
-                await create_topics(self.bootstrap, CATALOGUE)
-            except Exception as error:  # whatever the client raises
-                raise StartError(f"kafka: topics could not be made: {error!r}") from error
+            await self._make_topics()
         elif part == "postgres":
             await self.postgres.create_databases([database(name) for name in WITH_DATABASE])
+
+    async def _make_topics(self) -> None:
+        from services.runtime.admin import create_topics
+        from services.runtime.topics import CATALOGUE
+
+        limit = time.monotonic() + (TOPICS_LIMIT_S if len(self.brokers) > 1 else 0)
+        while True:
+            try:
+                await create_topics(self.bootstrap, CATALOGUE, self.brokers[0].replication)
+                return
+            except Exception as error:  # whatever the client raises
+                if time.monotonic() >= limit:
+                    raise StartError(f"kafka: topics could not be made: {error!r}") from error
+            await asyncio.sleep(0.2)
 
     async def start(self, part: str) -> Child:
         """Starts one part and waits until it serves. Raises StartError."""
@@ -101,6 +125,12 @@ class Stack:
     async def stop(self, part: str) -> None:
         """Ends one part."""
         await self.children.pop(part).stop()
+
+    async def kill(self, part: str) -> None:
+        """Ends one part by SIGKILL, as a machine that loses its power."""
+        child = self.children.pop(part)
+        child.popen.kill()
+        await child.exited()
 
     async def up(self) -> None:
         """Starts all parts, side by side; where one fails, the others are ended."""

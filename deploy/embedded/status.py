@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from deploy.embedded import kafka, postgres, state, zipkin
+from deploy.embedded import cluster, kafka, postgres, state, zipkin
 from deploy.embedded.layout import SERVICES, Layout
 from deploy.embedded.process import Identity
 
@@ -31,7 +31,7 @@ async def gather(layout: Layout) -> dict[str, Any]:
     healthy = all(s["healthy"] for s in services) and all(well)
     answer = _blank("starting" if now.ready_s is None else "healthy" if healthy else "degraded")
     answer["gateway"] = {"url": now.gateway_url, "api_key": now.api_key, "grpc": now.grpc.get("gateway")}
-    answer["kafka"] = {"bootstrap": now.bootstrap, "healthy": _one(infrastructure, well, "kafka")}
+    answer["kafka"] = _kafka(now, dict(zip(infrastructure, well, strict=True)))
     answer["postgres"] = {"dsn": now.dsn, "healthy": _one(infrastructure, well, "postgres")}
     answer["traces"] = {"url": now.traces_url, "healthy": _one(infrastructure, well, "zipkin")}
     answer["dashboard"] = {"url": f"{now.gateway_url}/"}
@@ -57,6 +57,15 @@ def _blank(word: str) -> dict[str, Any]:
     }
 
 
+def _kafka(now: state.State, well: dict[str, bool]) -> dict[str, Any]:
+    nodes = zip(cluster.PARTS, now.bootstrap.split(","), strict=False)
+    brokers = [
+        {"id": n, "address": address, "healthy": well.get(part, False), "restarts": now.restarts.get(part, 0)}
+        for n, (part, address) in enumerate(nodes, 1)
+    ]
+    return {"bootstrap": now.bootstrap, "healthy": all(b["healthy"] for b in brokers), "brokers": brokers}
+
+
 def _one(names: list[str], well: list[bool], name: str) -> bool:
     return dict(zip(names, well, strict=True)).get(name, False)
 
@@ -80,8 +89,9 @@ async def _service(now: state.State, name: str) -> dict[str, Any]:
 async def _infrastructure(now: state.State, name: str) -> bool:
     if now.parts[name].process() is None:
         return False
-    if name == "kafka":
-        return await kafka.answers(int(now.bootstrap.rpartition(":")[2]), DEADLINE_S)
+    if name in cluster.PARTS:
+        address = now.bootstrap.split(",")[cluster.PARTS.index(name)]
+        return await kafka.answers(int(address.rpartition(":")[2]), DEADLINE_S)
     if name == "postgres":
         return await postgres.answers(Path(now.sockets))
     return await zipkin.answers(int((now.traces_url or ":0").rpartition(":")[2]), DEADLINE_S)
@@ -113,7 +123,11 @@ def table(answer: dict[str, Any]) -> str:
     grid = Table(title=f"Touchline: {answer['state']}", title_justify="left", box=None)
     for head in ("part 部件", "pid", "healthy 健康", "lag 积压", "restarts 重启", "detail 说明"):
         grid.add_column(head)
-    for name in ("kafka", "postgres", "traces"):
+    brokers = answer["kafka"].get("brokers", ())
+    if len(brokers) > 1:
+        for b in brokers:
+            grid.add_row(f"kafka {b['id']}", "", _word(b["healthy"]), "", str(b["restarts"]), b["address"])
+    for name in ("postgres", "traces") if len(brokers) > 1 else ("kafka", "postgres", "traces"):
         part = answer[name]
         if "healthy" in part:
             grid.add_row(name, "", _word(part["healthy"]), "", "", str(part.get("bootstrap") or part.get("url") or ""))

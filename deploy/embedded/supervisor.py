@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from deploy.embedded import jars, state
+from deploy.embedded import cluster, jars, state
 from deploy.embedded.layout import SERVICES, WITH_DATABASE, Layout, api_key, assign_ports
 from deploy.embedded.process import Child, Identity, StartError, describe_exit
 from deploy.embedded.services import MODULE, Surroundings, port_names
@@ -31,16 +31,22 @@ HEALTHY_AFTER_S = 30.0
 
 @dataclass(frozen=True)
 class Options:
-    """What `touchline up` was asked for. `only` names the parts to start (empty: all), `module` what a service runs."""
+    """What `touchline up` was asked for.
+
+    `only` names the parts to start (empty: all), `module` what a service runs, `brokers` how many Kafka has (1 or 3;
+    None: as many as the data folder was made with).
+    """
 
     data: Path
     clock: str = ""
     traces: bool = True
     only: tuple[str, ...] = ()
     module: str = MODULE
+    brokers: int | None = None
 
     def wants(self, part: str) -> bool:
-        return (not self.only or part in self.only) and (self.traces or part != "zipkin")
+        named = "kafka" if part in cluster.PARTS else part
+        return (not self.only or named in self.only) and (self.traces or part != "zipkin")
 
 
 def next_delay(delay_s: float, lived_s: float) -> tuple[float, float]:
@@ -57,6 +63,7 @@ class Supervisor:
         self.say = say
         self.warn = warn
         self.layout = Layout.of(options.data)
+        self.infrastructure: list[str] = []
         self.children: dict[str, Child] = {}
         self.ready: dict[str, asyncio.Event] = {}
         self.stopping = asyncio.Event()
@@ -70,7 +77,8 @@ class Supervisor:
     def _furnish(self) -> None:
         """Settles ports, addresses and the key, and writes them down."""
         ports = assign_ports(self.layout, port_names())
-        self.stack = Stack(self.layout.data, topics=True)
+        self.stack = Stack(self.layout.data, INFRASTRUCTURE, brokers=self.options.brokers)
+        self.infrastructure = self._parts(self.stack.parts)
         self.around = Surroundings(
             layout=self.layout,
             ports=ports,
@@ -114,9 +122,9 @@ class Supervisor:
         self.stopping.set()
 
     async def _supervise(self) -> int:
-        names = [*self._parts(INFRASTRUCTURE), *self._parts(SERVICES)]
+        names = [*self.infrastructure, *self._parts(SERVICES)]
         self.ready = {name: asyncio.Event() for name in names}
-        for name in self._parts(INFRASTRUCTURE):
+        for name in self.infrastructure:
             self._go(self._keep(name))
         self._go(self._open())
         stop = asyncio.create_task(self.stopping.wait())
@@ -136,8 +144,8 @@ class Supervisor:
 
     async def _open(self) -> None:
         """Starts the services once Kafka and Postgres serve, and tells when everything is healthy."""
-        for name in ("kafka", "postgres"):
-            if name in self.ready:
+        for name in self.infrastructure:
+            if name != "zipkin":
                 await self.ready[name].wait()
         for name in self._parts(SERVICES):
             self._go(self._keep(name))
@@ -149,7 +157,7 @@ class Supervisor:
 
     async def _keep(self, name: str) -> None:
         """Starts a part again whenever it ends. A part of the infrastructure whose first start fails ends the run."""
-        infrastructure = name in INFRASTRUCTURE
+        infrastructure = name in self.infrastructure
         delay = BACKOFF_FIRST_S
         while True:
             began = time.monotonic()
@@ -188,7 +196,7 @@ class Supervisor:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        for group in (SERVICES, INFRASTRUCTURE):
+        for group in (SERVICES, self.infrastructure):
             await asyncio.gather(*(self.children[name].stop() for name in group if name in self.children))
         state.forget(self.layout, self.state)
 

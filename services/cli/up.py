@@ -37,15 +37,18 @@ def _parts(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
     "--clock", default="", callback=_clock, help="scaled:<real s>:<simulated s>:<factor>; else the wall clock."
 )
 @click.option("--no-traces", is_flag=True, help="Without Zipkin. 不启动调用链。")
+@click.option(
+    "--brokers", type=click.Choice(["1", "3"]), help="Kafka's brokers; three survive the loss of one. Kafka 节点数。"
+)
 @click.option("--only", default="", callback=_parts, hidden=True)
-def up(detach: bool, data: Path, clock: str, no_traces: bool, only: tuple[str, ...]) -> None:
+def up(detach: bool, data: Path, clock: str, no_traces: bool, brokers: str | None, only: tuple[str, ...]) -> None:
     """Starts Kafka, Postgres, Zipkin and the services, and watches over them until Ctrl-C.
 
     A part that dies is started again. 启动 Kafka、Postgres、Zipkin 和各服务，并在其退出时自动重启。
     """
     from deploy.embedded import control, jars, state, supervisor
 
-    options = supervisor.Options(data, clock, not no_traces, only)
+    options = supervisor.Options(data, clock, not no_traces, only, brokers=int(brokers) if brokers else None)
     try:
         jars.ensure(click.echo)
         if not detach:
