@@ -13,15 +13,22 @@ from services.cli.common import fail
 @click.option("--replication", type=click.IntRange(1), default=1, show_default=True, help="Replicas of each topic.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出 JSON。")
 def topics(bootstrap: str | None, replication: int, as_json: bool) -> None:
-    """Lists the catalogue of topics; with --bootstrap, creates those that are missing. 列出主题目录，或在 Kafka 上创建。"""
+    """Lists the catalogue of topics; with --bootstrap, creates those that are missing. 列出主题目录，或在 Kafka 上创建。
+
+    How to get in (TLS, SASL) is said by KAFKA_SECURITY_PROTOCOL and its kin; docs/settings.md has them.
+    """
     from services.runtime.topics import CATALOGUE
 
     created: list[str] = []
     if bootstrap:
         from services.runtime.admin import create_topics
+        from services.runtime.errors import Misconfigured
+        from services.runtime.settings import KafkaSettings, load
 
         try:
-            created = asyncio.run(create_topics(bootstrap, CATALOGUE, replication))
+            created = asyncio.run(create_topics(load(KafkaSettings, bootstrap=bootstrap), CATALOGUE, replication))
+        except Misconfigured as error:
+            raise click.UsageError(str(error)) from None
         except Exception as error:  # whatever the client raises, it is the run that failed
             fail(f"{bootstrap}: {error}")
     if as_json:

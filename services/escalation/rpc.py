@@ -82,7 +82,7 @@ def servicer(pool: Any, commands: CommandBus, clock: Clock) -> Servicer:
     """What the runtime's server is given."""
     answers = EscalationAnswers(pool, commands, clock)
     register = escalation_pb2_grpc.add_EscalationServiceServicer_to_server
-    return Servicer(register, answers, "touchline.escalation.v1.EscalationService")
+    return Servicer(register, answers, "touchline.escalation.v1.EscalationService", changing=("CloseFollowUp",))
 
 
 def _follow_up(f: store.FollowUpRow) -> escalation_pb2.FollowUp:

@@ -49,7 +49,7 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
     async with AsyncExitStack() as closing:
         publisher = Publisher(kafka, timeout_s=settings.gateway_publish_timeout_s)
         closing.push_async_callback(publisher.stop)
-        watch = Watch(settings.peers, clock, settings.zipkin_url)
+        watch = Watch(settings.peers, clock, settings.zipkin_url, grpc)
         hub = Hub(LiveView(), watch.status)
         door = Door(keys, publisher, clock, settings)
         explain = None

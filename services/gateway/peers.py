@@ -12,6 +12,7 @@ from services.runtime.admin import ServiceStatus, probe
 from services.runtime.clock import Clock
 from services.runtime.errors import Transient
 from services.runtime.rpc import LookupFailed
+from services.runtime.settings import RpcSettings
 
 EXPLAIN_WITHIN_S = 2.0
 PROBE_WITHIN_S = 0.9
@@ -20,17 +21,18 @@ PROBE_WITHIN_S = 0.9
 class Watch:
     """The services' status, as the dashboard shows it."""
 
-    def __init__(self, peers: Mapping[str, str], clock: Clock, traces_url: str) -> None:
+    def __init__(self, peers: Mapping[str, str], clock: Clock, traces_url: str, rpc: RpcSettings | None = None) -> None:
         self._peers = dict(peers)
         self._clock = clock
         self._traces_url = traces_url or None
+        self._rpc = rpc
         # Whether the gateway itself can take events; set by the process once it is connected.
         self.well: Callable[[], bool] = lambda: False
 
     async def status(self) -> dict[str, Any]:
         """Asks all of them at once; who does not answer in time is not healthy."""
         answers = await asyncio.gather(
-            *(probe(a, PROBE_WITHIN_S) for a in self._peers.values()), return_exceptions=True
+            *(probe(a, PROBE_WITHIN_S, self._rpc) for a in self._peers.values()), return_exceptions=True
         )
         services: dict[str, dict[str, Any]] = {"gateway": {"healthy": self.well(), "lag": 0, "backlog": 0}}
         for name, answer in zip(self._peers, answers, strict=True):

@@ -70,4 +70,6 @@ def servicer(door: Door, settings: GatewaySettings) -> Servicer:
         gateway_pb2_grpc.add_GatewayServiceServicer_to_server,
         GatewayServicer(door, settings),
         "touchline.gateway.v1.GatewayService",
+        changing=("Publish",),
+        own_keys=True,
     )

@@ -189,4 +189,4 @@ def servicer(pool: Any, pipeline: str, commands: CommandBus, clock: Clock, comma
     """What the runtime's server is given."""
     answers = RouterAnswers(pool, pipeline, commands, clock, command_s)
     register = router_pb2_grpc.add_RouterServiceServicer_to_server
-    return Servicer(register, answers, "touchline.router.v1.RouterService")
+    return Servicer(register, answers, "touchline.router.v1.RouterService", changing=("Accept", "Decline", "Finish"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.runtime.errors import Transient
-from services.runtime.settings import KafkaSettings
+from services.runtime.settings import KafkaSettings, RpcSettings
 from services.runtime.topics import Topic
 
 
@@ -21,14 +21,18 @@ class ServiceStatus:
     detail: str
 
 
-async def create_topics(bootstrap: str, catalogue: Iterable[Topic], replication: int = 1) -> list[str]:
-    """Makes the topics that don't exist yet and gives their names. Raises aiokafka's KafkaError."""
+async def create_topics(kafka: KafkaSettings | str, catalogue: Iterable[Topic], replication: int = 1) -> list[str]:
+    """Makes the topics that don't exist yet and gives their names. Raises aiokafka's KafkaError.
+
+    kafka: how to get in; an address alone is one that is open.
+    """
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic
     from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="touchline-admin")
-    await admin.start()
+    settings = KafkaSettings(bootstrap=kafka) if isinstance(kafka, str) else kafka
+    admin = AIOKafkaAdminClient(**settings.client(), client_id="touchline-admin")
     try:
+        await admin.start()
         present = set(await admin.list_topics())
         missing = [topic for topic in catalogue if topic.name not in present]
         if not missing:
@@ -44,16 +48,20 @@ async def create_topics(bootstrap: str, catalogue: Iterable[Topic], replication:
         await admin.close()
 
 
-async def probe(address: str, deadline_s: float = 1.5) -> ServiceStatus | None:
-    """Asks a service how it is: the standard health check and its own status. None where it can't be reached in time."""
-    import grpc
+async def probe(address: str, deadline_s: float = 1.5, rpc: RpcSettings | None = None) -> ServiceStatus | None:
+    """Asks a service how it is: the standard health check and its own status. None where it can't be reached in time.
+
+    rpc: how peers are spoken to (TLS, our certificate); by default as GRPC_* says.
+    """
     import grpc.aio
     from grpc_health.v1 import health_pb2, health_pb2_grpc
     from touchline.runtime.v1 import status_pb2, status_pb2_grpc
 
-    async with grpc.aio.insecure_channel(address) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        status = status_pb2_grpc.StatusServiceStub(channel)
+    from services.runtime.rpc import channel
+
+    async with channel(address, rpc) as to:
+        health = health_pb2_grpc.HealthStub(to)
+        status = status_pb2_grpc.StatusServiceStub(to)
         try:
             checked, answer = await asyncio.gather(
                 health.Check(health_pb2.HealthCheckRequest(), timeout=deadline_s),

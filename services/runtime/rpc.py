@@ -16,8 +16,9 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from touchline.runtime.v1 import status_pb2, status_pb2_grpc
 
 from services.runtime import signals
+from services.runtime.callers import Callers, Guard, is_loopback
 from services.runtime.errors import Misconfigured, Transient
-from services.runtime.settings import RpcSettings
+from services.runtime.settings import RpcSettings, load
 from services.runtime.signals import Attribute
 from services.runtime.telemetry import context_of, is_sampled, meters, traceparent_of, tracer
 
@@ -30,11 +31,16 @@ StatusOf = Callable[[], Awaitable[status_pb2.GetStatusResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Servicer:
-    """A gRPC service to serve: what registers it, the object that answers, and its full name."""
+    """A gRPC service to serve: what registers it, the object that answers, and its full name.
+
+    changing: its methods that change state. own_keys: whether it asks for keys by itself, as the gateway does for channels'.
+    """
 
     register: Callable[[Any, aio.Server], None]
     answers: object
     name: str
+    changing: tuple[str, ...] = ()
+    own_keys: bool = False
 
 
 class RpcError(Exception):
@@ -130,14 +136,14 @@ class RpcServer:
     """The gRPC server of one service."""
 
     def __init__(self, settings: RpcSettings, services: Sequence[Servicer], status: StatusOf) -> None:
-        self._server = aio.server(interceptors=[_Interceptor()], options=_OPTIONS)
+        self._server = aio.server(interceptors=[_Interceptor(), *_guard(settings, services)], options=_OPTIONS)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         status_pb2_grpc.add_StatusServiceServicer_to_server(_Status(status), self._server)
         names = [s.name for s in services]
         for service in services:
             service.register(service.answers, self._server)
-        reflected = [*names, "touchline.runtime.v1.StatusService", health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflected = [*names, *_OPEN]
         reflection.enable_server_reflection(reflected, self._server)
         credentials = _server_credentials(settings)
         self.port = (
@@ -164,6 +170,23 @@ class RpcServer:
         await self._server.stop(grace_s)
 
 
+_OPEN = ("touchline.runtime.v1.StatusService", health.SERVICE_NAME, reflection.SERVICE_NAME)
+
+
+def _guard(settings: RpcSettings, services: Sequence[Servicer]) -> list[aio.ServerInterceptor]:
+    """What asks callers for their keys. Raises Misconfigured where others could reach the service and nothing would."""
+    if settings.keys_file is None:
+        if settings.tls_ca is None and not is_loopback(settings.bind) and not all(s.own_keys for s in services):
+            raise Misconfigured(
+                f"GRPC_BIND: {settings.bind} can be reached from elsewhere; set GRPC_KEYS_FILE, or GRPC_TLS_CA with "
+                "GRPC_TLS_CERT and GRPC_TLS_KEY, so that callers are asked who they are"
+            )
+        return []
+    changing = [f"/{s.name}/{method}" for s in services for method in s.changing]
+    open_services = [*_OPEN, *(s.name for s in services if s.own_keys)]
+    return [Guard(Callers(settings.keys_file), changing, open_services)]
+
+
 def _read(path: str, variable: str) -> bytes:
     try:
         return Path(path).read_bytes()
@@ -173,6 +196,8 @@ def _read(path: str, variable: str) -> bytes:
 
 def _server_credentials(settings: RpcSettings) -> grpc.ServerCredentials | None:
     if settings.tls_cert is None and settings.tls_key is None:
+        if settings.tls_ca is not None and not is_loopback(settings.bind):
+            raise Misconfigured("GRPC_TLS_CA: without GRPC_TLS_CERT and GRPC_TLS_KEY callers can't be asked for theirs")
         return None
     if settings.tls_cert is None or settings.tls_key is None:
         raise Misconfigured("GRPC_TLS_CERT and GRPC_TLS_KEY: one without the other")
@@ -202,11 +227,29 @@ class _Carry(aio.UnaryUnaryClientInterceptor):
         return call
 
 
+class _Show(aio.UnaryUnaryClientInterceptor):
+    """Shows our key."""
+
+    def __init__(self, key: str) -> None:
+        self._authorization = f"Bearer {key}"
+
+    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        metadata = aio.Metadata(*(details.metadata or ()))
+        if metadata.get("authorization") is None:
+            metadata.add("authorization", self._authorization)
+        return await continuation(details._replace(metadata=metadata), request)
+
+
 def channel(address: str, settings: RpcSettings | None = None) -> aio.Channel:
-    """A channel to a peer; it connects when first used, and again whenever the peer comes back."""
+    """A channel to a peer; it connects when first used, and again whenever the peer comes back.
+
+    settings: how peers are spoken to, and the key that we show; by default as GRPC_* says.
+    """
+    settings = load(RpcSettings) if settings is None else settings
     options = (*_OPTIONS, ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 2000))
-    interceptors = [_Carry()]
-    if settings is None or settings.tls_ca is None:
+    key = settings.key.get_secret_value() if settings.key is not None else ""
+    interceptors: list[aio.UnaryUnaryClientInterceptor] = [_Carry(), *([_Show(key)] if key else [])]
+    if settings.tls_ca is None:
         return aio.insecure_channel(address, options=options, interceptors=interceptors)
     pair = (
         (_read(settings.tls_key, "GRPC_TLS_KEY"), _read(settings.tls_cert, "GRPC_TLS_CERT"))

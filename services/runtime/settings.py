@@ -2,9 +2,10 @@
 
 import ssl
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.runtime.errors import Misconfigured
@@ -21,6 +22,9 @@ class KafkaSettings(BaseSettings):
     sasl_username: str | None = None
     sasl_password: str | None = None
     ssl_cafile: str | None = None
+    # Our own certificate, for brokers that ask their clients for one.
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
 
     def client(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client shares."""
@@ -29,6 +33,11 @@ class KafkaSettings(BaseSettings):
             tls = ssl.create_default_context(cafile=self.ssl_cafile) if secure else None
         except (OSError, ssl.SSLError) as error:
             raise Misconfigured(f"KAFKA_SSL_CAFILE: {self.ssl_cafile} cannot be used: {error}") from None
+        if tls is not None and self.ssl_certfile is not None:
+            try:
+                tls.load_cert_chain(self.ssl_certfile, self.ssl_keyfile)
+            except (OSError, ssl.SSLError) as error:
+                raise Misconfigured(f"KAFKA_SSL_CERTFILE, KAFKA_SSL_KEYFILE: cannot be used: {error}") from None
         return {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security_protocol,
@@ -40,7 +49,8 @@ class KafkaSettings(BaseSettings):
 
 
 class RpcSettings(BaseSettings):
-    """Where this service answers gRPC calls (GRPC_*). With a certificate it speaks TLS; with a CA it also asks its callers for theirs."""
+    """Where this service answers gRPC calls (GRPC_*). With a certificate it speaks TLS; with a CA it also asks its
+    callers for theirs; with a keys file, for a key."""
 
     model_config = SettingsConfigDict(env_prefix="GRPC_", frozen=True)
 
@@ -48,6 +58,9 @@ class RpcSettings(BaseSettings):
     tls_cert: str | None = None
     tls_key: str | None = None
     tls_ca: str | None = None
+    # Who may call, as JSON; and the key that this process shows where it calls.
+    keys_file: Path | None = None
+    key: SecretStr | None = None
 
 
 class BatchSettings(BaseSettings):
@@ -89,10 +102,10 @@ class ServiceSettings(BaseSettings):
 T = TypeVar("T", bound=BaseSettings)
 
 
-def load(kind: type[T]) -> T:
-    """Settings from the environment. Raises Misconfigured, naming each variable that is missing or wrong."""
+def load(kind: type[T], **given: Any) -> T:
+    """Settings from the environment, and those given, which go before it. Raises Misconfigured, naming each variable that is missing or wrong."""
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as error:
         prefix = str(kind.model_config.get("env_prefix", ""))
         wrong = (f"{prefix}{'_'.join(str(p) for p in e['loc'])}".upper() + f": {e['msg']}" for e in error.errors())
