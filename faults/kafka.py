@@ -48,7 +48,7 @@ class Client:
     """A producer that gives up nothing, and a reader without a group."""
 
     def __init__(self, bootstrap: str) -> None:
-        common = {"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
+        common: dict[str, Any] = {"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500}
         self._producer = Producer(
             {**common, "enable.idempotence": True, "linger.ms": 2, "message.timeout.ms": 90_000,
              "message.max.bytes": 8_000_000, "partitioner": "murmur2_random"}
@@ -78,7 +78,7 @@ class Client:
                 try:
                     self._producer.produce(
                         letter.topic, letter.value, letter.key, letter.partition, headers=list(letter.headers),
-                        on_delivery=lambda error, message, n=n: told(n, error, message),
+                        on_delivery=partial(told, n),
                     )  # fmt: skip
                     break
                 except BufferError:
