@@ -5,8 +5,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Any, Generic
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
@@ -15,12 +16,10 @@ from services.runtime.counters import Tally
 from services.runtime.errors import Permanent, Unreadable
 from services.runtime.letters import dead_letter
 from services.runtime.pipeline import Answer, Change, E, F, Pipeline, Publish, S
-from services.runtime.records import Incoming, Outgoing, Record, read, write
+from services.runtime.records import Incoming, Outgoing, Record, event_name, read, write
 from services.runtime.tracing import BatchTrace
 
 log = logging.getLogger(__name__)
-
-_FACTS = uuid5(NAMESPACE_URL, "touchline/facts")
 
 # A fact larger than this would not fit Kafka's default of 1 MiB a record with its headers.
 LARGEST_FACT = 900_000
@@ -29,17 +28,16 @@ LARGEST_FACT = 900_000
 ASK_AGAIN = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Read(Generic[E]):
-    """A record that could be read, and concerns this pipeline."""
+class Read(msgspec.Struct, Generic[E], frozen=True, gc=False):
+    """A record that could be read, and concerns this pipeline; `name` is the event's."""
 
     record: Record
     incoming: Incoming
     event: E
+    name: UUID
 
 
-@dataclass
-class Entry(Generic[S]):
+class Entry(msgspec.Struct, Generic[S], gc=False):
     """A key's state in memory: as the database has it, or as this batch leaves it."""
 
     partition: int
@@ -48,7 +46,12 @@ class Entry(Generic[S]):
 
 
 class States(Generic[S]):
-    """States of keys that are ours: a bounded cache of the database, thrown away when a place is given up."""
+    """States of keys that are ours, as they were last decided: a bounded cache of the database, with what is on its
+    way there. Thrown away when a place is given up, or a transaction fails.
+
+    bound: keys at most. What is on its way is among the keys that were touched last, and must never be among those
+    that are let go: no less than what can be under way at once.
+    """
 
     def __init__(self, pipeline: "Pipeline[S, Any, Any]", bound: int) -> None:
         self._pipeline = pipeline
@@ -73,7 +76,7 @@ class States(Generic[S]):
         return self._entries[key]
 
     def keep(self, entries: dict[str, Entry[S]]) -> None:
-        """Takes over what a batch decided, once its transaction stands."""
+        """Takes over what a batch decided, for the next batch to decide on top of it."""
         self._entries.update(entries)
         while len(self._entries) > self._bound:
             self._entries.popitem(last=False)
@@ -116,6 +119,7 @@ class Decider(Generic[S, E, F]):
     def __init__(self, pipeline: Pipeline[S, E, F], states: States[S]) -> None:
         self._pipeline = pipeline
         self._states = states
+        self._source = f"touchline/{pipeline.name}"
 
     def begin(self) -> Decisions[S, F]:
         metric = self._pipeline.metric
@@ -136,7 +140,7 @@ class Decider(Generic[S, E, F]):
                 self.refuse(record, error, into)
                 continue
             if event is not None:
-                found.append(Read(record, incoming, event))
+                found.append(Read(record, incoming, event, event_name(incoming.source, incoming.event_id)))
         return found
 
     def refuse(self, record: Record, error: Exception, into: Decisions[S, F]) -> None:
@@ -147,21 +151,20 @@ class Decider(Generic[S, E, F]):
     def decide(self, reads: Sequence[Read[E]], now: datetime, into: Decisions[S, F], trace: BatchTrace) -> None:
         """Step 3. What can't be decided becomes a dead letter, alone: a state changes only where its decision succeeds."""
         for r in reads:
-            key, partition = r.incoming.key, r.record.partition
-            entry = into.entries.get(key) or self._states.get(key)
+            incoming, partition = r.incoming, r.record.partition
+            entry = into.entries.get(incoming.key) or self._states.get(incoming.key)
             try:
                 state, facts = self._pipeline.decide(entry.state, r.event, now)
                 prepared = [list(self._pipeline.write(fact)) for fact in facts]
             except Exception as error:
-                log.exception("an event could not be decided", extra={"fields": {"event_type": r.incoming.type}})
+                log.exception("an event could not be decided", extra={"fields": {"event_type": incoming.type}})
                 self.refuse(r.record, error, into)
                 continue
-            traceparent = trace.carried(r.incoming)
-            cause = (r.incoming.source, r.incoming.event_id)
+            cause = (("ce_causesource", incoming.source.encode()), ("ce_causeid", incoming.event_id.encode()))
             self._take(
-                key, partition, entry, state, facts, prepared, into, f"{cause[0]}\0{cause[1]}", cause, traceparent
+                incoming.key, partition, entry, state, facts, prepared, into, r.name.hex, cause, trace.carried(r.name)
             )
-            into.seen.append((partition, r.incoming.name))
+            into.seen.append((partition, r.name))
             into.handled += 1
 
     def tick(self, keys: Sequence[str], now: datetime, into: Decisions[S, F]) -> None:
@@ -177,9 +180,8 @@ class Decider(Generic[S, E, F]):
                 into.entries[key] = Entry(entry.partition, entry.version + 1, entry.state)
                 into.postponed[key] = now + ASK_AGAIN
                 continue
-            self._take(
-                key, entry.partition, entry, state, facts, prepared, into, f"tick\0{key}\0{entry.version}", None, ""
-            )
+            named = blake2b(f"tick\0{key}\0{entry.version}".encode(), digest_size=16).hexdigest()
+            self._take(key, entry.partition, entry, state, facts, prepared, into, named, (), "")
 
     def _take(
         self,
@@ -190,31 +192,33 @@ class Decider(Generic[S, E, F]):
         facts: Sequence[F],
         prepared: Sequence[Sequence[Publish | Answer]],
         into: Decisions[S, F],
-        cause: str,
-        named: tuple[str, str] | None,
+        name: str,
+        cause: tuple[tuple[str, bytes], ...],
         traceparent: str,
     ) -> None:
+        """Takes one decision into the batch. `name` is the cause's: the facts' ids follow from it, whoever decides."""
         if state is not before.state or facts:
             known = into.entries.get(key)
             into.entries[key] = Entry(partition, known.version if known else before.version + 1, state)
-        into.facts.setdefault(key, []).extend(facts)
-        out = into.outbox.setdefault(partition, [])
-        source = f"touchline/{self._pipeline.name}"
+        if self._pipeline.project is not None:
+            into.facts.setdefault(key, []).extend(facts)
         number = 0
         for fact, effects in zip(facts, prepared, strict=True):
             for effect in effects:
                 if isinstance(effect, Answer):
                     into.answers.append(effect)
                     continue
-                fact_id = str(uuid5(_FACTS, f"{source}\0{cause}\0{number}"))
+                out = into.outbox.setdefault(partition, [])
+                out.append(_outgoing(effect, f"{name}-{number}", self._source, cause, traceparent))
                 number += 1
-                out.append(_outgoing(effect, fact_id, source, named, traceparent))
             if into.tally is not None and self._pipeline.count is not None:
                 for delta in self._pipeline.count(fact):
                     into.tally.add(delta, partition, traceparent)
 
 
-def _outgoing(effect: Publish, fact_id: str, source: str, cause: tuple[str, str] | None, traceparent: str) -> Outgoing:
+def _outgoing(
+    effect: Publish, fact_id: str, source: str, cause: tuple[tuple[str, bytes], ...], traceparent: str
+) -> Outgoing:
     record = write(
         effect.message,
         event_id=fact_id,
@@ -222,10 +226,8 @@ def _outgoing(effect: Publish, fact_id: str, source: str, cause: tuple[str, str]
         subject=effect.subject,
         time=effect.time,
         traceparent=traceparent,
+        extensions=cause,
     )
     if len(record.value) > LARGEST_FACT:
         raise Permanent(f"the fact would have {len(record.value)} bytes; at most {LARGEST_FACT} fit a record")
-    if cause is None:
-        return record
-    named = (("ce_causesource", cause[0].encode()), ("ce_causeid", cause[1].encode()))
-    return Outgoing(record.topic, record.key, record.value, (*record.headers, *named))
+    return record

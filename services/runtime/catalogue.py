@@ -68,10 +68,10 @@ def by_name() -> dict[str, EventType]:
 
 
 @cache
-def _by_message() -> dict[str, EventType]:
-    return {t.message.DESCRIPTOR.full_name: t for t in by_name().values()}
+def _by_message() -> dict[type[Message], EventType]:
+    return {t.message: t for t in by_name().values()}
 
 
 def of(message: Message) -> EventType:
     """The type of an event's message. Raises KeyError where the message is not an event."""
-    return _by_message()[message.DESCRIPTOR.full_name]
+    return _by_message()[type(message)]

@@ -1,13 +1,15 @@
 """Events on the wire: CloudEvents 1.0 in Kafka's binary mode, read and written in this one place."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from asyncpg.pgproto import pgproto
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -17,6 +19,7 @@ from services.runtime.errors import Unreadable
 Headers = Sequence[tuple[str, bytes]]
 
 PROTOBUF = "application/protobuf"
+_PROTOBUF = PROTOBUF.encode()
 JSON = "application/json"
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
@@ -30,8 +33,8 @@ FURTHEST_AHEAD = timedelta(days=366)
 LONGEST_NAME = 2560
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+# Structs without a place in the garbage collector's books: millions of them pass, and none refers back to itself.
+class Record(msgspec.Struct, frozen=True, gc=False):
     """A record as it was polled from Kafka. `timestamp`: when it was sent, ms since 1970; 0 where nobody asks for it."""
 
     topic: str
@@ -51,18 +54,16 @@ def record_of(polled: Any) -> Record:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A record that waits to be published."""
 
     topic: str
     key: bytes
     value: bytes
-    headers: Headers
+    headers: tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, gc=False):
     """An event that was read.
 
     event_id, source: together they name the event (`name` is both as one UUID).
@@ -80,15 +81,19 @@ class Incoming:
     time: datetime
     message: Message
     traceparent: str
-    name: UUID = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", event_name(self.source, self.event_id))
+    @property
+    def name(self) -> UUID:
+        return event_name(self.source, self.event_id)
 
 
 def event_name(source: str, event_id: str) -> UUID:
     """One 128-bit name for CloudEvents' pair of source and id."""
-    return UUID(bytes=blake2b(f"{source}\0{event_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    # The database client's own class: a UUID to everyone, made in a tenth of the time.
+    named: UUID = pgproto.UUID(
+        blake2b(f"{source}\0{event_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    )
+    return named
 
 
 def timestamp(moment: datetime) -> Timestamp:
@@ -134,33 +139,47 @@ def _text(name: str, value: bytes) -> str:
     return text
 
 
+@cache
+def _types() -> dict[bytes, catalogue.EventType]:
+    return {name.encode(): known for name, known in catalogue.by_name().items()}
+
+
 def read(record: Record, now: datetime) -> Incoming:
     """The event in a record. Raises Unreadable, naming the header or field."""
     headers = dict(record.headers)
-
-    def text(name: str) -> str:
-        value = headers.get(name)
-        if not value:
-            raise Unreadable(name, "header is missing")
-        return _text(name, value)
-
-    event_id, source, kind = text("ce_id"), text("ce_source"), text("ce_type")
-    try:
-        event_type = catalogue.by_name()[kind]
-    except KeyError:
-        raise Unreadable("ce_type", "is not a known event type") from None
-    moment = parse_time(text("ce_time"))
+    event_id, source = _header(headers, "ce_id"), _header(headers, "ce_source")
+    kind = _types().get(headers.get("ce_type", b""))
+    if kind is None:
+        _header(headers, "ce_type")
+        raise Unreadable("ce_type", "is not a known event type")
+    moment = parse_time(_header(headers, "ce_time"))
     check_time(moment, now)
-    if record.key is None or not record.key:
+    if not record.key:
         raise Unreadable("key", "is missing")
     key = _text("key", record.key)
     subject = _text("ce_subject", headers.get("ce_subject", b"")) or key
-    content_type = headers.get("content-type", PROTOBUF.encode()).decode(errors="replace").partition(";")[0].strip()
-    message = decode(event_type.message, content_type, record.value or b"")
+    content_type = headers.get("content-type", _PROTOBUF)
+    if content_type != _PROTOBUF:
+        content_type = content_type.partition(b";")[0].strip()
+    message = decode(kind.message, content_type.decode(errors="replace"), record.value or b"")
     validate.check(message)
     return Incoming(
-        event_id, source, kind, subject, key, moment, message, headers.get("traceparent", b"").decode(errors="replace")
+        event_id,
+        source,
+        kind.name,
+        subject,
+        key,
+        moment,
+        message,
+        headers.get("traceparent", b"").decode(errors="replace"),
     )
+
+
+def _header(headers: Mapping[str, bytes], name: str) -> str:
+    value = headers.get(name)
+    if not value:
+        raise Unreadable(name, "header is missing")
+    return _text(name, value)
 
 
 def decode(message_class: type[Message], content_type: str, value: bytes) -> Message:
@@ -177,6 +196,12 @@ def decode(message_class: type[Message], content_type: str, value: bytes) -> Mes
     raise Unreadable("content-type", f"is neither {PROTOBUF} nor {JSON}")
 
 
+@lru_cache(maxsize=1000)
+def _constant(name: str, value: str) -> tuple[str, bytes]:
+    """A header whose value is one of a few."""
+    return name, value.encode()
+
+
 def write(
     message: Message,
     *,
@@ -186,20 +211,25 @@ def write(
     time: datetime,
     key: str | None = None,
     traceparent: str = "",
+    extensions: tuple[tuple[str, bytes], ...] = (),
 ) -> Outgoing:
-    """An event as a record on its type's topic. `key` defaults to the type's key field, or the subject."""
+    """An event as a record on its type's topic. `key` defaults to the type's key field, or the subject.
+
+    `extensions`: further CloudEvents attributes, as headers.
+    """
     event_type = catalogue.of(message)
     if key is None:
         key = getattr(message, event_type.key_field) if event_type.key_field else subject
-    headers = [
+    headers = (
         ("ce_specversion", b"1.0"),
         ("ce_id", event_id.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", event_type.name.encode()),
+        _constant("ce_source", source),
+        _constant("ce_type", event_type.name),
         ("ce_time", time.isoformat().encode()),
         ("ce_subject", subject.encode()),
-        ("content-type", PROTOBUF.encode()),
-    ]
+        _constant("content-type", PROTOBUF),
+        *extensions,
+    )
     if traceparent:
-        headers.append(("traceparent", traceparent.encode()))
-    return Outgoing(event_type.topic, key.encode(), message.SerializeToString(), tuple(headers))
+        headers = (*headers, ("traceparent", traceparent.encode()))
+    return Outgoing(event_type.topic, key.encode(), message.SerializeToString(), headers)

@@ -219,7 +219,7 @@ class Runner(Generic[S, E, F]):
         # Step 3. Decide.
         fresh = await self._fresh(reads, made)
         for r in fresh:
-            trace.begin(r.record, r.incoming)
+            trace.begin(r.record, r.incoming, r.name)
         fresh = await self._enriched(fresh, trace)
         await self._fill(r.incoming.key for r in fresh)
         with trace.phase(Span.DECIDE):
@@ -259,13 +259,13 @@ class Runner(Generic[S, E, F]):
         """Without the events that took effect before, here or in an earlier batch."""
         if not reads:
             return []
-        known = await self._store.seen([r.incoming.name for r in reads])
+        known = await self._store.seen([r.name for r in reads])
         fresh = []
         for r in reads:
-            if r.incoming.name in known:
+            if r.name in known:
                 made.duplicates += 1
             else:
-                known.add(r.incoming.name)
+                known.add(r.name)
                 fresh.append(r)
         return fresh
 
@@ -274,7 +274,7 @@ class Runner(Generic[S, E, F]):
             return fresh
         with trace.phase(Span.LOOK_UP):
             events = await self.pipeline.enrich([r.event for r in fresh])
-        return [Read(r.record, r.incoming, event) for r, event in zip(fresh, events, strict=True)]
+        return [Read(r.record, r.incoming, event, r.name) for r, event in zip(fresh, events, strict=True)]
 
     async def _fill(self, keys: Iterable[str]) -> None:
         missing = self._states.missing(keys)

@@ -35,8 +35,8 @@ class BatchTrace:
         self._topics: list[str] = []
         self._carried: dict[UUID, str] = {}
 
-    def begin(self, record: Record, event: Incoming) -> None:
-        """Begins the event's span, if its context asks for one."""
+    def begin(self, record: Record, event: Incoming, name: UUID) -> None:
+        """Begins the event's span, if its context asks for one. `name` is the event's."""
         if not is_sampled(event.traceparent):
             return
         topic = record.topic
@@ -55,11 +55,11 @@ class BatchTrace:
         )
         self._spans.append(span)
         self._topics.append(topic)
-        self._carried[event.name] = traceparent_of(span)
+        self._carried[name] = traceparent_of(span)
 
-    def carried(self, event: Incoming) -> str:
+    def carried(self, name: UUID) -> str:
         """The trace context that the event's facts carry on, or an empty text."""
-        return self._carried.get(event.name, "") if self._carried else ""
+        return self._carried.get(name, "") if self._carried else ""
 
     @contextmanager
     def phase(self, name: Span, attributes: dict[str, str | int] | None = None) -> Iterator[None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import msgspec
 from touchline.contact.v1 import events_pb2 as contact
 from touchline.nps.v1 import nps_pb2
 
@@ -88,7 +89,7 @@ def message(customer: str, text: str, number: int, *, topic: str = "touchpoint.e
         subject=customer,
         time=datetime.now(UTC),
     )
-    return replace(record, topic=topic)
+    return msgspec.structs.replace(record, topic=topic)
 
 
 class Bench:

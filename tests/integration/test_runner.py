@@ -2,10 +2,10 @@
 
 import asyncio
 import tempfile
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.embedded.stack import Stack
 from services.runtime.admin import create_topics

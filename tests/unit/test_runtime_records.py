@@ -1,13 +1,13 @@
 """Events on the wire, dead letters and the outbox's rows: what is written is read back; what is wrong is named."""
 
 import contextlib
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from touchline.contact.v1 import events_pb2 as contact
 from touchline.survey.v1 import events_pb2 as survey
 
