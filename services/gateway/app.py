@@ -1,18 +1,20 @@
 """The routes of the gateway's HTTP side."""
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.gateway import pages
+from services.gateway.crowd import Crowd
 from services.gateway.ingest import Ingest
 from services.gateway.peers import Watch
 from services.gateway.reading import Reading
 
 
-def build(ingest: Ingest, reading: Reading, watch: Watch) -> Starlette:
-    """The application, from its parts."""
+def build(ingest: Ingest, reading: Reading, watch: Watch, most_requests: int = 1000) -> Starlette:
+    """The application, from its parts. most_requests: open at once."""
 
     async def healthz(_: Request) -> Response:
         healthy = watch.well()
@@ -31,5 +33,6 @@ def build(ingest: Ingest, reading: Reading, watch: Watch) -> Starlette:
             Route("/", guarded(pages.index)),
             Route("/static/plotly.min.js", guarded(pages.plotly)),
             Route("/static/{name}", guarded(pages.part)),
-        ]
+        ],
+        middleware=[Middleware(Crowd, most=most_requests)],
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from enum import Enum
 from typing import Protocol
 
 from services.gateway.accept import Acceptance, Envelope, Rejection, accept
+from services.gateway.admission import Admission
 from services.gateway.keys import Channel, KeyRing
 from services.gateway.settings import GatewaySettings
 from services.runtime.catalogue import EventType
@@ -43,12 +45,13 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a request. retry_after_s: when to send the same again (LIMITED, AWAY)."""
+    """The answer to a request. retry_after_s, reason: when to send the same again, and why (LIMITED, AWAY)."""
 
     verdict: Verdict
     accepted: int = 0
     rejected: tuple[Rejection, ...] = ()
     retry_after_s: float = 0.0
+    reason: str = ""
 
 
 class Door:
@@ -59,7 +62,12 @@ class Door:
         self._publisher = publisher
         self._clock = clock
         self._settings = settings
-        self._in_flight = 0
+        self.admission = Admission(
+            settings.gateway_max_in_flight,
+            settings.gateway_max_in_flight_bytes,
+            settings.gateway_target_ms / 1000,
+            time.monotonic,
+        )
         self._failed_at: float | None = None
         self._count = meters().counter(ACCEPTED)
 
@@ -79,7 +87,17 @@ class Door:
         if wait <= 0:
             return None
         self._count.add(1, {"channel": channel.name, "outcome": "limited"})
-        return Answer(Verdict.LIMITED, retry_after_s=wait)
+        return Answer(Verdict.LIMITED, retry_after_s=wait, reason="the channel is over its rate")
+
+    def busy(self, channel: Channel) -> Answer:
+        """The refusal of a request that there is no room for now."""
+        self._count.add(1, {"channel": channel.name, "outcome": "busy"})
+        # Not all at once again.
+        return Answer(
+            Verdict.AWAY,
+            retry_after_s=random.choice((1.0, 2.0, 3.0)),
+            reason="the gateway is busy; send all of it again",
+        )
 
     async def take(
         self, channel: Channel, read: Callable[[], Sequence[Envelope | Rejection]], traceparent: str, method: str
@@ -87,9 +105,9 @@ class Door:
         """Lets in what can be let in. read: decodes the request; called once it is sure to be worked on."""
         if refusal := self.limited(channel):
             return refusal
-        if self._in_flight >= self._settings.gateway_max_in_flight:
-            return Answer(Verdict.AWAY, retry_after_s=1.0)
-        self._in_flight += 1
+        began = self.admission.begin()
+        if began is None:
+            return self.busy(channel)
         try:
             given = read()
             self.keys.take(channel, len(given))
@@ -98,7 +116,7 @@ class Door:
             trace.end(answer.verdict.value)
             return answer
         finally:
-            self._in_flight -= 1
+            self.admission.end(began)
 
     async def _publish(self, channel: Channel, given: Iterable[Envelope | Rejection], trace: RequestTrace) -> Answer:
         def traced(event_type: EventType, event_id: str, own: str) -> str:
@@ -116,7 +134,7 @@ class Door:
                 "Kafka did not acknowledge a request",
                 extra={"fields": {"channel": channel.name, "events": len(found.records)}},
             )
-            return Answer(Verdict.AWAY, retry_after_s=2.0)
+            return Answer(Verdict.AWAY, retry_after_s=2.0, reason="Kafka is away; send all of it again")
         self._failed_at = None
         trace.sent()
         return self._answer(channel, found)

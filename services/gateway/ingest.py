@@ -11,6 +11,7 @@ from services.gateway import cloudevents
 from services.gateway.accept import Envelope, Rejection
 from services.gateway.cloudevents import UnsupportedMediaType
 from services.gateway.door import Answer, Door, Verdict
+from services.gateway.keys import Channel
 from services.gateway.settings import GatewaySettings
 
 BODY_WITHIN_S = 20.0
@@ -41,6 +42,16 @@ class Ingest:
         if refusal := self._door.limited(channel):
             await self._drain(request)
             return _response(refusal)
+        size = self._announced(request)
+        if self._door.admission.full or not self._door.admission.hold(size):
+            # Before a byte of the body is read; the server lets what still arrives of it run out.
+            return _response(self._door.busy(channel))
+        try:
+            return await self._take(request, channel)
+        finally:
+            self._door.admission.release(size)
+
+    async def _take(self, request: Request, channel: Channel) -> Response:
         try:
             async with asyncio.timeout(BODY_WITHIN_S):
                 body = await self._body(request)
@@ -70,10 +81,16 @@ class Ingest:
             )
         return _response(answer)
 
+    def _announced(self, request: Request) -> int:
+        """Bytes that the body may come to: as told, or the most that is taken."""
+        told = request.headers.get("content-length", "")
+        most = self._settings.gateway_max_body_bytes
+        return min(int(told), most) if told.isascii() and told.isdigit() and len(told) < 19 else most
+
     async def _body(self, request: Request) -> bytes:
         most = self._settings.gateway_max_body_bytes
         told = request.headers.get("content-length", "")
-        if told.isdigit() and int(told) > most:
+        if told.isascii() and told.isdigit() and (len(told) > 18 or int(told) > most):
             await self._drain(request)
             raise _TooLargeError
         parts: list[bytes] = []
@@ -108,10 +125,5 @@ def _response(answer: Answer) -> Response:
     rejected = [{"index": r.index, "field": r.field, "reason": r.reason} for r in answer.rejected]
     if answer.verdict in (Verdict.LIMITED, Verdict.AWAY):
         headers["retry-after"] = str(max(1, math.ceil(answer.retry_after_s)))
-        reason = (
-            "the channel is over its rate"
-            if answer.verdict is Verdict.LIMITED
-            else "Kafka is away; send all of it again"
-        )
-        rejected = [{"index": 0, "field": "request", "reason": reason}]
+        rejected = [{"index": 0, "field": "request", "reason": answer.reason}]
     return JSONResponse({"accepted": answer.accepted, "rejected": rejected}, answer.verdict.value, headers)

@@ -57,7 +57,14 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
             router = channel(settings.router_addr, grpc)
             closing.push_async_callback(router.close)
             explain = Explains(router).explain
-        http = _Http(_config(app.build(Ingest(door, settings), Reading(hub, explain, door, settings), watch), settings))
+        http = _Http(
+            _config(
+                app.build(
+                    Ingest(door, settings), Reading(hub, explain, door, settings), watch, settings.gateway_max_requests
+                ),
+                settings,
+            )
+        )
 
         async def status() -> GetStatusResponse:
             up = watch.well()
@@ -123,7 +130,8 @@ def _config(application: Starlette, settings: GatewaySettings) -> uvicorn.Config
         server_header=False,
         timeout_graceful_shutdown=3,
         timeout_keep_alive=30,
-        limit_concurrency=1000,
+        # Far beyond what `Crowd` lets in: only the memory of idle connections is bounded here, by a bare 503.
+        limit_concurrency=4 * settings.gateway_max_requests,
         backlog=512,
     )
 

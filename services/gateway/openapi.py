@@ -95,7 +95,10 @@ _PUBLISH: Json = {
         "413": _answer("The body, the batch or the only event is too large."),
         "415": _answer("The content type is none of these."),
         "429": _answer("The channel is over its rate.", retry_after="seconds"),
-        "503": _answer("Kafka is away; nothing counts as accepted, send all of it again.", retry_after="seconds"),
+        "503": _answer(
+            "Kafka is away, or the gateway is busy; nothing counts as accepted, send all of it again.",
+            retry_after="seconds",
+        ),
     },
 }
 

@@ -55,9 +55,9 @@ def _response(answer: Answer) -> gateway_pb2.PublishResponse:
     first = answer.rejected[0] if answer.rejected else None
     why = f"events[{first.index}]: {first.field}: {first.reason}" if first else ""
     if answer.verdict is Verdict.LIMITED:
-        raise refused("RESOURCE_EXHAUSTED", f"the channel is over its rate; again in {answer.retry_after_s:.1f} s")
+        raise refused("RESOURCE_EXHAUSTED", f"{answer.reason}; again in {answer.retry_after_s:.1f} s")
     if answer.verdict is Verdict.AWAY:
-        raise refused("UNAVAILABLE", "Kafka is away; send all of it again")
+        raise refused("UNAVAILABLE", answer.reason)
     if answer.verdict in (Verdict.REFUSED, Verdict.TOO_LARGE):
         raise refused("INVALID_ARGUMENT", why)
     rejected = [gateway_pb2.Rejection(index=r.index, field=r.field, reason=r.reason) for r in answer.rejected]

@@ -20,6 +20,12 @@ class GatewaySettings(BaseSettings):
     gateway_max_batch_events: int = Field(default=2000, ge=1)
     # Requests that are worked on at once; more are told to come back, so that memory stays bounded while Kafka is away.
     gateway_max_in_flight: int = Field(default=64, ge=1)
+    # Bytes of requests' bodies that are held at once.
+    gateway_max_in_flight_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    # An answer that takes longer lets fewer requests in at once.
+    gateway_target_ms: float = Field(default=500.0, gt=0)
+    # Requests that are open at once, reading and watching among them; the next is answered at once with 503.
+    gateway_max_requests: int = Field(default=1000, ge=1)
     gateway_publish_timeout_s: float = Field(default=10.0, gt=0)
     # The share of requests without a trace context of their own for which the gateway begins a trace.
     gateway_trace_ratio: float = Field(default=0.02, ge=0, le=1)
