@@ -83,7 +83,7 @@ class Publisher:
         producer = self._producer or await self._connected()
         try:
             if len(records) < _WORTH_A_BATCH:
-                pending = [await producer.send(r.topic, r.value, key=r.key, headers=r.headers) for r in records]
+                pending = [await producer.send(r.topic, r.value, key=r.key, headers=list(r.headers)) for r in records]
             else:
                 pending = await self._send_in_batches(producer, records)
             await asyncio.gather(*pending)
@@ -102,11 +102,11 @@ class Publisher:
         for r in records:
             place = (r.topic, self._hash(r.key) % counts[r.topic])
             batch = filling.get(place)
-            if batch is None or batch.append(timestamp=None, key=r.key, value=r.value, headers=r.headers) is None:
+            if batch is None or batch.append(timestamp=None, key=r.key, value=r.value, headers=list(r.headers)) is None:
                 if batch is not None:
                     pending.append(await producer.send_batch(batch, place[0], partition=place[1]))
                 batch = filling[place] = producer.create_batch()
-                batch.append(timestamp=None, key=r.key, value=r.value, headers=r.headers)
+                batch.append(timestamp=None, key=r.key, value=r.value, headers=list(r.headers))
         for (topic, partition), batch in filling.items():
             batch.close()
             pending.append(await producer.send_batch(batch, topic, partition=partition))
@@ -126,7 +126,8 @@ class Publisher:
         self._failures += 1
         if self._failures < 2 and getattr(error, "retriable", True):
             return
-        current, self._producer = self._producer, None  # whoever publishes next connects anew
+        current: Any = self._producer
+        self._producer = None  # whoever publishes next connects anew
         if current is not producer:
             self._producer = current
         else:
