@@ -40,6 +40,10 @@ def letter(topic: str, customer: str, number: int) -> Letter:
     return Letter(topic, made.key, made.value, tuple(made.headers))
 
 
+class StalledError(RuntimeError):
+    """The load stands still."""
+
+
 class Load:
     """`async with Load(bed, rng) as load`: a topic, one or two processes of a service, and a sender that never ends before `stop`."""
 
@@ -96,14 +100,15 @@ class Load:
     async def flows(self, within_s: float) -> float:
         """Waits until something that was sent after this call is decided and published; gives the seconds it took.
 
-        Raises TimeoutError where nothing is in time.
+        Raises StalledError where nothing is in time.
         """
         began, sent = time.monotonic(), dict(self.sent)
-        async with asyncio.timeout(within_s):
-            while not any(number > sent.get(key, 0) for key, number in (await self._published()).items()):
-                if self._sending.done():
-                    self._sending.result()
-                await asyncio.sleep(0.1)
+        while not any(number > sent.get(key, 0) for key, number in (await self._published()).items()):
+            if self._sending.done():
+                self._sending.result()
+            if time.monotonic() - began > within_s:
+                raise StalledError(f"nothing new was published within {within_s:.0f} s")
+            await asyncio.sleep(0.1)
         return time.monotonic() - began
 
     async def _published(self) -> dict[str, int]:
