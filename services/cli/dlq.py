@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,86 +12,14 @@ import click
 from services.cli.common import data_option, fail
 
 if TYPE_CHECKING:
+    from services.cli.dlq_cases import Case, Filter
     from services.runtime.letters import Origin
-    from services.runtime.records import Record
     from services.runtime.settings import KafkaSettings
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])
 
 SENT_AT_ONCE = 500
-
-
-@dataclass
-class Case:
-    """A record that was put aside: its letters, one of each pipeline that refused it, and whether it was sent again since."""
-
-    origin: "Origin"
-    letters: "list[Record]" = field(default_factory=list)
-    replayed: bool = False
-
-    def header(self, name: str) -> str:
-        return _headers(self.letters[0]).get(name, "")
-
-    def refusals(self) -> list[dict[str, str]]:
-        """Who refused it and why. A letter that was published twice counts once."""
-        told = {h.get("dlq_pipeline", ""): h for h in map(_headers, self.letters)}
-        return [
-            {"pipeline": p, "field": h.get("dlq_field", ""), "reason": h.get("dlq_reason", "")}
-            for p, h in sorted(told.items())
-        ]
-
-    def put_aside_at(self) -> datetime:
-        """When the first pipeline refused it."""
-        return datetime.fromtimestamp(min(letter.timestamp for letter in self.letters) / 1000, UTC)
-
-    def row(self) -> dict[str, Any]:
-        """The case as one line of JSON: nothing of what the customer wrote, nor who it was."""
-        refusals = self.refusals()
-        return {
-            "place": str(self.origin),
-            "topic": self.origin.topic,
-            "partition": self.origin.partition,
-            "offset": self.origin.offset,
-            "type": self.header("ce_type"),
-            "id": self.header("ce_id"),
-            "source": self.header("ce_source"),
-            "time": self.header("ce_time"),
-            "put_aside_at": self.put_aside_at().isoformat(timespec="milliseconds"),
-            "reason": refusals[0]["reason"],
-            "field": refusals[0]["field"],
-            "pipelines": [r["pipeline"] for r in refusals],
-            "refusals": refusals,
-            "replayed": self.replayed,
-        }
-
-
-def cases(records: "Iterable[Record]") -> list[Case]:
-    """The cases on a topic of dead letters, by place. A mark covers what lies before it; a later letter opens the case anew."""
-    from services.runtime.errors import Unreadable
-    from services.runtime.letters import is_mark, origin
-    from services.runtime.topics import DEAD_LETTERS
-
-    found: dict[Origin, Case] = {}
-    for record in records:
-        try:
-            place = origin(record)
-        except Unreadable:
-            continue  # not of our making
-        if place.topic + DEAD_LETTERS != record.topic:
-            continue  # else a stray letter would be sent to a topic that it never came from
-        case = found.setdefault(place, Case(place))
-        if is_mark(record):
-            case.replayed = True
-        else:
-            case.letters.append(record)
-            # Letters and marks of one place share their key, and so the order of one partition.
-            case.replayed = False
-    return sorted((c for c in found.values() if c.letters), key=lambda c: c.origin)
-
-
-def _headers(record: "Record") -> dict[str, str]:
-    return {name: value.decode(errors="replace") for name, value in record.headers}
 
 
 def where(command: C) -> C:
@@ -105,28 +32,46 @@ def where(command: C) -> C:
     return data_option(option(command))
 
 
+def which(command: C) -> C:
+    """The options that say which dead letters."""
+    for option in (
+        click.option("--since", metavar="WHEN", help="Put aside since: 15m, 2h, 7d, or an RFC 3339 time. 起始时间。"),
+        click.option("--reason", metavar="TEXT", help="Only whose field or reason holds this. 原因中包含。"),
+        click.option("--pipeline", metavar="NAME", help="Only what this pipeline refused. 只看一个处理流程。"),
+        click.option("--topic", metavar="NAME", help="Only what came on this topic. 只看一个主题。"),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group()
 def dlq() -> None:
     """Dead letters: what could not be read or decided. 死信：无法读取或处理的事件。
 
-    A record is named by its place, TOPIC/PARTITION/OFFSET, where it lay when it was refused.
+    A record is named by its place, TOPIC/PARTITION/OFFSET, where it lay when it was first refused.
     """
 
 
 @dlq.command("list")
-@click.option("--topic", help="Only what came on this topic. 只看一个主题。")
+@which
 @click.option("--replayed", is_flag=True, help="Those that were sent again as well. 包括已重放的。")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line. 每行一个 JSON 对象。")
 @where
-def list_(topic: str | None, replayed: bool, as_json: bool, data: Path, bootstrap: str | None) -> None:
+def list_(
+    topic: str | None, pipeline: str | None, reason: str | None, since: str | None, replayed: bool, as_json: bool,
+    data: Path, bootstrap: str | None,
+) -> None:  # fmt: skip
     """Lists the records that were put aside, each once, with who refused it and why. 列出死信及原因。"""
-    found = _run(_read(_kafka(data, bootstrap), _topics(topic)))
+    from services.cli.dlq_text import echo
+
+    lets = _filter(pipeline, reason, since)
+    found = [case for case in _run(_read(_kafka(data, bootstrap), _topics(topic))) if lets.lets(case)]
     shown = [case for case in found if replayed or not case.replayed]
     for case in shown:
         if as_json:
             click.echo(json.dumps(case.row(), ensure_ascii=True))
         else:
-            _print(case)
+            echo(case)
     if not as_json:
         more = len(found) - len(shown)
         hidden = f", {more} more were sent again (--replayed); 另有 {more} 条已重放" if more else ""
@@ -142,81 +87,73 @@ def list_(topic: str | None, replayed: bool, as_json: bool, data: Path, bootstra
 @where
 def show(place: str, value: bool, as_json: bool, data: Path, bootstrap: str | None) -> None:
     """Shows one record: who refused it, its headers, and with --value what it says. 查看一条死信。"""
+    from services.cli.dlq_text import describe, echo_in_full
+
     wanted = _place(place)
-    [case] = _chosen(_run(_read(_kafka(data, bootstrap), [wanted.topic])), [wanted])
-    told = _describe(case, value)
+    [case] = _chosen(_run(_read(_kafka(data, bootstrap), _topics(wanted.topic))), [wanted])
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=True))
-        return
-    _print(case)
-    click.echo("\nheaders 消息头")
-    for name, text in told["headers"].items():
-        click.echo(f"  {name}: {_plain(text)}")
-    if not value:
-        click.echo(
-            f"\nvalue 内容: hidden, {told['bytes']} bytes; it may hold what a customer wrote. Show it with --value."
-        )
-        click.echo("           已隐藏，可能含客户原文；加 --value 查看。")
-    elif "data" not in told and "data_base64" not in told:
-        click.echo("\nvalue 内容: too large for a letter; the record lies at its place. 过大，未保存在死信中。")
-    elif "data" in told:
-        click.echo(
-            "\nvalue 内容\n" + json.dumps(told["data"], ensure_ascii=False, indent=2).encode(errors="replace").decode()
-        )
+        click.echo(json.dumps(describe(case, value), ensure_ascii=True))
     else:
-        click.echo(f"\nvalue 内容 (base64: it can't be read 无法解析)\n{told['data_base64']}")
+        echo_in_full(case, value)
 
 
 @dlq.command()
 @click.argument("places", nargs=-1, metavar="[PLACE]...")
 @click.option("--all", "everything", is_flag=True, help="All that were not sent again yet. 所有未重放的。")
-@click.option("--topic", help="With --all: only what came on this topic. 与 --all 合用：只限一个主题。")
+@which
+@click.option("--again", is_flag=True, help="Also what was sent again already. 包括已重放过的。")
 @click.option("--older", is_flag=True, help="Also what is older than services remember events. 包括超出去重期限的。")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing. 只演示，不发送。")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出一个 JSON 对象。")
 @where
 def replay(
-    places: tuple[str, ...], everything: bool, topic: str | None, older: bool, dry_run: bool, as_json: bool,
-    data: Path, bootstrap: str | None,
+    places: tuple[str, ...], everything: bool, topic: str | None, pipeline: str | None, reason: str | None,
+    since: str | None, again: bool, older: bool, dry_run: bool, as_json: bool, data: Path, bootstrap: str | None,
 ) -> None:  # fmt: skip
     """Sends records again, as they first came, on their own topic. 将死信原样重新发送。
 
-    Each goes once, however many pipelines refused it: those that had taken it know it by its id. One that is still bad
-    comes back as a new dead letter. What is older than BATCH_SEEN_FOR (7 days) would count again where it had been
-    taken, and is left out unless --older. 每条只发送一次，已处理过的服务会按事件编号去重；仍有问题的会再次成为死信。
+    Each goes once, however many pipelines refused it: those that had taken it know it by its id. What was sent again
+    already is left out unless --again. One that is still bad is a dead letter anew, under its first place, and counts
+    how often it was sent. What is older than BATCH_SEEN_FOR (7 days) would count again where it had been taken, and is
+    left out unless --older. 每条只发送一次，已处理过的服务会按事件编号去重；已重放的默认跳过；仍有问题的会再次成为死信。
     """
     if everything == bool(places):
         raise click.UsageError("name records by their PLACE, or give --all. 请给出 PLACE 或 --all。")
-    if topic and not everything:
-        raise click.UsageError("--topic goes with --all. --topic 须与 --all 合用。")
-    wanted = list(dict.fromkeys(map(_place, places)))
+    if not everything and any((topic, pipeline, reason, since)):
+        raise click.UsageError("--topic and other filters go with --all. --topic 等筛选须与 --all 合用。")
+    lets, wanted = _filter(pipeline, reason, since), list(dict.fromkeys(map(_place, places)))
     kafka = _kafka(data, bootstrap)
-    found = _run(_read(kafka, _topics(topic) if everything else sorted({p.topic for p in wanted})))
-    chosen = [case for case in found if not case.replayed] if everything else _chosen(found, wanted)
-    limit = datetime.now(UTC) - _remembered()
-    old = [] if older else [case for case in chosen if case.put_aside_at() < limit]
+    found = _run(_read(kafka, _topics(topic) if everything else sorted({t for p in wanted for t in _topics(p.topic)})))
+    chosen = [case for case in found if lets.lets(case)] if everything else _chosen(found, wanted)
+    done = [] if again else [case for case in chosen if case.replayed]
+    chosen = [case for case in chosen if again or not case.replayed]
+    limit = datetime.min.replace(tzinfo=UTC) if older else datetime.now(UTC) - _remembered()
+    old = [case for case in chosen if case.put_aside_at() < limit]
     if old and not everything:
-        fail(f"{old[0].origin}: is older than services remember events; with --older it is sent all the same")
-    chosen = [case for case in chosen if case not in old]
-    failed = [] if dry_run else _run(_send(kafka, chosen))
-    sent = len(chosen) - len(failed)
+        fail(f"{old[0].place}: is older than services remember events; with --older it is sent all the same")
+    chosen = [case for case in chosen if case.put_aside_at() >= limit]
+    sent, failed = ([], []) if dry_run else _run(_send(kafka, chosen))
     if as_json:
         answer = {
-            "replayed": 0 if dry_run else sent,
+            "replayed": len(sent),
             "would_replay": len(chosen) if dry_run else 0,
+            "already_replayed": len(done),
             "too_old": len(old),
+            "failed": [{"place": str(place), "reason": why} for place, why in failed],
+            "places": [str(case.place) for case in (chosen if dry_run else sent)],
         }
-        failures = [{"place": str(origin), "reason": reason} for origin, reason in failed]
-        click.echo(json.dumps({**answer, "failed": failures, "places": [str(case.origin) for case in chosen]}))
+        click.echo(json.dumps(answer))
     else:
         verb = "would be sent again 将重放" if dry_run else "sent again 已重放"
-        click.echo(f"{sent} records 条 {verb}")
+        click.echo(f"{len(chosen) if dry_run else len(sent)} records 条 {verb}")
+        if done and not everything:
+            click.echo(f"{len(done)} left out: sent again already (--again) 已重放过，跳过", err=True)
         if old:
             click.echo(
                 f"{len(old)} left out: older than services remember events (--older) 超出去重期限，未重放", err=True
             )
     if failed:
-        fail("; ".join(f"{origin}: {reason}" for origin, reason in failed))
+        fail("; ".join(f"{place}: {why}" for place, why in failed))
 
 
 def _place(text: str) -> "Origin":
@@ -226,6 +163,16 @@ def _place(text: str) -> "Origin":
         return Origin.parse(text)
     except ValueError:
         raise click.BadParameter(f"{text!r} is not TOPIC/PARTITION/OFFSET", param_hint="PLACE") from None
+
+
+def _filter(pipeline: str | None, reason: str | None, since: str | None) -> "Filter":
+    from services.cli.dlq_cases import Filter, parse_since
+
+    try:
+        return Filter(pipeline, reason, parse_since(since, datetime.now(UTC)) if since else None)
+    except ValueError:
+        why = f"{since!r} is neither like 15m, 2h, 7d nor an RFC 3339 time with its offset. 时间格式不对。"
+        raise click.BadParameter(why, param_hint="--since") from None
 
 
 def _topics(topic: str | None) -> list[str]:
@@ -274,7 +221,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         fail(error)
 
 
-async def _read(kafka: "KafkaSettings", topics: Sequence[str]) -> list[Case]:
+async def _read(kafka: "KafkaSettings", topics: Sequence[str]) -> "list[Case]":
+    from services.cli.dlq_cases import cases
     from services.runtime.tail import read_all
     from services.runtime.topics import DEAD_LETTERS
 
@@ -282,36 +230,44 @@ async def _read(kafka: "KafkaSettings", topics: Sequence[str]) -> list[Case]:
     return [case for records in read for case in cases(records)]
 
 
-def _chosen(found: Sequence[Case], wanted: "Sequence[Origin]") -> list[Case]:
-    """The cases at these places. Fails, before anything is done, where there is none."""
-    known = {case.origin: case for case in found}
-    for origin in wanted:
-        if origin not in known:
-            fail(f"{origin}: is no dead letter")
-    return [known[origin] for origin in sorted(wanted)]
+def _chosen(found: "Sequence[Case]", wanted: "Sequence[Origin]") -> "list[Case]":
+    """The cases at these places, or whose record lies there now. Fails, before anything is done, where there is none."""
+    from services.runtime.letters import origin
+
+    known = {origin(letter): case for case in found for letter in case.letters} | {case.place: case for case in found}
+    for place in wanted:
+        if place not in known:
+            fail(f"{place}: is no dead letter")
+    return list({known[place].place: known[place] for place in sorted(wanted)}.values())
 
 
-async def _send(kafka: "KafkaSettings", chosen: Sequence[Case]) -> "list[tuple[Origin, str]]":
-    """Sends the records again, in their order, and marks each. First sent, then marked: what is sent twice counts once."""
+async def _send(kafka: "KafkaSettings", chosen: "Sequence[Case]") -> "tuple[list[Case], list[tuple[Origin, str]]]":
+    """Sends the records again, in their order, and marks each: those that were, and why others were not.
+
+    First sent, then marked: what is sent twice counts once, by its id. The other way round it might not be sent at all.
+    """
     from services.runtime.errors import Permanent
     from services.runtime.letters import mark, original
     from services.runtime.publisher import Publisher
 
+    sent: list[Case] = []
+    failed: list[tuple[Origin, str]] = []
     if not chosen:
-        return []
-    publisher, failed = Publisher(kafka), []
+        return sent, failed
+    publisher = Publisher(kafka)
 
-    async def send(some: Sequence[Case]) -> None:
+    async def send(some: "Sequence[Case]") -> None:
         try:
-            await publisher.publish([original(case.letters[0]) for case in some])
+            await publisher.publish([original(case.letter) for case in some])
         except Permanent as error:
             if len(some) == 1:
-                failed.append((some[0].origin, str(error)))
+                failed.append((some[0].place, str(error)))
                 return
             for case in some:
                 await send([case])
             return
-        await publisher.publish([mark(case.letters[0]) for case in some])
+        await publisher.publish([mark(case.letter, case.place) for case in some])
+        sent.extend(some)
 
     await publisher.start()
     try:
@@ -319,37 +275,4 @@ async def _send(kafka: "KafkaSettings", chosen: Sequence[Case]) -> "list[tuple[O
             await send(chosen[first : first + SENT_AT_ONCE])
     finally:
         await publisher.stop()
-    return failed
-
-
-def _describe(case: Case, value: bool) -> dict[str, Any]:
-    """A case in full; what the event says only where it is asked for."""
-    from services.cli.events import describe
-    from services.runtime.letters import original
-    from services.runtime.records import Record
-
-    letter, place = case.letters[0], case.origin
-    size = case.header("dlq_bytes")
-    if size:  # its letter holds no more than its names
-        return {**case.row(), "key": "", "headers": _headers(letter), "bytes": int(size)}
-    out = original(letter)
-    told = describe(Record(place.topic, place.partition, place.offset, out.key, out.value, out.headers))
-    content: dict[str, Any] = {name: told[name] for name in ("data", "data_base64") if value and name in told}
-    return {**case.row(), "key": told["key"], "headers": told["headers"], "bytes": len(out.value), **content}
-
-
-def _plain(text: str) -> str:
-    """Text that does nothing to a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _print(case: Case) -> None:
-    row = {name: _plain(text) if isinstance(text, str) else text for name, text in case.row().items()}
-    mark = "  [sent again 已重放]" if case.replayed else ""
-    click.echo(f"{row['place']}  {row['time'] or '-'}  {row['type'] or '-'}  {row['id'] or '-'}{mark}")
-    by_reason: dict[tuple[str, str], list[str]] = {}
-    for r in case.refusals():
-        by_reason.setdefault((r["field"], r["reason"]), []).append(r["pipeline"])
-    for (name, reason), pipelines in by_reason.items():
-        what = f"{name}: {reason}" if name else reason
-        click.echo(f"    {_plain(what)}  ({_plain(', '.join(pipelines))})")
+    return sent, failed

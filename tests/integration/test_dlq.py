@@ -1,19 +1,18 @@
 """`touchline dlq` on a real Kafka: what was refused is listed once, hidden until asked for, and sent again once."""
 
-import asyncio
 import json
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from msgspec.structs import replace
 
 from services.cli.main import cli
 from services.runtime.admin import create_topics
-from services.runtime.tail import read_all
 from services.runtime.topics import Topic
 from tests.integration import counting
 from tests.integration.counting import POISON, Bench, message, pipeline
+from tests.integration.dead import call, listed, on_topic, take
 
 pytestmark = pytest.mark.integration
 
@@ -27,39 +26,6 @@ async def bench(stack):
     async with Bench(stack, pipeline(f"counting.{topic}", topic)) as made:
         made.topic = topic
         yield made
-
-
-async def call(bench, *words: str) -> Result:
-    """The command in a thread of its own, for it runs a loop of its own."""
-    return await asyncio.to_thread(CliRunner().invoke, cli, ["dlq", *words, "--bootstrap", bench.stack.bootstrap])
-
-
-async def listed(bench, *words: str) -> list[dict]:
-    result = await call(bench, "list", "--topic", bench.topic, "--json", *words)
-    assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-async def on_topic(bench) -> list[tuple]:
-    return [(r.key, r.value, tuple(r.headers)) for r in await read_all(bench.kafka, bench.topic)]
-
-
-async def take(bench, *pipelines) -> None:
-    """Lets pipelines take all that is on the topic."""
-    runners = []
-    for one in pipelines:
-        other = Bench(bench.stack, one)
-        other.pool, other.publisher = bench.pool, bench.publisher
-        runners.append((other, other.runner()))
-    running = [asyncio.create_task(runner.run()) for _, runner in runners]
-    try:
-        await asyncio.sleep(0.5)
-        for other, runner in runners:
-            await other.settled(runner)
-    finally:
-        for _, runner in runners:
-            runner.stop()
-        await asyncio.gather(*running)
 
 
 async def test_what_two_pipelines_refused_is_one_case_and_is_sent_once(bench, monkeypatch):
@@ -89,7 +55,13 @@ async def test_what_two_pipelines_refused_is_one_case_and_is_sent_once(bench, mo
     assert json.loads(sent.stdout)["replayed"] == 2
     after = await on_topic(bench)
     assert len(after) == 5
-    assert sorted(after) == sorted([*before, *(r for r in before if dict(r[2])["ce_id"] != b"a-1")])
+    places = {"a-2": first["place"], "a-3": second["place"]}
+    again = [
+        (key, value, (*headers, ("dlq_first", places[name].encode()), ("dlq_replays", b"1")))
+        for key, value, headers in before
+        if (name := dict(headers)["ce_id"].decode()) in places
+    ]
+    assert sorted(after) == sorted([*before, *again])
     assert await listed(bench) == []
     assert {c["place"]: c["replayed"] for c in await listed(bench, "--replayed")} == {
         first["place"]: True,
@@ -103,7 +75,8 @@ async def test_what_two_pipelines_refused_is_one_case_and_is_sent_once(bench, mo
     )
     assert dict(map(tuple, rows)) == {p.name: 2 for p in both}
     [again] = await listed(bench)
-    assert again["id"] == "a-2" and again["place"] != first["place"] and again["pipelines"] == [p.name for p in both]
+    assert again["id"] == "a-2" and again["pipelines"] == [p.name for p in both]
+    assert again["place"] == first["place"] != again["lies_at"] and again["replays"] == 1
 
 
 async def test_what_one_pipeline_had_taken_counts_there_once(bench, monkeypatch):
@@ -114,9 +87,11 @@ async def test_what_one_pipeline_had_taken_counts_there_once(bench, monkeypatch)
     await take(bench, lenient)
     [case] = await listed(bench)
     assert case["pipelines"] == [strict.name]
-    for _ in range(2):  # by its place it is sent as often as one likes
-        sent = await call(bench, "replay", case["place"])
-        assert sent.exit_code == 0 and sent.stdout.startswith("1 records"), sent.output
+    sent = await call(bench, "replay", case["place"])
+    assert sent.exit_code == 0 and sent.stdout.startswith("1 records"), sent.output
+    once_more = await call(bench, "replay", case["place"])
+    assert once_more.exit_code == 0 and once_more.stdout.startswith("0 records") and "--again" in once_more.output
+    assert (await call(bench, "replay", case["place"], "--again")).stdout.startswith("1 records")
     await take(bench, strict, lenient)
     rows = await bench.pool.fetch(
         "SELECT pipeline, (body->>'messages')::int FROM runtime.entity WHERE pipeline = ANY($1)",
@@ -186,6 +161,9 @@ async def test_records_as_large_as_kafka_takes_hold_nothing_up(bench):
         (["replay"], 2, "--all"),
         (["replay", "--all", "t/0/1"], 2, "--all"),
         (["replay", "t/0/1", "--topic", "t"], 2, "--topic"),
+        (["replay", "t/0/1", "--reason", "x"], 2, "--all"),
+        (["list", "--since", "yesterday"], 2, "--since"),
+        (["list", "--since", "2026-01-01T00:00:00"], 2, "--since"),
         (["replay", "t/0"], 2, "TOPIC/PARTITION/OFFSET"),
         (["show", "t/zero/1"], 2, "TOPIC/PARTITION/OFFSET"),
         (["list", "--data", "elsewhere"], 2, "not both"),

@@ -1,6 +1,8 @@
 """Events on the wire, dead letters and the outbox's rows: what is written is read back; what is wrong is named."""
 
 import contextlib
+import json
+import logging
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
 from touchline.contact.v1 import events_pb2 as contact
 from touchline.survey.v1 import events_pb2 as survey
 
@@ -15,6 +18,7 @@ from services.runtime import letters, records
 from services.runtime.errors import Permanent, Unreadable
 from services.runtime.outbox import pack, unpack
 from services.runtime.records import Outgoing, Record, event_name, parse_time, read, record_of, write
+from services.runtime.telemetry import _JsonLines
 
 NOW = datetime(2026, 6, 9, 12, 0, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=30)
@@ -166,9 +170,91 @@ def test_the_original_of_a_dead_letter_is_the_record(record) -> None:
     letter = letters.dead_letter(record, Unreadable("ce_id", "header is missing"), "nps")
     assert letter.topic == f"{record.topic}.dlq"
     back = polled(letter)
-    assert letters.original(back) == Outgoing(record.topic, record.key, record.value, record.headers)
+    told = (("dlq_first", f"{record.topic}/{record.partition}/{record.offset}".encode()), ("dlq_replays", b"1"))
+    assert letters.original(back) == Outgoing(record.topic, record.key, record.value, (*record.headers, *told))
     assert letters.origin(back) == letters.Origin(record.topic, record.partition, record.offset)
     assert not letters.is_mark(back)
+
+
+@given(RECORDS, st.integers(1, 5))
+def test_a_record_that_is_sent_again_and_again_grows_by_nothing(record, times) -> None:
+    came, place = record, letters.Origin(record.topic, record.partition, record.offset)
+    for n in range(times):
+        letter = letters.dead_letter(came, Unreadable("ce_id", "header is missing"), "nps")
+        assert letters.root(polled(letter)) == place and letters.replays(letter.headers) == n
+        assert letters.origin(polled(letter)).offset == came.offset
+        assert letters.origin(polled(letters.mark(polled(letter)))) == place
+        again = letters.original(polled(letter))
+        came = Record(again.topic, 3, came.offset % 1000 + 1, again.key, again.value, again.headers)
+    assert [name for name, _ in came.headers] == [name for name, _ in record.headers] + ["dlq_first", "dlq_replays"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (("dlq_replays", b"3"),),
+        (("dlq_first", b"t/0/1"),),
+        (("dlq_first", b"nowhere"), ("dlq_replays", b"3")),
+        (("dlq_first", b"\xff/0/1"), ("dlq_replays", b"3")),
+        (("dlq_first", b"t/0/1"), ("dlq_replays", b"-3")),
+        (("dlq_first", b"t/0/1"), ("dlq_replays", b"9" * 5000)),
+    ],
+)
+def test_a_count_that_is_no_count_is_none(headers) -> None:
+    letter = polled(letters.dead_letter(replace(said(), headers=headers), Permanent("no"), "nps"))
+    assert letters.replays(letter.headers) == 0
+    assert letters.root(letter) == letters.origin(letter) == letters.Origin("touchpoint.events", 1, 7)
+
+
+def test_a_fact_that_kafka_refuses_is_a_letter_at_its_own_place() -> None:
+    fact = write(survey.SurveyRetracted(survey_id="s"), event_id="f", source="nps", subject="hu", time=NOW)
+    names = polled(letters.refused_fact(fact, Permanent("too large"), "nps"))
+    whole = polled(letters.refused_fact(fact, Permanent("too large"), "nps", whole=True))
+    for letter in (names, whole):
+        assert letters.is_fact(letter) and not letters.is_mark(letter)
+        assert letters.origin(letter) == letters.Origin(f"{fact.topic}.dlq", 1, 7)
+        assert letters.origin(polled(letters.mark(letter))) == letters.origin(letter)
+    with pytest.raises(Unreadable, match="decision stands"):
+        letters.original(names)
+    again = letters.original(whole)
+    assert (again.topic, again.key, again.value) == (fact.topic, fact.key, fact.value)
+    assert again.headers[: len(fact.headers)] == fact.headers
+
+
+def test_a_letter_that_kafka_refuses_still_names_its_place() -> None:
+    letter = letters.dead_letter(said(), Permanent("no"), "nps")
+    refused = letters.refused_fact(letter, Permanent("too large"), "nps", whole=True)
+    assert refused.topic == letter.topic and refused.value == b""
+    assert letters.origin(polled(refused)) == letters.origin(polled(letter))
+    with pytest.raises(Unreadable, match="at its place"):
+        letters.original(polled(refused))
+
+
+def test_of_a_record_whose_headers_cannot_be_read_nothing_is_sent_again() -> None:
+    record = replace(said(), headers=())
+    letter = letters.dead_letter(record, Unreadable(letters.HEADERS, "a name is not UTF-8"), "nps")
+    assert (letter.key, letter.value) == (record.key, record.value)
+    with pytest.raises(Unreadable, match="headers cannot be read"):
+        letters.original(polled(letter))
+
+
+def test_the_log_tells_of_a_letter_in_the_trace_of_its_record() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda line: lines.append(json.loads(_JsonLines("nps").format(line)))
+    letters.log.addHandler(handler)
+    try:
+        with use_span(NonRecordingSpan(SpanContext(1, 2, is_remote=False))):  # another event's, in the same batch
+            letters.dead_letter(
+                said(traceparent=f"00-{trace}-b7ad6b7169203331-01"), Unreadable("data", "is wrong"), "nps"
+            )
+            letters.dead_letter(said(), ValueError("what was written"), "nps")
+    finally:
+        letters.log.removeHandler(handler)
+    assert [line.get("trace_id") for line in lines] == [trace, None]
+    assert (lines[0]["place"], lines[0]["field"], lines[0]["reason"]) == ("touchpoint.events/1/7", "data", "is wrong")
+    assert "what was written" not in str(lines)
 
 
 @given(RECORDS)
