@@ -53,6 +53,7 @@ class Client:
             {**common, "enable.idempotence": True, "linger.ms": 2, "message.timeout.ms": 90_000,
              "message.max.bytes": 8_000_000, "partitioner": "murmur2_random"}
         )  # fmt: skip
+        self._reading = asyncio.Lock()
         self._admin = AdminClient(common)
         self._consumer = Consumer(
             {**common, "group.id": "faults.reader", "enable.auto.commit": False, "auto.offset.reset": "error",
@@ -92,7 +93,8 @@ class Client:
 
     async def ends(self, topics: Iterable[str]) -> Ends:
         """The next offset that will be written, by topic and partition."""
-        return await asyncio.to_thread(self._ends, sorted(set(topics)))
+        async with self._reading:
+            return await asyncio.to_thread(self._ends, sorted(set(topics)))
 
     def _ends(self, topics: Sequence[str]) -> Ends:
         found: Ends = {}
@@ -128,7 +130,8 @@ class Client:
 
     async def since(self, begin: Mapping[tuple[str, int], int]) -> dict[str, list[Record]]:
         """Everything on these partitions from there up to now, by topic, in order of partition and offset."""
-        return await asyncio.to_thread(self._since, dict(begin))
+        async with self._reading:
+            return await asyncio.to_thread(self._since, dict(begin))
 
     def _since(self, begin: Ends) -> dict[str, list[Record]]:
         ends = self._ends(sorted({topic for topic, _ in begin}))

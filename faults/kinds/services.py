@@ -1,0 +1,88 @@
+"""SIGKILL of each of Touchline's own services, between each pair of numbered steps and at any other time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from faults import complaints, surveys, words
+from faults.bed import Bed
+from faults.bench import STEPS
+from faults.contacts import Router
+from faults.kafka import Letter
+from faults.process import Process
+from faults.real import Service
+from faults.schedule import kind
+
+Events = Callable[[str, Random, int, int], list[Letter]]
+Judge = Callable[[Service], Awaitable[list[str]]]
+
+
+async def _deaths(rng: Random, start: Callable[[str], Process], more: Callable[[], Awaitable[None]]) -> None:
+    """One or two deaths, with more to do before and after each."""
+    for _ in range(rng.choice((1, 1, 2))):
+        step = rng.choice((*STEPS, "random", "random"))
+        process = start("" if step == "random" else f"{step}:{rng.randint(1, 3)}")
+        await more()
+        if step == "random":
+            await process.ready()
+            await more()
+            await asyncio.sleep(rng.uniform(0, 0.3))
+            await process.kill()
+        elif not await process.died(20):
+            await process.kill()
+        await more()
+
+
+async def _one(bed: Bed, rng: Random, name: str, events: Events, judge: Judge) -> list[str]:
+    service = await Service.on(bed, rng, name)
+    count = 0
+
+    async def more() -> None:
+        nonlocal count
+        some = rng.randint(30, 90)
+        await service.send(events(service.prefix, rng, some, count))
+        count += some
+
+    await more()
+    await _deaths(rng, service.start, more)
+    service.start()
+    await more()
+    return await judge(service)
+
+
+@kind("service.nps", weight=8)
+async def nps(bed: Bed, rng: Random) -> list[str]:
+    """The NPS service dies; its figures must be the oracle's."""
+    return await _one(bed, rng, "nps", surveys.events, surveys.judged)
+
+
+@kind("service.sentiment", weight=8)
+async def sentiment(bed: Bed, rng: Random) -> list[str]:
+    """The sentiment service dies; each message has one score."""
+    return await _one(bed, rng, "sentiment", words.events, words.judged)
+
+
+@kind("service.escalation", weight=8)
+async def escalation(bed: Bed, rng: Random) -> list[str]:
+    """The escalation service dies; each angry customer has one flag."""
+    return await _one(bed, rng, "escalation", complaints.events, complaints.judged)
+
+
+@kind("service.router", weight=8)
+async def router(bed: Bed, rng: Random) -> list[str]:
+    """The router dies, with its two pipelines; no contact is lost or served twice."""
+    made = await Router.on(bed, rng)
+    count = 0
+
+    async def more() -> None:
+        nonlocal count
+        some = rng.randint(8, 20)
+        await made.service.send(made.requests(some, count))
+        count += some
+
+    await made.service.send(made.seats())
+    await more()
+    await _deaths(rng, made.start, more)
+    made.start()
+    await more()
+    return await made.judged()
