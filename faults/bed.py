@@ -5,15 +5,19 @@ and Kafka and Postgres are up.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
 import asyncpg
+import psutil
 
 from deploy.embedded.layout import LOOPBACK, assign_ports
+from deploy.embedded.process import end_all
 from deploy.embedded.stack import Stack
 from faults.kafka import Client
 from faults.process import Process
@@ -121,6 +125,22 @@ class Bed:
             if child is None or child.exit_code is not None:
                 await self.stack.start(part)
 
+    async def crash(self, part: str) -> None:
+        """SIGKILL of Kafka or of Postgres's postmaster; its children are gone as well when this returns."""
+        child = self.stack.children.pop(part)
+        family = psutil.Process(child.pid).children(recursive=True)
+        child.popen.kill()
+        await child.exited()
+        # Postgres's own processes notice, and end by themselves; until then no other server may take the data.
+        await end_all(family, 5.0)
+
+    async def kill_backend(self, rng: Random) -> None:
+        """SIGKILL of one of the processes that serve Postgres's clients."""
+        family = psutil.Process(self.stack.children["postgres"].pid).children()
+        serving = [p for p in family if DATABASE in " ".join(p.cmdline())]
+        if serving:
+            rng.choice(serving).kill()
+
     async def _end_processes(self) -> None:
         processes, self.processes = self.processes, []
         for process in processes:
@@ -171,11 +191,18 @@ class Bed:
 
     async def fetch(self, sql: str, *args: object, database: str = DATABASE) -> list[Any]:
         """Rows, asked of Postgres itself."""
-        connection = await asyncpg.connect(self.dsn(database), timeout=10)
-        try:
-            return list(await connection.fetch(sql, *args))
-        finally:
-            await connection.close()
+        limit = time.monotonic() + 20
+        while True:
+            try:
+                connection = await asyncpg.connect(self.dsn(database), timeout=10)
+                try:
+                    return list(await connection.fetch(sql, *args))
+                finally:
+                    await connection.close()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                if time.monotonic() > limit:  # Postgres may be recovering
+                    raise
+                await asyncio.sleep(0.1)
 
 
 BEDS["single"] = Bed

@@ -27,6 +27,8 @@ class Proxy:
         self._refusing = False
         self._cut: Random | None = None
         self._cut_share = 0.0
+        self._producers_flow = asyncio.Event()
+        self._producers_flow.set()
         self.cuts = 0
 
     async def start(self) -> int:
@@ -48,6 +50,7 @@ class Proxy:
         """Lets everything pass again."""
         self._delay_s, self._refusing, self._cut = 0.0, False, None
         self._flowing.set()
+        self._producers_flow.set()
 
     def slow(self, seconds: float) -> None:
         """Each chunk waits so long, in both directions."""
@@ -56,6 +59,10 @@ class Proxy:
     def stall(self) -> None:
         """Nothing passes and nothing is closed: a cable that was pulled."""
         self._flowing.clear()
+
+    def hold_producers(self) -> None:
+        """Kafka only: what is produced does not pass, while consumers go on."""
+        self._producers_flow.clear()
 
     def away(self) -> None:
         """Open connections break, new ones are accepted and broken at once."""
@@ -107,6 +114,8 @@ class Proxy:
             if self._delay_s:
                 await asyncio.sleep(self._delay_s)
             await self._flowing.wait()
+            if not answer and _produces(chunk):
+                await self._producers_flow.wait()
             if answer and self._cut is not None and self._cut.random() < self._cut_share:
                 self.cuts += 1
                 writer.write(chunk[: self._cut.randrange(len(chunk))])
@@ -115,3 +124,8 @@ class Proxy:
                 return
             writer.write(chunk)
             await writer.drain()
+
+
+def _produces(chunk: bytes) -> bool:
+    """Whether a Kafka request of sort 0, Produce, begins here: four bytes of length, then the sort."""
+    return len(chunk) >= 6 and chunk[4:6] == b"\0\0"

@@ -1,0 +1,59 @@
+"""Kafka and Postgres themselves: killed and started again under load."""
+
+import asyncio
+from random import Random
+
+from faults.bed import Bed
+from faults.bench import Counting
+from faults.schedule import kind
+
+
+async def _through(bed: Bed, rng: Random, part: str, backends: bool = False) -> list[str]:
+    counting = await Counting.on(bed, rng, rng.choice([2, 4]))
+    load = counting.load
+    process = counting.start(member="0")
+    await load.send(load.some(100))
+    if rng.random() < 0.6:
+        await process.ready()
+    over = asyncio.Event()
+    stream = asyncio.create_task(load.until(over.is_set))
+    try:
+        for _ in range(rng.choice((1, 1, 2))):
+            await asyncio.sleep(rng.uniform(0, 0.8))
+            if backends:
+                bed.tell("one of Postgres's processes is killed: it recovers by itself")
+                await bed.kill_backend(rng)
+            else:
+                bed.tell(f"{part} is killed")
+                await bed.crash(part)
+                await asyncio.sleep(rng.choice((0, 0, 1)) * rng.random())
+                if rng.random() < 0.3:
+                    await process.kill()
+                    process = counting.start(member="0")
+                await bed.mend()
+            await asyncio.sleep(rng.uniform(0, 1))
+    finally:
+        over.set()
+        await stream
+    wrong = await counting.judged()
+    if not process.alive:
+        wrong.append(f"the service ended while {part} was away\n{process.last_words()}")
+    return wrong
+
+
+@kind("broker.killed", weight=8)
+async def broker_dies(bed: Bed, rng: Random) -> list[str]:
+    """The broker dies and comes back, once or twice, under load; at times the service dies meanwhile."""
+    return await _through(bed, rng, "kafka")
+
+
+@kind("postgres.killed", weight=8)
+async def postgres_dies(bed: Bed, rng: Random) -> list[str]:
+    """Postgres dies whole (SIGKILL of the postmaster) and recovers, under load."""
+    return await _through(bed, rng, "postgres")
+
+
+@kind("postgres.backend", weight=4)
+async def backend_dies(bed: Bed, rng: Random) -> list[str]:
+    """One backend dies: Postgres ends all connections and recovers by itself, under load."""
+    return await _through(bed, rng, "postgres", backends=True)
