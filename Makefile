@@ -1,6 +1,6 @@
 # Touchline. `make` alone explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format proto proto-baseline train bench faults docs screenshots lock clean
+.PHONY: help setup demo test simulate lint format proto proto-baseline train bench faults docs screenshots lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
@@ -35,6 +35,9 @@ demo: setup ## plays a retailer's service day, live, and audits it (ARGS="--hour
 
 test: setup ## all tests, on real Kafka and Postgres (ARGS="-k nps" for some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+simulate: setup ## the runtime in a world where everything goes wrong, by seed (ARGS="--schedules 100000 --seed 1 --jobs 2", "--replay SEED --shrink")
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 lint: setup ## format, style, types, import contracts, protobuf
 	@scripts/lint.sh
