@@ -1,171 +1,134 @@
-"""The two workloads: as fast as it goes, and at a steady rate."""
+"""The two workloads that every contender is put to: as fast as it goes, and at a steady rate."""
 
 import asyncio
 import gc
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
-import psutil
-from aiokafka import AIOKafkaProducer
+from collections.abc import Sequence
 
 from bench.contender import Bed, Contender
-from bench.load import Load, open_loop
-from bench.sink import WARM_UP, Sink
+from bench.load import Fact, Load, Sender, Sent, open_loop
+from bench.meter import Meter, totals, written
+from bench.results import Result
+from bench.sink import Sink, Told, judge, rate
 
 RATE = 500.0
 # Sent first at the same rate, and not counted.
-WARM_S = 1.0
+WARM_S = 2.0
+# How long facts may be under way after the last event was sent.
+LATEST_S = 30.0
 
 
-@dataclass
-class Result:
-    """One row: a system and a workload. None where it does not apply or was not measured."""
+async def until_done(contender: Contender, sink: Sink, meter: Meter | None, events: int, facts: int) -> list[Told]:
+    """Until the sink has as many facts and the contender nothing left to do. Gives the facts.
 
-    system: str
-    workload: str
-    settings: str
-    events: int = 0
-    events_per_s: float | None = None
-    p50_ms: float | None = None
-    p99_ms: float | None = None
-    p999_ms: float | None = None
-    lost: int = 0
-    doubled: int = 0
-    rss_mb: float | None = None
-    cpu_us_per_event: dict[str, float] | None = None
-    late_p99_ms: float | None = None
-    errors: list[str] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        return not (self.lost or self.doubled or self.errors)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """How far it was and what it had used: seconds of processor by part."""
-
-    facts: int
-    cpu: dict[str, float]
-
-
-class Meter:
-    """Processor time of a contender, of Kafka and of Postgres while it works."""
-
-    def __init__(self, bed: Bed, contender: Contender) -> None:
-        self._parts: dict[str, psutil.Process] = {
-            name: psutil.Process(child.pid) for name, child in bed.stack.children.items()
-        }
-        own = contender.process()
-        if own is not None:
-            self._parts["own"] = own
-        self._own = own
-        self._samples: list[Sample] = []
-
-    def sample(self, facts: int) -> None:
-        cpu = {}
-        for name, process in self._parts.items():
-            family = [process, *process.children(recursive=True)] if name == "postgres" else [process]
-            used = 0.0
-            for one in family:
-                try:
-                    times = one.cpu_times()
-                    used += times.user + times.system
-                except psutil.NoSuchProcess:
-                    continue
-            cpu[name] = used
-        self._samples.append(Sample(facts, cpu))
-
-    def per_event(self, total: int) -> dict[str, float] | None:
-        """Microseconds of processor an event by part, once warm; None where it was over before it could be measured."""
-        warm = [s for s in self._samples if s.facts >= total * WARM_UP]
-        if len(warm) < 2 or warm[-1].facts - warm[0].facts < total / 3:
-            return None
-        first, last = warm[0], warm[-1]
-        return {
-            name: round((used - first.cpu[name]) * 1e6 / (last.facts - first.facts), 1)
-            for name, used in last.cpu.items()
-        }
-
-    def rss_mb(self) -> float | None:
-        return self._own.memory_info().rss / 1e6 if self._own is not None else None
-
-
-async def until(
-    contender: Contender, sink: Sink, wanted: int, within_s: float, told: Callable[[int], None] | None = None
-) -> None:
-    """Until the sink has as many facts, and the contender nothing left to do. Raises TimeoutError, or what `done` raises."""
-    async with asyncio.timeout(within_s):
-        while (size := await sink.size()) < wanted:
-            if told is not None:
-                told(size)
-            contender.alive()
-            await asyncio.sleep(0.1)
-        if told is not None:
-            told(size)
-        while not await contender.done():  # noqa: ASYNC110, asked over the network
-            await asyncio.sleep(0.1)
-
-
-async def throughput(bed: Bed, contender: Contender, load: Load, sink: Sink, count: int) -> Result:
-    """Works off `count` events that lie ready; the contender is started here, and left running."""
-    result = Result(contender.name, "throughput", contender.settings, count)
-    await contender.start(bed)
-    meter = Meter(bed, contender)
+    Raises TimeoutError, or RuntimeError where it has ended.
+    """
     # A contender that does a hundred events a second is broken, not slow.
-    await until(contender, sink, count, 60 + count / 100, meter.sample)
-    result.cpu_us_per_event = meter.per_event(count)
-    result.rss_mb = meter.rss_mb()
+    async with asyncio.timeout(60 + events / 100):
+        while True:
+            contender.alive()
+            if contender.by_lag:
+                behind = await contender.behind()
+                done = max(0, events - behind) if behind is not None else 0
+            else:
+                done = await sink.size()
+            if meter is not None:
+                meter.sample(done)
+            if done >= (events if contender.by_lag else facts):
+                break
+            await asyncio.sleep(0.25 if contender.by_lag else 0.1)
+        told = await sink.all()
+        while contender.one_to_one and len(told) < facts:
+            await asyncio.sleep(0.2)
+            contender.alive()
+            told = await sink.all()
+        while (await contender.behind()) not in (None, 0):  # noqa: ASYNC110, asked over the network
+            await asyncio.sleep(0.1)
+    return told
+
+
+async def throughput(bed: Bed, contender: Contender, load: Load, sink: Sink, events: int, facts: int) -> Result:
+    """Works off what lies ready; the contender is started here, and left running."""
+    result = Result(contender.name, "throughput", contender.settings, events)
+    before = await totals(bed)
+    await contender.start(bed)
+    meter = Meter(bed, [contender.process()])
+    try:
+        told = await until_done(contender, sink, meter, events, facts)
+    except TimeoutError:
+        result.errors.append("did not end in time")
+        told = await sink.all()
+    meter.into(result.costs, events if contender.by_lag else facts)
+    result.rss_mb = meter.rss_mb
+    found = meter.rate(events) if contender.by_lag else rate(told)
+    result.events_per_s = round(found, 1) if found else None
+    verdict(result, contender, told, load)
+    await written(bed, before, contender.source, result.costs, events)
     return result
 
 
-async def latency(bed: Bed, name: str, settings: str, load: Load, sink: Sink, seconds: float) -> Result:
-    """Open loop: from each event's scheduled moment to when the fact that it causes is read from the sink."""
-    warm, count = int(RATE * WARM_S), int(RATE * seconds)
-    events = list(load.events(warm + count))
-    waiting: dict[str, deque[tuple[float, int]]] = {}
-    took: list[float] = []
-    seen = 0
+def verdict(result: Result, contender: Contender, told: Sequence[Told], load: Load) -> None:
+    """What of the facts is wrong, where they can be foretold."""
+    if contender.one_to_one:
+        found = judge(told, load.sent)
+        result.lost, result.doubled = found.lost, found.doubled
 
-    def told(customer: str, due: float, number: int) -> None:
-        waiting.setdefault(customer, deque()).append((due, number))
+
+async def latency(
+    bed: Bed, name: str, settings: str, load: Load, sink: Sink, seconds: float, expected: bool = True
+) -> Result:
+    """Open loop: from each event's scheduled moment to when the fact that it causes is read from the sink.
+
+    expected: False where it can't be foretold which events cause a fact: then those that came are what is measured.
+    """
+    warm, count = int(RATE * WARM_S), int(RATE * seconds)
+    events: list[Sent] = []
+    while len(events) < warm + count:
+        events += load.events(warm + count - len(events))
+    due_of: dict[Fact, tuple[float, int]] = {}
+    took: list[float] = []
+    wanted = sum(e.fact is not None for e in events)
+    seen = 0
+    sent_all = asyncio.Event()
+
+    def told(event: Sent, due: float, number: int) -> None:
+        if event.fact is not None:
+            due_of[event.fact] = (due, number)
 
     async def watch() -> None:
         nonlocal seen
-        while seen < len(events):
-            for customer in await sink.poll():
+        while not sent_all.is_set() or seen < wanted:
+            for fact in await sink.poll():
                 at = time.perf_counter()
-                if not waiting.get(customer):
+                sent = due_of.pop(fact.fact, None)
+                if sent is None:
                     continue  # one too many: the facts' judgement will say so
-                due, number = waiting[customer].popleft()
                 seen += 1
-                if number >= warm:
-                    took.append(at - due)
+                if sent[1] >= warm:
+                    took.append(at - sent[0])
 
-    producer = AIOKafkaProducer(bootstrap_servers=bed.bootstrap, acks="all")
-    await producer.start()
+    sender = Sender(bed.bootstrap, linger_ms=0)
     await sink.from_now()
     watching = asyncio.create_task(watch())
     # The collector's pauses here are not the contender's.
     gc.collect()
     gc.disable()
     try:
-        late = await open_loop(producer, events, RATE, told)
-        async with asyncio.timeout(30):
-            await watching
-    except TimeoutError:
-        pass
+        late = await open_loop(sender, events, RATE, told)
+        sent_all.set()
+        await asyncio.wait({watching}, timeout=LATEST_S if expected else 1.0)
     finally:
         gc.enable()
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        await producer.stop()
-    result = Result(name, "latency", settings, count, lost=len(events) - seen)
+        await asyncio.to_thread(sender.flush)
+    result = Result(name, "latency", settings, count)
+    if expected:
+        result.lost = wanted - seen
     took.sort()
     result.p50_ms, result.p99_ms, result.p999_ms = (quantile(took, q) for q in (0.5, 0.99, 0.999))
     result.late_p99_ms = quantile(sorted(late), 0.99)
+    result.more["facts"] = len(took)
     return result
 
 

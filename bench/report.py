@@ -1,153 +1,168 @@
-"""The table for people, the JSON for programs, and the machine in words."""
+"""The tables for people, and the figures asked for beside those measured."""
 
-import json
-import os
-import platform
-import re
-import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
 
-from bench.measure import RATE, Result
-from deploy.embedded.postgres import binaries
-
-BASE = {"throughput": "bare", "latency": "round trip"}
+from bench.measure import RATE
+from bench.results import Result
 
 
-@dataclass(frozen=True)
-class Machine:
-    """What this ran on; the load average at the start tells whether it was alone."""
+def rows(head: Sequence[str], lines: Iterable[Sequence[str]], text_last: bool = False) -> str:
+    """A table in Markdown; figures to the right, the first column (and, where asked, the last) to the left."""
+    every = [head, *lines]
+    last = len(head) - 1
+    widths = [max(len(line[i]) for line in every) for i in range(len(head))]
 
-    cores: int
-    cpu: str
-    system: str
-    python: str
-    kafka: str
-    postgres: str
-    aiokafka: str
-    faust: str
-    load_average: tuple[float, float, float]
+    def left(i: int) -> bool:
+        return i == 0 or (text_last and i == last)
 
-    def in_words(self) -> str:
-        return (
-            f"{self.cores} cores ({self.cpu}), {self.system}, Python {self.python}, Kafka {self.kafka}, "
-            f"Postgres {self.postgres}, aiokafka {self.aiokafka}, Faust {self.faust}; load average at the start "
-            + " ".join(map(str, self.load_average))
-        )
-
-
-def machine() -> Machine:
-    """This machine, now."""
-    jars = Path(__file__).resolve().parent.parent / "deploy" / "embedded" / "jars.lock"
-    kafka = re.search(r"kafka-clients:([\d.]+)", jars.read_text())
-    one, five, fifteen = (round(x, 1) for x in os.getloadavg())
-    return Machine(
-        os.cpu_count() or 1,
-        _cpu(),
-        f"{platform.system()} {platform.release()}",
-        platform.python_version(),
-        kafka[1].rstrip(".") if kafka else "?",
-        _postgres(),
-        version("aiokafka"),
-        version("faust-streaming"),
-        (one, five, fifteen),
-    )
-
-
-def _postgres() -> str:
-    command = [str(binaries() / "postgres"), "--version"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[2]
-
-
-def _cpu() -> str:
-    try:
-        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
-    except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
-
-
-def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    bars = "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths))
+    bars = "|".join("-" * (w + 2) if left(i) else "-" * (w + 1) + ":" for i, w in enumerate(widths))
     made = [
         "| "
-        + " | ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
+        + " | ".join(c.ljust(w) if left(i) else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True)))
         + " |"
-        for line in lines
+        for line in every
     ]
     return "\n".join([made[0], f"|{bars}|", *made[1:]])
 
 
-def _number(value: float | None, form: str) -> str:
+def number(value: float | None, form: str = ",.0f") -> str:
     return "–" if value is None else format(value, form)
 
 
-def _ratio(value: float | None, base: float | None) -> str:
+def ratio(value: float | None, base: float | None) -> str:
     return f"{value / base:.2f}×" if value is not None and base else "–"
 
 
-def _verdict(r: Result) -> str:
-    if r.holds:
-        return "exact"
-    return "; ".join(
-        [*([f"{r.lost} lost"] if r.lost else []), *([f"{r.doubled} doubled"] if r.doubled else []), *r.errors]
-    )
+def verdict(r: Result) -> str:
+    """What became of the facts."""
+    if r.skipped:
+        return f"not run: {r.skipped}"
+    said = [*([f"{r.lost} lost"] if r.lost else []), *([f"{r.doubled} doubled"] if r.doubled else []), *r.errors]
+    if r.repeated:
+        said.append(f"{r.repeated} told twice word for word")
+    if said:
+        return "; ".join(said)
+    return "0 lost, 0 doubled" if r.lost is not None else "not foretold"
+
+
+def find(results: Iterable[Result], workload: str, system: str) -> Result | None:
+    return next((r for r in results if r.workload == workload and r.system == system and not r.skipped), None)
 
 
 def table(results: Sequence[Result]) -> str:
-    """Both tables in Markdown, with ratios to the bare ceiling and to the bare round trip."""
-    fast = [r for r in results if r.workload == "throughput"]
-    steady = [r for r in results if r.workload == "latency"]
-    base = {r.workload: r for r in results if r.system == BASE[r.workload]}
-    parts = []
-    if fast:
-        ceiling = base["throughput"].events_per_s if "throughput" in base else None
-        rows = [
-            [
-                r.system,
-                str(r.events),
-                _number(r.events_per_s, ",.0f"),
-                _ratio(r.events_per_s, ceiling),
-                *(_number((r.cpu_us_per_event or {}).get(p), ".0f") for p in ("own", "kafka", "postgres")),
-                _number(r.rss_mb, ".0f"),
-                _verdict(r),
-            ]
-            for r in fast
-        ]
-        head = ["throughput", "events", "events/s", "to bare", "own µs/event", "Kafka µs", "Postgres µs", "MB", "facts"]
-        parts.append(_rows(head, rows))
-    if steady:
-        trip = base["latency"].p99_ms if "latency" in base else None
-        rows = [
-            [
-                r.system,
-                str(r.events),
-                *(_number(x, ".1f") for x in (r.p50_ms, r.p99_ms, r.p999_ms)),
-                _ratio(r.p99_ms, trip),
-                _number(r.late_p99_ms, ".1f"),
-                _verdict(r),
-            ]
-            for r in steady
-        ]
-        head = [
-            f"latency at {RATE:.0f}/s",
-            "events",
-            "p50 ms",
-            "p99 ms",
-            "p99.9 ms",
-            "p99 to round trip",
-            "sent late p99",
-            "facts",
-        ]
-        parts.append(_rows(head, rows))
+    """A table for each workload that was run."""
+    parts = [made for made in (_fast(results), _steady(results), _crashed(results), _others(results)) if made]
     return "\n\n".join(parts)
 
 
-def write_json(path: Path, results: Sequence[Result], made: Machine) -> None:
-    """A list with one object a row; fields that do not apply are null."""
-    rows = [{**asdict(r), "first_new_s": None, "machine": asdict(made)} for r in results]
-    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+def _of(results: Sequence[Result], *workloads: str) -> list[Result]:
+    return [r for r in results if r.workload in workloads]
+
+
+def _fast(results: Sequence[Result]) -> str:
+    ceiling = find(results, "throughput", "bare")
+    lines = [
+        [
+            r.system,
+            str(r.events),
+            number(r.events_per_s),
+            ratio(r.events_per_s, ceiling.events_per_s if ceiling else None),
+            *(number(x, ".0f") for x in (r.costs.own_us, r.costs.kafka_us, r.costs.postgres_us)),
+            number(r.rss_mb, ".0f"),
+            verdict(r),
+        ]
+        for r in _of(results, "throughput")
+    ]
+    head = ["throughput", "events", "events/s", "to bare", "own µs/event", "Kafka µs", "Postgres µs", "MB", "facts"]
+    return rows(head, lines, True) if lines else ""
+
+
+def _steady(results: Sequence[Result]) -> str:
+    trip = find(results, "latency", "round trip")
+    lines = [
+        [
+            r.system,
+            str(r.events),
+            *(number(x, ",.1f") for x in (r.p50_ms, r.p99_ms, r.p999_ms)),
+            ratio(r.p99_ms, trip.p99_ms if trip else None),
+            number(r.late_p99_ms, ".1f"),
+            verdict(r),
+        ]
+        for r in _of(results, "latency", "routing", "lookup")
+    ]
+    head = [
+        f"latency at {RATE:.0f}/s",
+        "events",
+        "p50 ms",
+        "p99 ms",
+        "p99.9 ms",
+        "p99 to round trip",
+        "sent late",
+        "facts",
+    ]
+    return rows(head, lines, True) if lines else ""
+
+
+def _crashed(results: Sequence[Result]) -> str:
+    lines = [
+        [r.system, number(r.first_new_s, ".1f"), number(r.caught_up_s, ".1f"), verdict(r), r.settings]
+        for r in _of(results, "recovery")
+    ]
+    return rows(["after SIGKILL", "first new s", "caught up s", "facts", "settings"], lines, True) if lines else ""
+
+
+def _others(results: Sequence[Result]) -> str:
+    lines = [
+        [r.system, number(r.events_per_s), number(r.rss_mb, ".0f"), verdict(r), r.settings]
+        for r in _of(results, "growth", "state", "tracing", "soak")
+    ]
+    return rows(["growth, tracing, soak", "events/s", "MB", "facts", "settings"], lines, True) if lines else ""
+
+
+def _share(a: float | None, b: float | None) -> float | None:
+    return a / b if a is not None and b else None
+
+
+def ratios(results: Sequence[Result]) -> list[str]:
+    """Each figure that was asked for: at least, the aim, and what was measured in this run."""
+
+    def got(workload: str, system: str, what: str) -> float | None:
+        row = find(results, workload, system)
+        return None if row is None else getattr(row, what)
+
+    fast, trip = got("throughput", "runtime", "events_per_s"), got("latency", "round trip", "p99_ms")
+    slow = got("latency", "runtime", "p99_ms")
+    first = got("recovery", "runtime", "first_new_s")
+    big = got("state", "runtime, 5,000,000 customers", "rss_mb")
+    traced = _share(
+        got("tracing", "runtime, tracing on", "events_per_s"), got("tracing", "runtime, tracing off", "events_per_s")
+    )
+    small, large = (got("state", f"runtime, {n} customers", "events_per_s") for n in ("10,000", "5,000,000"))
+    streams = _share(fast, got("throughput", "kafka-streams", "events_per_s"))
+    faust = _share(fast, got("throughput", "faust-tuned", "events_per_s"))
+    to_trip, to_streams = _share(slow, trip), _share(slow, got("latency", "kafka-streams", "p99_ms"))
+    grown = _share(large, small)
+    asked = (
+        ("throughput ÷ Kafka Streams exactly once", streams, ">=", 1.0, 1.5, ".2f", "×"),
+        ("throughput ÷ tuned Faust", faust, ">=", 15, 25, ".1f", "×"),
+        ("p99 ÷ the bare round trip's", to_trip, "<=", 5, 3, ".2f", "×"),
+        ("p99 ÷ Kafka Streams exactly once's", to_streams, "<=", 0.1, None, ".3f", "×"),
+        ("first new decision after SIGKILL", first, "<=", 5, 2, ".2f", " s"),
+        ("memory at 5 million customers", big, "<=", 400, 250, ".0f", " MB"),
+        ("throughput at 5 million customers ÷ at 10 thousand", grown, ">=", 0.8, None, ".2f", "×"),
+        ("throughput with tracing on ÷ off", traced, ">=", 0.85, 0.95, ".2f", "×"),
+    )
+    return [_line(*one) for one in asked]
+
+
+def _line(name: str, value: float | None, sign: str, least: float, aim: float | None, form: str, unit: str) -> str:
+    words = "≥" if sign == ">=" else "≤"
+    told = f"{name}: asked {words} {least:g}{unit}" + (f", aim {words} {aim:g}{unit}" if aim is not None else "")
+    if value is None:
+        return f"{told}: not measured"
+
+    def meets(limit: float) -> bool:
+        return value >= limit if sign == ">=" else value <= limit
+
+    grade = "missed" if not meets(least) else "aim met" if aim is not None and meets(aim) else "met"
+    return f"{told}: measured {value:{form}}{unit}, {grade}"

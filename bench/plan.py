@@ -1,0 +1,72 @@
+"""In which order what was asked for is done; each row learns the command that makes it."""
+
+import argparse
+from pathlib import Path
+
+from bench import growth, lookups, soak
+from bench.contender import Bed, Contender
+from bench.contenders import ALL, STATIC
+from bench.results import Result
+from bench.session import ROUND_TRIP, Amount, crash, fast_and_steady, round_trip, say, tried
+from deploy.embedded.stack import Stack
+
+PEERS = frozenset(c.name for c in (*ALL, STATIC) if not issubclass(c, growth.Service))
+
+
+async def carry_out(folder: Path, options: argparse.Namespace, results: list[Result]) -> None:
+    """Adds to `results` as it goes. Raises StartError where Kafka or Postgres does not start."""
+    wanted = set(options.workload)
+    amount = Amount(options.events, options.seconds)
+    scale = " --quick" if options.quick else ""
+
+    def enter(made: list[Result], only: str = "") -> None:
+        for r in made:
+            workload = f" --soak {options.soak}" if r.workload == "soak" else f" --workload {r.workload}"
+            if r.workload in ("lookup", "routing"):
+                workload = " --workload lookups"
+            r.command = f'make bench ARGS="{(scale + only + workload).strip()}"'
+            results.append(r)
+
+    say("Kafka and Postgres start")
+    async with Stack(folder, topics=False) as stack:
+        bed = Bed(stack)
+        if "latency" in wanted:
+            enter(await tried(ROUND_TRIP, "latency", "", lambda: round_trip(bed, options.seconds)))
+        for kind in ALL:
+            if options.only and kind.name not in options.only:
+                continue
+            for made in await one(bed, kind, amount, wanted):
+                enter([made], f" --only {kind.name}")
+        if "recovery" in wanted and not options.quick and not options.only:
+            for made in await one(bed, STATIC, amount, {"recovery"}):
+                enter([made])
+        if options.only and "runtime" not in options.only:
+            return
+        for workload, do in (
+            ("growth", lambda: growth.processes(bed, amount)),
+            ("state", lambda: growth.customers(bed, amount, options.customers)),
+            ("tracing", lambda: growth.tracing(bed, amount)),
+            ("lookups", lambda: lookups.lookups(bed, amount)),
+            ("soak", lambda: soak.soak(bed, amount, options.soak)),
+        ):
+            if workload in wanted:
+                enter(await tried("runtime", workload, "", do))
+
+
+async def one(bed: Bed, kind: type[Contender], amount: Amount, wanted: set[str]) -> list[Result]:
+    """The workloads of one contender."""
+    workloads = [w for w in ("throughput", "latency") if w in wanted]
+    workloads += ["recovery"] if "recovery" in wanted and kind.recovers else []
+    missing = kind().missing()
+    if missing is not None:
+        return [Result(kind.name, w, kind.settings, skipped=missing) for w in workloads]
+    made: list[Result] = []
+    if "throughput" in wanted or "latency" in wanted:
+        small = amount if "throughput" in wanted else Amount(1, amount.seconds)
+        rows = await tried(
+            kind.name, workloads[0], kind.settings, lambda: fast_and_steady(bed, kind(), small, "latency" in wanted)
+        )
+        made += [r for r in rows if r.workload in wanted]
+    if "recovery" in workloads:
+        made += await tried(kind.name, "recovery", kind.crash, lambda: crash(bed, kind()))
+    return made
