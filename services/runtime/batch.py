@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -98,12 +98,22 @@ class Decisions(Generic[S, F]):
     facts: dict[str, list[F]] = field(default_factory=dict)
     outbox: dict[int, list[Outgoing]] = field(default_factory=dict)
     answers: list[Answer] = field(default_factory=list)
-    seen: list[tuple[int, UUID]] = field(default_factory=list)
+    seen: list[UUID] = field(default_factory=list)
     postponed: dict[str, datetime] = field(default_factory=dict)
     tally: Tally | None = None
     handled: int = 0
     letters: int = 0
     duplicates: int = 0
+
+    def outcomes(self) -> Iterator[tuple[str, int]]:
+        """What became of the batch's records, and of how many."""
+        for outcome, count in (
+            ("handled", self.handled),
+            ("duplicate", self.duplicates),
+            ("dead_letter", self.letters),
+        ):
+            if count:
+                yield outcome, count
 
     def changes(self) -> list[Change[S, F]]:
         """What the read models are told."""
@@ -164,7 +174,7 @@ class Decider(Generic[S, E, F]):
             self._take(
                 incoming.key, partition, entry, state, facts, prepared, into, r.name.hex, cause, trace.carried(r.name)
             )
-            into.seen.append((partition, r.name))
+            into.seen.append(r.name)
             into.handled += 1
 
     def tick(self, keys: Sequence[str], now: datetime, into: Decisions[S, F]) -> None:

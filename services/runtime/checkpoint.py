@@ -71,14 +71,14 @@ class Commit:
     """All that one batch changes.
 
     moves: place → (claim that we hold, next offset from now on).
-    seen: the events' names by partition. states: key → (partition, version, due, body).
+    seen: the events' names. states: key → (partition, version, due, body).
     outbox: partition → records in order. done: rows of the outbox that Kafka has acknowledged.
     project: writes the service's own tables. sent: counter cells whose version is now in the outbox.
     """
 
     moves: dict[Place, tuple[Claim, int]]
     now: datetime
-    seen: list[tuple[int, UUID]] = field(default_factory=list)
+    seen: list[UUID] = field(default_factory=list)
     states: dict[str, tuple[int, int, datetime | None, str]] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     sent: list[Dirty] = field(default_factory=list)
@@ -107,6 +107,13 @@ class Store(Protocol):
         """Takes over places, fencing all earlier owners; a place that is new begins at the offset given."""
         ...
 
+    async def reclaim(self, held: Mapping[Place, Claim]) -> dict[Place, Claim]:
+        """Takes places anew that are ours still, fencing what we have under way ourselves, however it ends.
+
+        Raises Fenced where another has taken one over since: who is fenced does not fence back.
+        """
+        ...
+
     async def unsent(self, partitions: Iterable[int]) -> list[Unsent]:
         """What earlier owners decided and perhaps never published, in order."""
         ...
@@ -130,8 +137,9 @@ class Store(Protocol):
     async def commit(self, commit: Commit) -> list[int]:
         """The transaction. Returns the ids of its rows in the outbox, by the order of `commit.outbox`.
 
-        Raises Fenced where a place is no longer ours, Conflict where an event took effect elsewhere meanwhile,
-        Permanent where the data itself cannot be stored; then nothing stands.
+        Raises Fenced where a place is no longer ours, Conflict where an event has taken effect before,
+        Permanent where the data itself cannot be stored; then nothing stands. After any other Transient nobody knows
+        whether it stands: `reclaim` tells.
         """
         ...
 

@@ -31,6 +31,8 @@ def clock_from(spec: str) -> Clock:
         kind, real, simulated, factor = spec.split(":")
         if kind != "scaled" or float(factor) <= 0:
             raise ValueError
-        return scaled_clock(float(real), float(simulated), float(factor))
-    except ValueError:
+        clock = scaled_clock(float(real), float(simulated), float(factor))
+        clock()  # a time that no calendar has is found out now, not at the first event
+        return clock
+    except (ValueError, OverflowError, OSError):
         raise Misconfigured(f"TOUCHLINE_CLOCK: {spec!r} is not scaled:<real s>:<simulated s>:<factor>") from None

@@ -37,7 +37,7 @@ class Transient(TouchlineError):
 
 
 class Conflict(Transient):
-    """Another owner wrote the same row first; decide again on what stands now."""
+    """An event of the batch has taken effect before; ask which, and decide again without it."""
 
 
 class Fenced(TouchlineError):

@@ -23,6 +23,8 @@ _DATA_ERRORS = (
     asyncpg.ProgramLimitExceededError,
     UnicodeEncodeError,
 )
+# What runtime.take_effect raises (migrations/V0002).
+_FENCED, _CONFLICT = "TL001", "TL002"
 _AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
@@ -59,6 +61,22 @@ class PostgresStore:
             [p.partition for p in places],
             [begin[p] for p in places],
         )
+        return {Place(r["topic"], r["partition"]): Claim(r["next_offset"], r["epoch"]) for r in rows}
+
+    async def reclaim(self, held: Mapping[Place, Claim]) -> dict[Place, Claim]:
+        places = sorted(held, key=lambda p: (p.topic, p.partition))
+        rows = await self._fetch(
+            """UPDATE runtime.checkpoint c SET epoch = c.epoch + 1
+               FROM unnest($2::text[], $3::int[], $4::bigint[]) AS n(topic, partition, epoch)
+               WHERE c.pipeline = $1 AND c.topic = n.topic AND c.partition = n.partition AND c.epoch = n.epoch
+               RETURNING c.topic, c.partition, c.next_offset, c.epoch""",
+            self._pipeline,
+            [p.topic for p in places],
+            [p.partition for p in places],
+            [held[p].epoch for p in places],
+        )
+        if len(rows) != len(places):
+            raise Fenced(f"{self._pipeline}: another owner has taken over")
         return {Place(r["topic"], r["partition"]): Claim(r["next_offset"], r["epoch"]) for r in rows}
 
     async def unsent(self, partitions: Iterable[int]) -> list[Unsent]:
@@ -108,8 +126,9 @@ class PostgresStore:
     async def forget(self, before: datetime) -> int:
         await self._fetch("DELETE FROM runtime.command_answer WHERE answered_at < $1", before)
         rows = await self._fetch(
-            """WITH old AS (SELECT name FROM runtime.seen_event WHERE pipeline = $1 AND seen_at < $2 LIMIT $3),
-                    gone AS (DELETE FROM runtime.seen_event s USING old WHERE s.pipeline = $1 AND s.name = old.name RETURNING 1)
+            """WITH old AS (SELECT name, pipeline FROM runtime.seen_event WHERE pipeline = $1 AND seen_at < $2 LIMIT $3),
+                    gone AS (DELETE FROM runtime.seen_event s USING old
+                             WHERE s.name = old.name AND s.pipeline = old.pipeline RETURNING 1)
                SELECT count(*) FROM gone""",
             self._pipeline,
             before,
@@ -130,32 +149,53 @@ class PostgresStore:
 
     async def commit(self, commit: Commit) -> list[int]:
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                return await self._transact(connection, commit)
+            async with self._pool.acquire() as connection:
+                if not (commit.cells or commit.sent or commit.answers or commit.project):
+                    return await self._take_effect(connection, commit)
+                async with connection.transaction():
+                    rows = await self._take_effect(connection, commit)
+                    await self._transact(connection, commit)
+                    return rows
         except _AWAY as error:
+            state = getattr(error, "sqlstate", "")
+            if state == _FENCED:
+                raise Fenced(f"{self._pipeline}: another owner has taken over") from None
+            if state == _CONFLICT:
+                raise Conflict("an event of the batch has taken effect before") from None
             raise _guard(error) from error
         except UnicodeEncodeError as error:
             raise Permanent("cannot be stored: it has a lone surrogate") from error
 
-    async def _transact(self, db: Db, commit: Commit) -> list[int]:
-        await self._move(db, commit.moves)
-        if commit.seen:
-            await self._see(db, commit)
-        if commit.states:
-            keys = sorted(commit.states)
-            rows = [commit.states[k] for k in keys]
-            await db.execute(
-                """INSERT INTO runtime.entity (pipeline, key, partition, version, due_at, body)
-                   SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[], $5::timestamptz[], $6::text[]::jsonb[])
-                   ON CONFLICT (pipeline, key) DO UPDATE SET
-                       partition = excluded.partition, version = excluded.version, due_at = excluded.due_at, body = excluded.body""",
-                self._pipeline,
-                keys,
-                [r[0] for r in rows],
-                [r[1] for r in rows],
-                [r[2] for r in rows],
-                [r[3] for r in rows],
-            )
+    async def _take_effect(self, db: Db, commit: Commit) -> list[int]:
+        """What every batch changes: one statement, which is a transaction of its own where nothing else is to be done."""
+        places = sorted(commit.moves, key=lambda p: (p.topic, p.partition))
+        moves = [commit.moves[p] for p in places]
+        states = commit.states.values()
+        written = await db.fetch(
+            "SELECT * FROM runtime.take_effect($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+            self._pipeline,
+            [p.topic for p in places],
+            [p.partition for p in places],
+            [claim.next_offset for claim, _ in moves],
+            [claim.epoch for claim, _ in moves],
+            [offset for _, offset in moves],
+            commit.seen,
+            commit.now,
+            list(commit.states),
+            [partition for partition, _, _, _ in states],
+            [version for _, version, _, _ in states],
+            [due for _, _, due, _ in states],
+            [body for _, _, _, body in states],
+            commit.done,
+            list(commit.outbox),
+            [len(records) for records in commit.outbox.values()],
+            [pack(records) for records in commit.outbox.values()],
+        )
+        ids: dict[int, int] = {r["out_partition"]: r["out_id"] for r in written}
+        return [ids[partition] for partition in commit.outbox]
+
+    async def _transact(self, db: Db, commit: Commit) -> None:
+        """What only some batches change, in the same transaction."""
         if commit.cells:
             await self._add(db, commit.cells)
         if commit.sent:
@@ -177,50 +217,6 @@ class PostgresStore:
             await self._answer(db, commit.answers)
         if commit.project is not None:
             await commit.project(db)
-        if commit.done:
-            await db.execute("DELETE FROM runtime.outbox WHERE id = ANY($1)", commit.done)
-        if not commit.outbox:
-            return []
-        written = await db.fetch(
-            """INSERT INTO runtime.outbox (pipeline, partition, records, body)
-               SELECT $1, * FROM unnest($2::int[], $3::int[], $4::bytea[]) RETURNING partition, id""",
-            self._pipeline,
-            list(commit.outbox),
-            [len(records) for records in commit.outbox.values()],
-            [pack(records) for records in commit.outbox.values()],
-        )
-        ids: dict[int, int] = {r["partition"]: r["id"] for r in written}
-        return [ids[partition] for partition in commit.outbox]
-
-    async def _move(self, db: Db, moves: Mapping[Place, tuple[Claim, int]]) -> None:
-        places = sorted(moves, key=lambda p: (p.topic, p.partition))
-        status = await db.execute(
-            """UPDATE runtime.checkpoint c SET next_offset = n.next
-               FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[]) AS n(topic, partition, expected, epoch, next)
-               WHERE c.pipeline = $1 AND c.topic = n.topic AND c.partition = n.partition
-                 AND c.next_offset = n.expected AND c.epoch = n.epoch AND n.next >= n.expected""",
-            self._pipeline,
-            [p.topic for p in places],
-            [p.partition for p in places],
-            [moves[p][0].next_offset for p in places],
-            [moves[p][0].epoch for p in places],
-            [moves[p][1] for p in places],
-        )
-        if status != f"UPDATE {len(places)}":
-            raise Fenced(f"{self._pipeline}: another owner has taken over")
-
-    async def _see(self, db: Db, commit: Commit) -> None:
-        status = await db.execute(
-            """INSERT INTO runtime.seen_event (pipeline, name, partition, seen_at)
-               SELECT $1, n.name, n.partition, $4 FROM unnest($2::uuid[], $3::int[]) AS n(name, partition)
-               ON CONFLICT DO NOTHING""",
-            self._pipeline,
-            [name for _, name in commit.seen],
-            [partition for partition, _ in commit.seen],
-            commit.now,
-        )
-        if status != f"INSERT 0 {len(commit.seen)}":
-            raise Conflict("an event of the batch took effect on another partition meanwhile")
 
     async def _add(self, db: Db, cells: Sequence[Cell]) -> None:
         # Spelled out field by field: adding arrays by unnest and aggregate costs several times as much.

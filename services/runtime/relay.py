@@ -1,17 +1,46 @@
-"""The outbox on its way out: what is traced in it, and what becomes of a fact that Kafka will never take."""
+"""The outbox on its way out: in order, until Kafka has acknowledged it; and what becomes of a fact that it will never take."""
 
 import contextlib
 import logging
 from collections.abc import Sequence
+from functools import partial
 
+from services.runtime import signals
 from services.runtime.checkpoint import Unsent
 from services.runtime.errors import Permanent
 from services.runtime.letters import refused_fact
+from services.runtime.patience import Patience
 from services.runtime.publisher import Publisher
 from services.runtime.records import Outgoing
-from services.runtime.telemetry import is_sampled
+from services.runtime.telemetry import is_sampled, meters
 
 log = logging.getLogger(__name__)
+
+
+class Relay:
+    """Publishes one pipeline's outbox, and knows which of its rows are acknowledged and can go with the next transaction."""
+
+    def __init__(self, pipeline: str, publisher: Publisher, patience: Patience) -> None:
+        self._pipeline = pipeline
+        self._publisher = publisher
+        self._patience = patience
+        self._facts = meters().counter(signals.FACTS)
+        self.acknowledged: list[int] = []
+
+    async def publish(self, unsent: Sequence[Unsent]) -> None:
+        """Publishes rows in their order. Raises Transient where Kafka is away."""
+        records: list[Outgoing] = [r for u in unsent for r in u.records]
+        if records:
+            try:
+                await self._publisher.publish(records)
+            except Permanent:
+                await publish_one_by_one(self._publisher, records, self._pipeline)
+            self._facts.add(len(records), {"pipeline": self._pipeline})
+        self.acknowledged.extend(u.row for u in unsent)
+
+    async def until_published(self, unsent: Sequence[Unsent]) -> None:
+        """The transaction stands, so that nothing may overtake it on its way out: only publishing is tried again."""
+        await self._patience.until(partial(self.publish, unsent))
 
 
 async def publish_one_by_one(publisher: Publisher, records: Sequence[Outgoing], pipeline: str) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
@@ -16,12 +16,14 @@ from services.runtime.batch import Decider, Decisions, Read, States, encode
 from services.runtime.checkpoint import FORGET_AT_ONCE, Claim, Commit, Place, Store, Unsent
 from services.runtime.clock import Clock
 from services.runtime.counters import counter_record, totals
-from services.runtime.errors import Fenced, Misconfigured, Permanent, Transient
-from services.runtime.patience import backoff
+from services.runtime.errors import Conflict, Fenced, Misconfigured, Permanent, Transient
+from services.runtime.flights import Flight, Flights, moves
+from services.runtime.patience import GivenUp, Patience
 from services.runtime.pipeline import E, F, Pipeline, S
 from services.runtime.publisher import Publisher
-from services.runtime.records import Outgoing, Record
-from services.runtime.relay import publish_one_by_one, traced
+from services.runtime.recent import Recent
+from services.runtime.records import Record
+from services.runtime.relay import Relay, traced
 from services.runtime.settings import BatchSettings
 from services.runtime.signals import Span
 from services.runtime.source import Source
@@ -30,14 +32,15 @@ from services.runtime.tracing import BatchTrace
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 TELL_GROUP_EVERY_S = 0.5
 FORGET_EVERY_S = 60.0
 
+# Batches that are decided and not yet published, while the next is being decided: one in its transaction, one on its way
+# to Kafka. More would only wait for each other.
+IN_FLIGHT = 2
 
-class GivenUp(Exception):
-    """The places are being taken from us: the batch under way is left to their next owner."""
+# Batches that are handled one by one after a failure: those that were under way, and the ones beside them.
+ONE_BY_ONE = IN_FLIGHT + 2
 
 
 class Runner(Generic[S, E, F]):
@@ -52,6 +55,11 @@ class Runner(Generic[S, E, F]):
        counters, read models, the outbox.
     5. Publish the outbox, until every replica in sync has acknowledged it.
     6. Commit the group's offsets, now and then, for the tools that show lag. The truth is the checkpoint's row.
+
+    Batches overlap: while one is in step 4 and the one before it in step 5, the next is decided on top of both. Each step
+    takes the batches in their order. Whatever fails, all that is not yet transacted is dropped, and what stands in the
+    database is where it begins again: then one batch at a time, asking the store for duplicates that memory may not know,
+    and halving a batch that is refused until the record at fault is alone.
 
     A crash after 4 leaves the outbox to the places' next owner, who publishes it before anything else.
     """
@@ -68,70 +76,73 @@ class Runner(Generic[S, E, F]):
         self.pipeline = pipeline
         self._source = source
         self._store = store
-        self._publisher = publisher
         self._clock = clock
         self._settings = settings
-        self._states: States[S] = States(pipeline, settings.cached_keys)
+        self._states: States[S] = States(pipeline, max(settings.cached_keys, (IN_FLIGHT + 2) * settings.max_records))
+        self._recent = Recent(settings.recent_names)
         self._decider = Decider(pipeline, self._states)
-        self._owned: dict[Place, Claim] = {}
-        self._acknowledged: list[int] = []
+        self._owned: dict[Place, Claim] = {}  # as the database has it
+        self._ahead: dict[Place, Claim] = {}  # as it will be once all that is under way is transacted
+        self._flights: Flights[S, F] = Flights()
+        self._one_by_one = 0  # records yet to be handled with care
         self._working = asyncio.Lock()
-        self._giving_up = asyncio.Event()
-        self._stopping = asyncio.Event()
+        self._patience = Patience(pipeline.name)
+        self._relay = Relay(pipeline.name, publisher, self._patience)
         self._label = {"pipeline": pipeline.name}
         self._behind = (0, 0)
         self._next_telling = 0.0
-        self.trouble = "starting"
         made = meters()
         self._events = made.counter(signals.EVENTS)
-        self._facts = made.counter(signals.FACTS)
         self._counts = made.up_down(signals.COUNTS)
         self._seconds = made.histogram(signals.BATCH_SECONDS)
-        self._retries = made.counter(signals.RETRIES)
         self._rebalances = made.counter(signals.REBALANCES)
 
+    @property
+    def trouble(self) -> str:
+        """What it waits for; empty where all is well."""
+        return self._patience.trouble
+
     def stop(self) -> None:
-        """Asks the loop to end after the batch under way."""
-        self._stopping.set()
+        """Asks the loop to end after the batches under way."""
+        self._patience.stopping.set()
 
     async def run(self) -> None:
         """Until `stop`. Raises Fenced when another owner has taken over, for the caller to join the group anew."""
         await self._source.start(self._give_up)
         next_tick = next_flush = next_forget = 0.0
+        now = asyncio.get_running_loop().time
         try:
-            while not self._stopping.is_set():
+            while not self._patience.stopping.is_set():
                 if not self._owned:
-                    self._giving_up.clear()  # the batch that outlasted the drain is over
+                    self._patience.giving_up.clear()  # the batch that outlasted the drain is over
                 assigned = self._source.assigned()
                 if assigned:
                     async with self._working:
                         with contextlib.suppress(GivenUp):
-                            await self._patiently(partial(self._take_over, assigned))
+                            await self._patience.until(partial(self._take_over, assigned))
                 try:
                     # Step 1. Poll.
                     records = await self._source.poll(self._settings.max_records, self._settings.poll_ms)
                 except Transient as error:
-                    await self._wait(error, 0.5)
+                    await self._patience.wait(error, 0.5)
                     continue
                 async with self._working:
                     with contextlib.suppress(GivenUp):
-                        records = [r for r in records if Place(r.topic, r.partition) in self._owned]
-                        if records:
-                            await self._handle(records)
-                        now = time.monotonic()
-                        if self._owned and not records and now >= self._next_telling:
+                        if self._owned:
+                            await self._surely(partial(self._handle, records))
+                        if self._owned and not records and now() >= self._next_telling:
                             await self._tell_group()
-                        if self._owned and now >= next_tick:
-                            next_tick = now + self._settings.tick_every.total_seconds()
-                            await self._tick()
-                        if self._owned and now >= next_flush:
-                            next_flush = now + self._settings.flush_every.total_seconds()
-                            await self._flush()
-                        if self._owned and now >= next_forget:
-                            gone = await self._patiently(
+                        if self._owned and now() >= next_tick:
+                            next_tick = now() + self._settings.tick_every.total_seconds()
+                            await self._surely(self._tick)
+                        if self._owned and now() >= next_flush:
+                            next_flush = now() + self._settings.flush_every.total_seconds()
+                            await self._surely(self._flush)
+                        if self._owned and now() >= next_forget:
+                            gone = await self._patience.until(
                                 partial(self._store.forget, self._clock() - self._settings.seen_for)
                             )
-                            next_forget = now + (FORGET_EVERY_S if gone < FORGET_AT_ONCE else 0)
+                            next_forget = now() + (FORGET_EVERY_S if gone < FORGET_AT_ONCE else 0)
         finally:
             async with self._working:
                 await self._leave()
@@ -140,11 +151,18 @@ class Runner(Generic[S, E, F]):
     # -- places ---------------------------------------------------------------------------------------------------
 
     async def _take_over(self, places: set[Place]) -> None:
-        """Claims places, publishes what their last owner left unpublished, and reads on from the checkpoint."""
+        """Claims places that the group has given us."""
         bounds = await self._source.bounds(places)
         claims = await self._store.claim({place: first for place, (first, _) in bounds.items()})
-        unsent = await self._store.unsent({p.partition for p in places})
-        await self._publish(unsent)
+        await self._begin(claims, bounds)
+        self._rebalances.add(1, self._label)
+        self._patience.calm()
+
+    async def _begin(self, claims: Mapping[Place, Claim], bounds: Mapping[Place, tuple[int, int]]) -> None:
+        """Publishes what a crash or a failure left unpublished, and reads on from the checkpoint."""
+        unsent = await self._store.unsent({p.partition for p in claims})
+        await self._relay.publish([u for u in unsent if u.row not in self._relay.acknowledged])
+        self._patience.leave_if_asked()
         for place, claim in claims.items():
             first, end = bounds[place]
             if claim.next_offset > end:
@@ -153,59 +171,111 @@ class Runner(Generic[S, E, F]):
                     f"{claim.next_offset}: the topic was made anew or truncated; see docs/runbook.md"
                 )
             if claim.next_offset < first:
-                log.error(
-                    "the broker no longer keeps events that were not yet read",
-                    extra={
-                        "fields": {
-                            "topic": place.topic,
-                            "partition": place.partition,
-                            "events": first - claim.next_offset,
-                        }
-                    },
-                )
-            self._owned[place] = claim
+                lost = {"topic": place.topic, "partition": place.partition, "events": first - claim.next_offset}
+                log.error("the broker no longer keeps events that we have not read", extra={"fields": lost})
+            self._owned[place] = self._ahead[place] = claim
             self._source.seek(place, max(first, claim.next_offset))
-        self._rebalances.add(1, self._label)
-        self.trouble = ""
+
+    async def _start_over(self, error: Transient | Permanent) -> None:
+        """After a failure: begins again at what stands in the database, which nothing else can tell for sure."""
+        if isinstance(error, Permanent):
+            log.warning("a batch is refused, and sorted out record by record: %s", error, extra={"fields": self._label})
+        await self._flights.abandon()
+        self._forget_all()
+        self._one_by_one = ONE_BY_ONE * self._settings.max_records
+        if isinstance(error, Transient) and not isinstance(error, Conflict):
+            self._patience.leave_if_asked()
+            await self._patience.wait(error)
+        if self._owned:
+            await self._patience.until(self._begin_again)
+
+    async def _begin_again(self) -> None:
+        held = dict(self._owned)
+        bounds = await self._source.bounds(held)
+        claims = await self._store.reclaim(held)
+        if self._owned:  # else the places were taken from us meanwhile
+            self._owned.update(claims)  # for the next attempt, should this one fail
+            await self._begin(claims, bounds)
+
+    def _forget_all(self) -> None:
+        self._states.clear()
+        self._recent.clear()
 
     async def _give_up(self) -> None:
-        """Before places are taken from us: lets the batch under way end, in bounded time, and forgets everything."""
-        self._giving_up.set()
+        """Before places are taken from us: lets what is under way end, in bounded time, and forgets everything."""
+        self._patience.giving_up.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
                 async with self._working:
                     await self._leave()
-                    self._giving_up.clear()
+                    self._patience.giving_up.clear()
+        self._flights.cancel()
         self._owned.clear()
-        self._states.clear()
+        self._ahead.clear()
+        self._forget_all()
 
     async def _leave(self) -> None:
-        """Clears rows of the outbox that Kafka has acknowledged, so that the next owner need not publish them again."""
-        if self._owned and self._acknowledged:
+        """Lets what is under way end, and clears rows of the outbox that Kafka has acknowledged: nobody need publish them again."""
+        with contextlib.suppress(Transient, Permanent, Fenced, GivenUp):
+            await self._flights.settle()
+        await self._flights.abandon()
+        if self._owned and self._relay.acknowledged:
             with contextlib.suppress(Transient, Fenced):
-                await self._store.commit(self._commit_of(self._owned, self._clock()))
+                await self._transact(Commit({p: (c, c.next_offset) for p, c in self._owned.items()}, self._clock()))
         self._owned.clear()
-        self._states.clear()
-        self._acknowledged.clear()
+        self._ahead.clear()
+        self._forget_all()
+        self._relay.acknowledged.clear()
 
     # -- the checkpoint -------------------------------------------------------------------------------------------
 
-    async def _handle(self, records: Sequence[Record]) -> None:
-        """Brings a batch to stand. One that cannot be stored is halved until the record at fault is alone: a dead letter."""
-        began = time.monotonic()
+    async def _surely(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Does it, or begins again from what stands. What Permanent a batch meets is sorted out one record at a time."""
         try:
-            await self._patiently(partial(self._checkpoint, records))
+            await action()
+        except (Transient, Permanent) as error:
+            if isinstance(error, Misconfigured):
+                raise
+            await self._start_over(error)
+
+    async def _handle(self, records: Sequence[Record]) -> None:
+        """Brings a batch on its way. What failed of those before it is raised here."""
+        self._flights.reap()
+        ours = {(p.topic, p.partition) for p in self._owned}
+        records = [r for r in records if (r.topic, r.partition) in ours]
+        if not records:
+            return
+        if self._one_by_one > 0:
+            await self._flights.settle()
+            await self._alone(records)
+            self._one_by_one -= len(records)
+        else:
+            await self._send(await self._decide(records))
+
+    async def _send(self, flight: Flight[S, F]) -> None:
+        if self._one_by_one > 0:
+            await self._flights.settle()
+            await self._carry(flight, None)
+        else:
+            await self._flights.room(IN_FLIGHT)
+            self._flights.launch(flight, self._carry)
+
+    async def _alone(self, records: Sequence[Record]) -> None:
+        """A batch with no other under way. One that is refused is halved until the record at fault is alone: a dead letter."""
+        try:
+            await self._carry(await self._decide(records), None)
         except Permanent as error:
-            self._states.clear()
+            self._forget_all()
+            self._ahead.update(self._owned)
             if len(records) > 1:
                 middle = len(records) // 2
-                await self._handle(records[:middle])
-                await self._handle(records[middle:])
+                await self._alone(records[:middle])
+                await self._alone(records[middle:])
             else:
-                await self._patiently(partial(self._checkpoint, records, error))
-        self._seconds.record(time.monotonic() - began, self._label)
+                await self._carry(await self._decide(records, error), None)
 
-    async def _checkpoint(self, records: Sequence[Record], refused: Permanent | None = None) -> None:
+    async def _decide(self, records: Sequence[Record], refused: Permanent | None = None) -> Flight[S, F]:
+        """Steps 2 and 3, on top of what is under way."""
         trace = BatchTrace(self.pipeline.name, len(records))
         now = self._clock()
         made = self._decider.begin()
@@ -225,41 +295,65 @@ class Runner(Generic[S, E, F]):
         with trace.phase(Span.DECIDE):
             self._decider.decide(fresh, now, made, trace)
         faults.reach("decided")
+        return self._flight(moves(self._ahead, records), now, made, trace, len(records))
+
+    async def _carry(self, flight: Flight[S, F], before: Flight[S, F] | None) -> None:
+        """Steps 4 to 6, each after the batch before."""
         # Step 4. One transaction.
-        moves = _moves(self._owned, records)
-        commit = self._commit_of(moves, now, made)
-        with trace.phase(Span.TRANSACT, {signals.Attribute.DB_SYSTEM: "postgresql"}):
-            rows = await self._store.commit(commit)
-        self._stands(commit, made)
-        faults.reach("transacted")
+        if before is not None:
+            await before.after(before.transacted)
+        with flight.trace.phase(Span.TRANSACT, {signals.Attribute.DB_SYSTEM: "postgresql"}):
+            rows = await self._transact(flight.commit)
+        flight.transacted.set()
+        faults.reach("transacted" if flight.size else "ticked")
         # Step 5. Publish.
+        if before is not None:
+            await before.after(before.published)
         began = time.time_ns()
-        unsent = [Unsent(row, tuple(out)) for row, out in zip(rows, commit.outbox.values(), strict=True)]
-        await self._until_published(unsent)
-        trace.sent(traced(unsent), began)
-        trace.end()
+        unsent = [Unsent(row, tuple(out)) for row, out in zip(rows, flight.commit.outbox.values(), strict=True)]
+        await self._relay.until_published(unsent)
+        if flight.trace.active:
+            flight.trace.sent(traced(unsent), began)
+        flight.trace.end()
+        flight.published.set()
+        self._patience.calm()
+        if not flight.size:
+            return
         faults.reach("published")
         # Step 6. Commit the group's offsets: now and then, for whoever looks at them looks no more often.
-        if time.monotonic() >= self._next_telling:
+        if asyncio.get_running_loop().time() >= self._next_telling:
             await self._tell_group()
         faults.reach("committed")
-        for outcome, count in (
-            ("handled", made.handled),
-            ("duplicate", made.duplicates),
-            ("dead_letter", made.letters),
-        ):
-            if count:
-                self._events.add(count, {**self._label, "outcome": outcome})
+        self._seconds.record(asyncio.get_running_loop().time() - flight.began, self._label)
+        for outcome, count in flight.made.outcomes():
+            self._events.add(count, {**self._label, "outcome": outcome})
+
+    async def _transact(self, commit: Commit) -> list[int]:
+        """The transaction; once it stands, what it says is true in memory as well."""
+        commit.done = list(self._relay.acknowledged)
+        rows = await self._store.commit(commit)
+        del self._relay.acknowledged[: len(commit.done)]
+        for place, (claim, offset) in commit.moves.items():
+            if place in self._owned:
+                self._owned[place] = Claim(offset, claim.epoch)
+        if self.pipeline.metric is not None:
+            for field, count in totals(commit.cells, self.pipeline.metric).items():
+                self._counts.add(count, {"metric": self.pipeline.metric.name, "field": field})
+        return rows
 
     async def _tell_group(self) -> None:
-        self._next_telling = time.monotonic() + TELL_GROUP_EVERY_S
+        self._next_telling = asyncio.get_running_loop().time() + TELL_GROUP_EVERY_S
         await self._source.commit({place: claim.next_offset for place, claim in self._owned.items()})
 
     async def _fresh(self, reads: Sequence[Read[E]], made: Decisions[S, F]) -> list[Read[E]]:
-        """Without the events that took effect before, here or in an earlier batch."""
-        if not reads:
-            return []
-        known = await self._store.seen([r.name for r in reads])
+        """Without the events that took effect before, here or in an earlier batch.
+
+        Memory knows most duplicates, and the transaction the rest: it refuses a batch that holds one (Conflict), and
+        only then is the store asked before.
+        """
+        known = self._recent.known(r.name for r in reads)
+        if self._one_by_one > 0 and reads:
+            known |= await self._store.seen([r.name for r in reads])
         fresh = []
         for r in reads:
             if r.name in known:
@@ -283,14 +377,16 @@ class Runner(Generic[S, E, F]):
             if not self._owned:
                 raise GivenUp  # a drain that took too long has emptied the states meanwhile
 
-    def _commit_of(
-        self, moves: Mapping[Place, Claim | tuple[Claim, int]], now: datetime, made: Decisions[S, F] | None = None
-    ) -> Commit:
-        """The transaction of a batch; or of a batch without records, which moves no offset but is fenced all the same."""
+    def _flight(
+        self,
+        moves: Mapping[Place, Claim | tuple[Claim, int]],
+        now: datetime,
+        made: Decisions[S, F],
+        trace: BatchTrace | None = None,
+        size: int = 0,
+    ) -> Flight[S, F]:
+        """A batch that is decided. One without records moves no offset, but is fenced all the same."""
         commit = Commit({p: m if isinstance(m, tuple) else (m, m.next_offset) for p, m in moves.items()}, now)
-        commit.done = list(self._acknowledged)
-        if made is None:
-            return commit
         commit.seen = made.seen
         due = self.pipeline.due
         commit.states = {
@@ -299,116 +395,48 @@ class Runner(Generic[S, E, F]):
         }
         commit.cells = made.cells()
         commit.answers = made.answers
-        commit.outbox = {partition: out for partition, out in made.outbox.items() if out}
+        commit.outbox = made.outbox
         project, changes = self.pipeline.project, made.changes()
         if project is not None and changes:
             commit.project = lambda db: project(db, changes)
-        return commit
-
-    def _stands(self, commit: Commit, made: Decisions[S, F] | None = None) -> None:
-        """The transaction is committed: what it says is now true in memory as well."""
-        del self._acknowledged[: len(commit.done)]
+        # From here on the next batch is decided on top of this one.
         for place, (claim, offset) in commit.moves.items():
-            if place in self._owned:
-                self._owned[place] = Claim(offset, claim.epoch)
-        if made is not None and self._owned:
-            self._states.keep(made.entries)
-        if self.pipeline.metric is not None:
-            for field, count in totals(commit.cells, self.pipeline.metric).items():
-                self._counts.add(count, {"metric": self.pipeline.metric.name, "field": field})
+            self._ahead[place] = Claim(offset, claim.epoch)
+        self._states.keep(made.entries)
+        self._recent.add(made.seen)
+        return Flight(commit, made, trace or BatchTrace(self.pipeline.name, 0), size, asyncio.get_running_loop().time())
 
     # -- without records ------------------------------------------------------------------------------------------
 
     async def _tick(self) -> None:
         """A batch without records: decides what is due by the clock."""
-        if self.pipeline.tick is None:
+        if self.pipeline.tick is None or self.pipeline.due is None:
             return
-        await self._patiently(self._tick_once)
-
-    async def _tick_once(self) -> None:
         now = self._clock()
         keys = await self._store.due({p.partition for p in self._owned}, now, self._settings.max_records)
-        if not keys:
-            return
         await self._fill(keys)
+        # What is under way may have decided anew when a key is due.
+        due = [(key, self.pipeline.due(self._states.get(key).state)) for key in keys]
         made = self._decider.begin()
-        self._decider.tick(keys, now, made)
-        await self._commit_without_records(self._commit_of(self._owned, now, made), made)
+        self._decider.tick([key for key, at in due if at is not None and at <= now], now, made)
+        if made.entries:
+            await self._send(self._flight(dict(self._ahead), now, made))
 
     async def _flush(self) -> None:
         """A batch without records: publishes the counters that changed, and clears the outbox's acknowledged rows."""
-        await self._patiently(self._flush_once)
-
-    async def _flush_once(self) -> None:
         metric = self.pipeline.metric
         dirty = []
         if metric is not None:
             dirty = await self._store.dirty({p.partition for p in self._owned}, self._settings.flush_cells)
-        if not dirty and not self._acknowledged:
+        if not dirty and (self._flights or not self._relay.acknowledged):
             return
-        commit = self._commit_of(self._owned, self._clock())
-        if metric is not None:
-            commit.sent = dirty
-            for cell in dirty:
-                commit.outbox.setdefault(cell.partition, []).append(
-                    counter_record(self.pipeline.name, metric, cell, commit.now)
-                )
-        await self._commit_without_records(commit, None)
-
-    async def _commit_without_records(self, commit: Commit, made: Decisions[S, F] | None) -> None:
-        rows = await self._store.commit(commit)
-        self._stands(commit, made)
-        faults.reach("ticked")
-        await self._until_published(
-            [Unsent(row, tuple(out)) for row, out in zip(rows, commit.outbox.values(), strict=True)]
-        )
-
-    # -- publishing, and patience ---------------------------------------------------------------------------------
-
-    async def _publish(self, unsent: Sequence[Unsent]) -> None:
-        records: list[Outgoing] = [r for u in unsent for r in u.records]
-        if records:
-            try:
-                await self._publisher.publish(records)
-            except Permanent:
-                await publish_one_by_one(self._publisher, records, self.pipeline.name)
-            self._facts.add(len(records), self._label)
-        self._acknowledged.extend(u.row for u in unsent)
-
-    async def _until_published(self, unsent: Sequence[Unsent]) -> None:
-        """The transaction stands, so that nothing may be decided before this is out: only publishing is tried again."""
-        waits = backoff()
-        while True:
-            try:
-                await self._publish(unsent)
-                return
-            except Transient as error:
-                self._leave_if_asked()
-                await self._wait(error, next(waits))
-
-    async def _patiently(self, action: Callable[[], Awaitable[T]]) -> T:
-        """Tries until it succeeds, is refused for good, or the places are taken from us."""
-        waits = backoff()
-        while True:
-            try:
-                result = await action()
-                self.trouble = ""
-                return result
-            except Transient as error:
-                self._states.clear()
-                self._leave_if_asked()
-                await self._wait(error, next(waits))
-
-    def _leave_if_asked(self) -> None:
-        if self._giving_up.is_set() or self._stopping.is_set():
-            raise GivenUp
-
-    async def _wait(self, error: Transient, seconds: float) -> None:
-        self.trouble = str(error)
-        self._retries.add(1, {**self._label, "error": type(error).__name__})
-        log.warning("waiting: %s", error, extra={"fields": self._label})
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+        flight = self._flight(dict(self._ahead), self._clock(), self._decider.begin())
+        flight.commit.sent = dirty
+        for cell in dirty:
+            assert metric is not None
+            record = counter_record(self.pipeline.name, metric, cell, flight.commit.now)
+            flight.commit.outbox.setdefault(cell.partition, []).append(record)
+        await self._send(flight)
 
     # -- how far behind -------------------------------------------------------------------------------------------
 
@@ -425,14 +453,3 @@ class Runner(Generic[S, E, F]):
 
     def observe_backlog(self, _: CallbackOptions) -> list[Observation]:
         return [Observation(self._behind[1], self._label)]
-
-
-def _moves(owned: Mapping[Place, Claim], records: Sequence[Record]) -> dict[Place, tuple[Claim, int]]:
-    """Where each place of the batch goes: past its last record."""
-    moves: dict[Place, tuple[Claim, int]] = {}
-    for r in records:
-        place = Place(r.topic, r.partition)
-        if place not in owned:
-            raise GivenUp
-        moves[place] = (owned[place], r.offset + 1)
-    return moves

@@ -78,6 +78,8 @@ class BatchSettings(BaseSettings):
     # Cells sent in one flush: holds what the projections must take to a rate that Faust keeps up with beside everything else on two cores.
     flush_cells: int = Field(default=400, ge=1)
     cached_keys: int = Field(default=50_000, ge=1)
+    # Names of events that memory keeps beside the table, so that it is not asked for each: a few minutes at 500 a second.
+    recent_names: int = Field(default=100_000, ge=1)
     # Shorter than the broker's rebalance timeout, so that a drain ends before the group gives up on us.
     drain_s: float = Field(default=8.0, gt=0)
     # Time from a process's death to its partitions' next owner; the broker's smallest default is 6 s.

@@ -57,6 +57,11 @@ class BatchTrace:
         self._topics.append(topic)
         self._carried[name] = traceparent_of(span)
 
+    @property
+    def active(self) -> bool:
+        """Whether any of the batch's events is traced."""
+        return bool(self._spans)
+
     def carried(self, name: UUID) -> str:
         """The trace context that the event's facts carry on, or an empty text."""
         return self._carried.get(name, "") if self._carried else ""

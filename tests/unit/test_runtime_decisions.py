@@ -79,7 +79,7 @@ def test_what_cannot_be_decided_is_a_dead_letter_alone(texts) -> None:
     wanted = Counter((f"hu-{n}", reasons[t]) for n, t in enumerate(texts) if t in reasons)
     assert Counter(dead(made)) == wanted and made.letters == len(texts) - len(good)
     assert made.handled == len(good) == len(ids(made))
-    assert made.seen == [(0, read(records[n], wall_clock()).name) for n in good]
+    assert made.seen == [read(records[n], wall_clock()).name for n in good]
     if good:
         assert made.entries["hu"].state == Count(len(good), None, texts[good[-1]])
         assert made.entries["hu"].version == 1
@@ -91,7 +91,8 @@ def test_a_dead_letter_holds_the_record_as_it_came() -> None:
     [record] = polled(("hu", POISON))
     [letter] = decided([record])[0].outbox[0]
     back = original(Record(letter.topic, 0, 0, letter.key, letter.value, letter.headers))
-    assert (back.topic, back.key, back.value, back.headers) == (record.topic, record.key, record.value, record.headers)
+    assert (back.topic, back.key, back.value) == (record.topic, record.key, record.value)
+    assert back.headers[: len(record.headers)] == record.headers  # how often it was sent again comes after
 
 
 def test_a_fact_that_cannot_be_written_leaves_the_state_as_it_was() -> None:
@@ -127,6 +128,7 @@ async def test_an_event_that_was_seen_is_not_decided_again() -> None:
             return known & set(names)
 
     runner = Runner(COUNTING, SimpleNamespace(), Seen(), SimpleNamespace(), wall_clock, BatchSettings())
+    runner._one_by_one = 1  # after a failure, when memory may not know
     decider = Decider(COUNTING, States(COUNTING, 10))
     made = decider.begin()
     reads = decider.decode([before, twice, twice, fresh, before], wall_clock(), made)
