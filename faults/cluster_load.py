@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -163,13 +164,19 @@ def judge(sent: Mapping[str, int], counted: Mapping[str, int], facts: Sequence[t
     order: dict[str, list[int]] = {}
     for customer, number in first.values():
         order.setdefault(customer, []).append(number)
-    last = {customer: number for _, customer, number in facts}
+    told: dict[str, list[int]] = {}
+    for _, customer, number in facts:
+        told.setdefault(customer, []).append(number)
     for customer, count in sorted(counted.items()):
-        numbers = order.get(customer, [])
+        numbers, all_of_them = order.get(customer, []), told.get(customer, [0])
         if sorted(numbers) != list(range(1, count + 1)):
-            wrong.append(f"{customer}: {count} counted, facts {len(numbers)} ({len(set(numbers))} different)")
+            wrong.append(f"{customer}: {count} counted, {len(numbers)} facts ({len(set(numbers))} different)")
         elif numbers != sorted(numbers):
             wrong.append(f"{customer}: facts out of order")
-        elif last.get(customer) != count:
-            wrong.append(f"{customer}: the last word is {last.get(customer)}, not {count}")
+        elif all_of_them[-1] != count:
+            wrong.append(f"{customer}: the last word is {all_of_them[-1]}, not {count}")
+        else:
+            # Whoever publishes again must go on from there: a repeat that comes late stands among newer facts.
+            jumps = [(a, b) for a, b in pairwise(all_of_them) if b > a + 1]
+            wrong += [f"{customer}: from fact {a} to {b}: an old fact among newer ones" for a, b in jumps]
     return wrong
