@@ -1,6 +1,6 @@
 # Touchline. `make` alone explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test simulate lint format proto proto-baseline train bench faults docs screenshots lock clean
+.PHONY: help setup demo test simulate drill lint format proto proto-baseline train bench faults docs screenshots lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
@@ -38,6 +38,9 @@ test: setup ## all tests, on real Kafka and Postgres (ARGS="-k nps" for some)
 
 simulate: setup ## the runtime in a world where everything goes wrong, by seed (ARGS="--schedules 100000 --seed 1 --jobs 2", "--replay SEED --shrink")
 	@$(BIN)/python -m tests.simulation $(ARGS)
+
+drill: setup ## causes each alert's fault, and says whether the alert fires and ends (ARGS="--only lock" for some)
+	@$(BIN)/python -m tests.drill $(ARGS)
 
 lint: setup ## format, style, types, import contracts, protobuf
 	@scripts/lint.sh

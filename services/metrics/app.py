@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import logging
+import time
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from faust.contrib.opentelemetry import setup_opentelemetry
 from services.metrics import codec
 from services.metrics.domain.cells import KEPT, expired, merge
 from services.metrics.settings import MetricsSettings
-from services.runtime import records, telemetry
+from services.runtime import records, signals, telemetry
 from services.runtime.clock import Clock
 from services.runtime.errors import Unreadable
 from services.runtime.settings import KafkaSettings
@@ -61,6 +62,8 @@ class Projection:
         self._metrics: dict[str, Any] = {}
         self._oldest: dict[int, list[tuple[datetime, str]]] = {}
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._seconds = telemetry.meters().histogram(signals.BATCH_SECONDS)
+        self._events = telemetry.meters().counter(signals.EVENTS)
         setup_opentelemetry(self.app)
         self.app.agent(self._counters, concurrency=1, name="project")(self._project)
 
@@ -72,18 +75,22 @@ class Projection:
     async def _project(self, stream: Any) -> None:
         taken = 0
         async for event in stream.events():
+            began = time.monotonic()
             try:
                 await self._take(event)
                 taken += 1
+                self._events.add(1, {"pipeline": GROUP, "outcome": "handled"})
                 if taken % FLUSH_AFTER == 0:
                     await self.app.producer.flush()
             except Unreadable as error:
                 # Only services write this topic, so that this is a bug of ours; the cell's next version mends the figure.
                 log.error("a counter could not be read: %s", error)
+                self._events.add(1, {"pipeline": GROUP, "outcome": "unreadable"})
             except Exception as error:
                 # Faust acknowledges what a raising agent was given. So none raises: this one stands still, and the process ends.
                 self.failed.set_exception(error)
                 await asyncio.Event().wait()
+            self._seconds.record(time.monotonic() - began, {"pipeline": GROUP})
 
     async def _take(self, event: Any) -> None:
         message = event.message

@@ -9,8 +9,8 @@ from touchline.runtime.v1 import status_pb2
 
 from services.metrics.app import GROUP, Projection
 from services.metrics.settings import MetricsSettings
-from services.runtime import telemetry
-from services.runtime.admin import group_lag
+from services.runtime import signals, telemetry
+from services.runtime.admin import GroupLag, group_lag
 from services.runtime.clock import clock_from
 from services.runtime.errors import Misconfigured, Transient
 from services.runtime.rpc import RpcServer
@@ -19,6 +19,21 @@ from services.runtime.settings import KafkaSettings, RpcSettings, ServiceSetting
 from services.runtime.topics import COUNTERS
 
 log = logging.getLogger(__name__)
+
+LAG_EVERY_S = 5.0
+
+
+async def _watch_lag(lag: GroupLag) -> None:
+    """Keeps the gauge of lag fresh, whether anybody asks for the status or not."""
+    gauge, known = telemetry.meters().up_down(signals.LAG), 0
+    while True:
+        try:
+            behind = await asyncio.wait_for(lag.read(), LAG_EVERY_S)
+            gauge.add(behind - known, {"pipeline": GROUP})
+            known = behind
+        except (Transient, TimeoutError) as error:  # a gauge may go stale; it may not end the process
+            log.debug("lag is not known now: %s", type(error).__name__)
+        await asyncio.sleep(LAG_EVERY_S)
 
 
 async def _run(settings: ServiceSettings) -> None:
@@ -39,6 +54,7 @@ async def _run(settings: ServiceSettings) -> None:
     server = RpcServer(load(RpcSettings), [], status)
     await server.start()
     projection.app.finalize()
+    watching = asyncio.create_task(_watch_lag(lag))
     starting = asyncio.create_task(projection.app.start())
     stopped = asyncio.create_task(stopping.wait())
     ends: list[asyncio.Future[Any]] = [
@@ -57,7 +73,7 @@ async def _run(settings: ServiceSettings) -> None:
             reason = projection.failed.exception() if projection.failed.done() else projection.app.crash_reason
             raise RuntimeError("the projections ended by themselves") from reason
     finally:
-        for task in (starting, *ends):
+        for task in (watching, starting, *ends):
             task.cancel()
         await asyncio.wait([asyncio.create_task(projection.app.stop())], timeout=6)
         await lag.stop()

@@ -1,0 +1,1 @@
+"""Each alert's fault, caused on the running system: `make drill`. The rules are evaluated as Prometheus would."""
