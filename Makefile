@@ -1,6 +1,6 @@
 # Touchline. `make` alone explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test simulate drill lint format proto proto-baseline train bench faults docs screenshots lock clean
+.PHONY: help setup demo test simulate drill lint format proto proto-baseline train bench fuzz overload faults docs screenshots lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
@@ -62,6 +62,12 @@ bench: setup ## measures throughput and latency beside their peers
 
 faults: setup ## seeded schedules of faults on real Kafka and Postgres (ARGS="--schedules N --seed S")
 	@$(BIN)/python -m faults $(ARGS)
+
+fuzz: setup ## bad input for everything that reads: no crash, no hang, no half effect (ARGS="--examples 100000 --seed 1")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+overload: setup ## the gateway under twice what it can do: what is shed, how long the rest waits, what is lost
+	@$(BIN)/python -m bench.overload $(ARGS)
 
 docs: setup ## writes docs/events.md from the comments in proto/
 	@$(BIN)/python scripts/events_doc.py

@@ -109,7 +109,7 @@ def describe(record: Any) -> dict[str, Any]:
     """A record as people read it: its place, its CloudEvents attributes, and its data (base64 where it can't be read)."""
     from base64 import b64encode
 
-    from google.protobuf.json_format import MessageToDict
+    from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 
     from services.runtime import catalogue
     from services.runtime.errors import Unreadable
@@ -125,7 +125,7 @@ def describe(record: Any) -> dict[str, Any]:
             content = headers.get("content-type", PROTOBUF).partition(";")[0].strip()
             return line | {"data": MessageToDict(decode(kind.message, content, value))}
         return line | {"data": json.loads(value) if value else None}
-    except (Unreadable, ValueError):
+    except (Unreadable, ValueError, RecursionError, SerializeToJsonError):
         return line | {"data_base64": b64encode(value).decode()}
 
 

@@ -259,8 +259,17 @@ def document() -> Json:
             "/openapi.json": _read("This description", {"200": {"description": "OpenAPI 3.1", "content": {JSON: {}}}}),
             "/docs": _page("This description, to read", "text/html"),
             "/": _page("The dashboard", "text/html"),
-            "/static/{name}": _page("A part of the dashboard", "text/javascript")
-            | {"parameters": [_parameter("name", "the file's name")]},
+            "/static/{name}": _read(
+                "A part of the dashboard",
+                {
+                    "200": {
+                        "description": "A part of the dashboard",
+                        "content": {kind: {"schema": {"type": "string"}} for kind in ("text/javascript", "text/css")},
+                    },
+                    "404": {"description": "There is none of this name.", "content": {"text/plain": {}}},
+                },
+                [_parameter("name", "the file's name")],
+            ),
             "/static/plotly.min.js": _page("The charts' library", "text/javascript"),
         },
         "components": {
