@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from random import Random
 
+import asyncpg
+
 from faults import oracle
 from faults.bed import Bed
 from faults.counting import TABLE
@@ -101,6 +103,38 @@ class Counting:
         outbox = await self.bed.fetch("SELECT count(*) FROM runtime.outbox WHERE pipeline = $1", self.name)
         lag = sum(end - next_offset.get(partition, 0) for (_, partition), end in ends.items())
         return {"records to consume": lag, "outbox": int(outbox[0][0])}
+
+
+class Watch:
+    """Looks at a pipeline's places all the while: no offset ever goes back. `async with Watch(counting) as watch`."""
+
+    def __init__(self, counting: Counting) -> None:
+        self._counting = counting
+        self.wrong: list[str] = []
+        self._furthest: dict[int, int] = {}
+
+    async def __aenter__(self) -> "Watch":
+        self._connection = await asyncpg.connect(self._counting.bed.dsn(), timeout=10)
+        self._task = asyncio.create_task(self._look())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._connection.close()
+
+    async def _look(self) -> None:
+        while True:
+            for partition, offset in await self._connection.fetch(
+                "SELECT partition, next_offset FROM runtime.checkpoint WHERE pipeline = $1", self._counting.name
+            ):
+                furthest = self._furthest.get(partition, 0)
+                if offset < furthest and len(self.wrong) < 3:
+                    self.wrong.append(
+                        f"fence: the offset of partition {partition} went back from {furthest} to {offset}"
+                    )
+                self._furthest[partition] = max(furthest, offset)
+            await asyncio.sleep(0.01)
 
 
 class NotSettled(Exception):

@@ -28,7 +28,7 @@ class Kind:
     run: Run
     weight: int = 1
     bed: str = "single"
-    limit_s: float = 120.0
+    limit_s: float = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ KINDS: dict[str, Kind] = {}
 BEDS: dict[str, Callable[[Path], Any]] = {}
 
 
-def kind(name: str, *, weight: int = 1, bed: str = "single", limit_s: float = 120.0) -> Callable[[Run], Run]:
+def kind(name: str, *, weight: int = 1, bed: str = "single", limit_s: float = 180.0) -> Callable[[Run], Run]:
     """Registers a kind."""
 
     def register(run: Run) -> Run:

@@ -7,7 +7,7 @@ from random import Random
 import psutil
 
 from faults.bed import Bed
-from faults.bench import Counting, all_ready
+from faults.bench import Counting, Watch, all_ready
 from faults.process import Process
 from faults.schedule import kind
 
@@ -90,11 +90,13 @@ async def stopped_while_deciding(bed: Bed, rng: Random) -> list[str]:
         return ["nobody took over from a process that stands still"]
     await counting.load.send(counting.load.some(rng.randint(1, 80)))
     await asyncio.sleep(rng.uniform(0, 2))
-    bed.tell("the zombie wakes")
-    zombie.go_on()
-    await counting.load.send(counting.load.some(60))
-    # What the zombie still had in hand may reach Kafka after its successor's: known by its id, but no last word.
-    wrong = await counting.judged(last_word=False)
+    async with Watch(counting) as watch:
+        bed.tell("the zombie wakes")
+        zombie.go_on()
+        await counting.load.send(counting.load.some(60))
+        # What the zombie still had in hand may reach Kafka after its successor's: known by its id, but no last word.
+        wrong = await counting.judged(last_word=False)
+    wrong += watch.wrong
     if not zombie.alive and not member:
         wrong.append(f"the zombie ended instead of joining anew\n{zombie.last_words()}")
     return wrong
