@@ -85,9 +85,9 @@ class States(Generic[S]):
         self._entries.clear()
 
 
-def encode(state: object) -> str:
+def encode(state: object) -> bytes:
     """A state as the database keeps it: JSON, which an engineer can read there."""
-    return msgspec.json.encode(state).decode()
+    return msgspec.json.encode(state)
 
 
 @dataclass

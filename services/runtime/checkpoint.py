@@ -79,7 +79,7 @@ class Commit:
     moves: dict[Place, tuple[Claim, int]]
     now: datetime
     seen: list[UUID] = field(default_factory=list)
-    states: dict[str, tuple[int, int, datetime | None, str]] = field(default_factory=dict)
+    states: dict[str, tuple[int, int, datetime | None, bytes]] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     sent: list[Dirty] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)

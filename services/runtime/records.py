@@ -1,7 +1,7 @@
 """Events on the wire: CloudEvents 1.0 in Kafka's binary mode, read and written in this one place."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from hashlib import blake2b
@@ -35,7 +35,11 @@ LONGEST_NAME = 2560
 
 # Structs without a place in the garbage collector's books: millions of them pass, and none refers back to itself.
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record as it was polled from Kafka. `timestamp`: when it was sent, ms since 1970; 0 where nobody asks for it."""
+    """A record as it was polled from Kafka.
+
+    headers: Kafka allows several of one name, of which the last counts, and one without a value: here an empty one.
+    timestamp: when it was sent, ms since 1970; 0 where nobody asks for it.
+    """
 
     topic: str
     partition: int
@@ -46,9 +50,16 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     timestamp: int = 0
 
 
+def headers_of(polled: Any) -> Headers:
+    """A client's headers as ours."""
+    if None in [value for _, value in polled]:
+        return tuple((name, value or b"") for name, value in polled)
+    return polled  # type: ignore[no-any-return]
+
+
 def record_of(polled: Any) -> Record:
-    """A client's record as ours. Kafka allows a header without a value; for us that is an empty one."""
-    headers = tuple((name, value or b"") for name, value in polled.headers)
+    """A record of the asyncio client as ours."""
+    headers = headers_of(polled.headers)
     return Record(
         polled.topic, polled.partition, polled.offset, polled.key, polled.value, headers, polled.timestamp or 0
     )
@@ -147,38 +158,46 @@ def _types() -> dict[bytes, catalogue.EventType]:
 def read(record: Record, now: datetime) -> Incoming:
     """The event in a record. Raises Unreadable, naming the header or field."""
     headers = dict(record.headers)
-    event_id, source = _header(headers, "ce_id"), _header(headers, "ce_source")
-    kind = _types().get(headers.get("ce_type", b""))
+    kind = _types().get(headers.get("ce_type") or b"")
     if kind is None:
-        _header(headers, "ce_type")
+        _name("ce_type", headers.get("ce_type"))
         raise Unreadable("ce_type", "is not a known event type")
-    moment = parse_time(_header(headers, "ce_time"))
+    event_id, source, time, key, subject = _names(
+        headers.get("ce_id"), headers.get("ce_source"), headers.get("ce_time"), record.key, headers.get("ce_subject")
+    )
+    moment = parse_time(time)
     check_time(moment, now)
-    if not record.key:
-        raise Unreadable("key", "is missing")
-    key = _text("key", record.key)
-    subject = _text("ce_subject", headers.get("ce_subject", b"")) or key
-    content_type = headers.get("content-type", _PROTOBUF)
+    content_type = headers.get("content-type") or _PROTOBUF
     if content_type != _PROTOBUF:
         content_type = content_type.partition(b";")[0].strip()
     message = decode(kind.message, content_type.decode(errors="replace"), record.value or b"")
     validate.check(message)
-    return Incoming(
-        event_id,
-        source,
-        kind.name,
-        subject,
-        key,
-        moment,
-        message,
-        headers.get("traceparent", b"").decode(errors="replace"),
-    )
+    traceparent = (headers.get("traceparent") or b"").decode(errors="replace")
+    return Incoming(event_id, source, kind.name, subject or key, key, moment, message, traceparent)
 
 
-def _header(headers: Mapping[str, bytes], name: str) -> str:
-    value = headers.get(name)
+def _names(*raw: bytes | None) -> list[str]:
+    """What names an event, checked and decoded at one go; one at a time where something is wrong, to say what."""
+    if raw[0] and raw[1] and raw[2] and raw[3]:
+        try:
+            joined = b"\0".join((raw[0], raw[1], raw[2], raw[3], raw[4] or b""))
+            if len(joined) <= LONGEST_NAME:
+                names = joined.decode().split("\0")
+                if len(names) == len(_NAMED):
+                    return names
+        except UnicodeDecodeError:
+            pass
+    for name, value in zip(_NAMED[:4], raw, strict=False):
+        _name(name, value)
+    return [_text(name, value or b"") for name, value in zip(_NAMED, raw, strict=True)]
+
+
+_NAMED = ("ce_id", "ce_source", "ce_time", "key", "ce_subject")
+
+
+def _name(name: str, value: bytes | None) -> str:
     if not value:
-        raise Unreadable(name, "header is missing")
+        raise Unreadable(name, "is missing" if name == "key" else "header is missing")
     return _text(name, value)
 
 

@@ -48,10 +48,15 @@ class _BrokenError(Exception):
 def check(message: Message) -> None:
     """Refuses data that breaks the rules of its message. Raises Unreadable("data.<field>", …), with the field's JSON name."""
     try:
-        for one in _compile(message.DESCRIPTOR):
+        for one in _checks(type(message)):  # type: ignore[arg-type]
             one(message)
     except _BrokenError as broken:
         raise Unreadable("data" + broken.path, broken.reason) from None
+
+
+@cache
+def _checks(message_class: Any) -> tuple[Check, ...]:
+    return _compile(message_class.DESCRIPTOR)
 
 
 @cache

@@ -15,7 +15,7 @@ from services.runtime.records import Outgoing
 from tests.simulation.link import Link, Locked
 
 # Postgres's jsonb refuses it.
-NUL = "\\u0000"
+NUL = b"\\u0000"
 
 CellKey = tuple[str, str, datetime, str, int]
 
@@ -47,7 +47,7 @@ class Database:
     rng: Random
     checkpoint: dict[Place, Claim] = field(default_factory=dict)
     seen: dict[UUID, datetime] = field(default_factory=dict)
-    entities: dict[str, tuple[int, int, datetime | None, str]] = field(default_factory=dict)
+    entities: dict[str, tuple[int, int, datetime | None, bytes]] = field(default_factory=dict)
     cells: dict[CellKey, CellRow] = field(default_factory=dict)
     outbox: dict[int, tuple[int, tuple[Outgoing, ...]]] = field(default_factory=dict)
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Database:
         if fenced:
             self._check_moves(commit.moves)
         if deduplicated:
-            self._check_seen(_names(commit))
+            self._check_seen(commit.seen)
         for _, _, _, body in commit.states.values():
             if NUL in body:
                 raise Permanent("cannot be stored: UntranslatableCharacterError")
@@ -97,7 +97,7 @@ class Database:
             self.checkpoint[place] = Claim(
                 offset, self.checkpoint[place].epoch if place in self.checkpoint else claim.epoch
             )
-        for name in _names(commit):
+        for name in commit.seen:
             self.seen[name] = commit.now
         self.entities.update(commit.states)
         self._add(commit.cells)
@@ -162,10 +162,6 @@ class Database:
         return {place: claim.next_offset for place, claim in self.checkpoint.items()}, unsent
 
 
-def _names(commit: Commit) -> list[UUID]:
-    return [name[1] if isinstance(name, tuple) else name for name in commit.seen]
-
-
 def _drive(coro: "Coroutine[Any, Any, None]") -> None:
     """Runs a coroutine that never waits."""
     try:
@@ -199,7 +195,7 @@ class MemoryStore:
     async def load(self, keys: Sequence[str]) -> dict[str, Saved]:
         def read() -> dict[str, Saved]:
             found = {k: self.database.entities[k] for k in keys if k in self.database.entities}
-            return {k: Saved(p, version, body.encode()) for k, (p, version, _, body) in found.items()}
+            return {k: Saved(p, version, body) for k, (p, version, _, body) in found.items()}
 
         return await self.link.call("load", read)
 

@@ -19,7 +19,7 @@ CREATE FUNCTION runtime.take_effect(
     of_pipeline text,
     topics text[], partitions int[], expected bigint[], epochs bigint[], nexts bigint[],
     names uuid[], at timestamptz,
-    keys text[], key_partitions int[], versions bigint[], dues timestamptz[], bodies text[],
+    states jsonb,
     done bigint[],
     out_partitions int[], out_records int[], out_bodies bytea[]
 ) RETURNS TABLE (out_partition int, out_id bigint) LANGUAGE plpgsql AS $body$
@@ -44,10 +44,10 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'TL002', MESSAGE = 'an event of the batch has taken effect before';
         END IF;
     END IF;
-    IF cardinality(keys) > 0 THEN
+    IF jsonb_array_length(states) > 0 THEN
         INSERT INTO runtime.entity (pipeline, key, partition, version, due_at, body)
-        SELECT of_pipeline, n.key, n.partition, n.version, n.due, n.body::jsonb
-        FROM unnest(keys, key_partitions, versions, dues, bodies) AS n(key, partition, version, due, body)
+        SELECT of_pipeline, n.key, n.partition, n.version, n.due, n.body
+        FROM jsonb_to_recordset(states) AS n(key text, partition int, version bigint, due timestamptz, body jsonb)
         ORDER BY n.key COLLATE "C"
         ON CONFLICT (pipeline, key) DO UPDATE SET
             partition = excluded.partition, version = excluded.version, due_at = excluded.due_at, body = excluded.body;
