@@ -117,6 +117,9 @@ class Sender:
                 "linger.ms": linger_ms,
                 "batch.size": 256 * 1024,
                 "queue.buffering.max.messages": 1_000_000,
+                # Nothing comes twice from here. And a broker that is behind is given batches, not a request an event.
+                "enable.idempotence": True,
+                "max.in.flight.requests.per.connection": 5,
                 # As all other clients of Kafka place keys: otherwise two topics' partitions would not match.
                 "partitioner": "murmur2_random",
             }

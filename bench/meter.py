@@ -1,10 +1,12 @@
 """What a contender costs the machine: processor by part, memory, bytes, rows."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import psutil
@@ -43,19 +45,27 @@ class Totals:
 
 async def totals(bed: Bed) -> Totals:
     """What Kafka and Postgres have written."""
-    topics: dict[str, int] = {}
-    for log in bed.stack.layout.data.glob("kafka*/logs/*/*.log"):
-        if log.parent.name.endswith("-delete"):
-            continue
-        with suppress(OSError):  # a segment that is just being deleted
-            topic = log.parent.name.rpartition("-")[0]
-            topics[topic] = topics.get(topic, 0) + log.stat().st_size
+    topics = await asyncio.to_thread(_logs, bed.stack.layout.data)
     db = await asyncpg.connect(bed.stack.postgres.dsn("postgres"))
     try:
         wal, commits, rows, disk = await db.fetchrow(_SQL)
     finally:
         await db.close()
     return Totals(topics, wal, commits, rows, disk)
+
+
+def _logs(data: Path) -> dict[str, int]:
+    """Bytes of Kafka's logs by topic, replicas added up; topics that are being deleted are left out."""
+    topics: dict[str, int] = {}
+    for folder in data.glob("kafka*/logs"):
+        for place in os.listdir(folder):  # noqa: PTH208, names are what is needed
+            topic, _, partition = place.rpartition("-")
+            if partition.isdigit():
+                # Listed, not globbed: folders vanish meanwhile.
+                with suppress(OSError):
+                    size = sum(f.stat().st_size for f in os.scandir(folder / place) if f.name.endswith(".log"))
+                    topics[topic] = topics.get(topic, 0) + size
+    return topics
 
 
 class Meter:

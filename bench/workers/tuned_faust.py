@@ -3,7 +3,11 @@
 import sys
 from typing import Any
 
-import faust
+from mode.loop import use
+
+use("uvloop")  # before Faust is imported
+
+import faust  # noqa: E402
 
 bootstrap, source, sink = sys.argv[1:4]
 
@@ -22,7 +26,6 @@ app = faust.App(
     producer_linger=0.005,
     producer_max_batch_size=1_048_576,
     producer_acks=1,
-    loop="uvloop",
 )
 RAW: dict[str, Any] = {
     "key_type": bytes,
@@ -31,7 +34,7 @@ RAW: dict[str, Any] = {
     "value_serializer": "raw",
 }
 events, updates = app.topic(source, **RAW), app.topic(sink, **RAW)
-counts = app.Table("counts", default=int, key_type=bytes, key_serializer="raw")
+counts = app.Table("counts", default=int, key_type=bytes, value_type=int)
 
 
 @app.agent(events)
