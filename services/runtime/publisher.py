@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
 
 from services.runtime.errors import Permanent, Transient
+from services.runtime.reach import why_away
 from services.runtime.records import Outgoing
 from services.runtime.settings import KafkaSettings
 
@@ -63,7 +64,7 @@ class Publisher:
             await producer.start()
         except (KafkaError, OSError) as error:
             await producer.stop()
-            raise Transient(f"Kafka is away: {type(error).__name__}") from error
+            raise Transient(f"Kafka is away: {await why_away(self._kafka, error)}") from error
         return producer
 
     async def stop(self) -> None:

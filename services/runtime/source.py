@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 
 from services.runtime.checkpoint import Place
 from services.runtime.errors import Transient
+from services.runtime.reach import why_away
 from services.runtime.records import Record, record_of
 from services.runtime.settings import BatchSettings, KafkaSettings
 
@@ -56,6 +57,7 @@ class KafkaSource:
     """The Source on aiokafka."""
 
     def __init__(self, kafka: KafkaSettings, group: str, topics: tuple[str, ...], batch: BatchSettings) -> None:
+        self._kafka = kafka
         self._topics = topics
         self._assigned: set[Place] = set()
         self._consumer = AIOKafkaConsumer(
@@ -77,7 +79,7 @@ class KafkaSource:
             await self._consumer.start()
         except (KafkaError, OSError) as error:
             await self._consumer.stop()
-            raise Transient(f"Kafka is away: {type(error).__name__}") from error
+            raise Transient(f"Kafka is away: {await why_away(self._kafka, error)}") from error
 
     async def stop(self) -> None:
         with contextlib.suppress(KafkaError, OSError):
