@@ -5,7 +5,7 @@
 `<seq> forbidden` cannot be read, `<seq> unstorable` cannot be stored: these three are dead letters.
 
 FAULTS_STOP_AT=<n> stops the process (SIGSTOP) within its n-th decision, before anything of the batch stands;
-FAULTS_STOP_IN=<n> within its n-th transaction.
+FAULTS_STOP_IN=<n> within its n-th transaction; FAULTS_STOP_STEP=<step>:<n> when it reaches a step the n-th time.
 """
 
 import os
@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from touchline.contact.v1 import events_pb2 as contact
 from touchline.nps.v1 import nps_pb2
 
+from services.runtime import faults
 from services.runtime.errors import Unreadable
 from services.runtime.pipeline import Answer, Change, Db, Delta, Metric, Pipeline, Publish
 from services.runtime.records import Incoming
@@ -146,5 +147,22 @@ async def build(_: House) -> Parts:
     return Parts(pipelines=[pipeline(name, topic)])
 
 
+def _stop_at_steps() -> None:
+    """The named places of the checkpoint, at which a process can die, also become places at which it can stand still."""
+    wanted, _, count = os.environ.get("FAULTS_STOP_STEP", "").partition(":")
+    left, reach = int(count or 1), faults.reach
+
+    def also_stop(place: str) -> None:
+        nonlocal left
+        reach(place)
+        if place == wanted:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+    faults.reach = also_stop
+
+
 if __name__ == "__main__":
+    _stop_at_steps()
     serve("counting", build)

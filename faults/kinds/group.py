@@ -7,7 +7,7 @@ from random import Random
 import psutil
 
 from faults.bed import Bed
-from faults.bench import Counting, Watch, all_ready
+from faults.bench import STEPS, Counting, Watch, all_ready
 from faults.process import Process
 from faults.schedule import kind
 
@@ -74,19 +74,30 @@ async def _taken_over(counting: Counting, before: int, within_s: float) -> bool:
     return False
 
 
-@kind("zombie.deciding", weight=8)
+@kind("zombie.deciding", weight=6)
 async def stopped_while_deciding(bed: Bed, rng: Random) -> list[str]:
     """A process stands still in the middle of a decision until another has taken over and gone on; then it wakes."""
+    return await _zombie(bed, rng, FAULTS_STOP_AT=str(rng.randint(2, 120)))
+
+
+@kind("zombie.step", weight=8)
+async def stopped_at_a_step(bed: Bed, rng: Random) -> list[str]:
+    """The same between two steps of the checkpoint: with a transaction that stands, say, and nothing of it published."""
+    return await _zombie(bed, rng, FAULTS_STOP_STEP=f"{rng.choice(STEPS)}:{rng.randint(1, 4)}")
+
+
+async def _zombie(bed: Bed, rng: Random, **where: str) -> list[str]:
     counting = await Counting.on(bed, rng, rng.choice([1, 2, 4]))
     # Under one name Kafka itself fences the elder; under none, only the checkpoint does.
     member = rng.choice(["", "", "0"])
     await counting.load.send(counting.load.some(150))
-    zombie = counting.start(member=member, FAULTS_STOP_AT=str(rng.randint(2, 120)))
-    if not await _stopped(zombie, 20):
+    zombie = counting.start(member=member, **where)
+    bed.tell(f"it stops at {where}")
+    if not await _stopped(zombie, 40):
         return ["the process never stood still: the schedule did no harm"]
     before = await _epoch(counting)
     counting.start(member=member)
-    if not await _taken_over(counting, before, 20):
+    if not await _taken_over(counting, before, 45):
         return ["nobody took over from a process that stands still"]
     await counting.load.send(counting.load.some(rng.randint(1, 80)))
     await asyncio.sleep(rng.uniform(0, 2))
@@ -108,7 +119,7 @@ async def stopped_while_storing(bed: Bed, rng: Random) -> list[str]:
     counting = await Counting.on(bed, rng, rng.choice([1, 2]))
     await counting.load.send(counting.load.some(150))
     zombie = counting.start(FAULTS_STOP_IN=str(rng.randint(1, 4)))
-    if not await _stopped(zombie, 20):
+    if not await _stopped(zombie, 40):
         return ["the process never stood still: the schedule did no harm"]
     counting.start()
     await counting.load.send(counting.load.some(60))

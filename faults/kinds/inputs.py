@@ -14,10 +14,12 @@ from faults.schedule import kind
 HOURS = 3600
 
 
-def _bad(counting: Counting, rng: Random) -> Draft:
+REFUSED = ("poison", "forbidden", "unstorable")
+
+
+def _bad(counting: Counting, what: str, rng: Random) -> Draft:
     """A record that can only be a dead letter."""
-    what = rng.choice([*SPOILERS, "poison", "forbidden", "unstorable", "unstorable"])
-    if what not in SPOILERS:
+    if what in REFUSED:
         return counting.load.plain(what=what)
     draft = counting.load.plain()
     letter = replace(SPOILERS[what](draft.letter, rng), partition=-1)
@@ -30,8 +32,8 @@ async def poison(bed: Bed, rng: Random) -> list[str]:
     counting = await Counting.on(bed, rng, rng.choice([1, 2, 4]))
     load = counting.load
     drafts = load.some(rng.randint(120, 250))
-    for _ in range(rng.randint(5, 40)):
-        drafts.insert(rng.randrange(len(drafts)), _bad(counting, rng))
+    for what in (*REFUSED, *(rng.choice([*SPOILERS, *REFUSED]) for _ in range(rng.randint(5, 30)))):
+        drafts.insert(rng.randrange(len(drafts)), _bad(counting, what, rng))
     # As long as a text may be, and longer than most.
     drafts.insert(rng.randrange(len(drafts)), load.plain(what="长" * 19_000))
     await load.send(drafts)

@@ -18,7 +18,7 @@ async def _dies_at(bed: Bed, rng: Random, step: str) -> list[str]:
     for _ in range(deaths):
         process = counting.start(f"{step}:{rng.randint(1, 3)}", member=member)
         await load.send(load.some(rng.randint(10, 60)))
-        if not await process.died(15):
+        if not await process.died(25):
             bed.tell(f"{step} was not reached so often: killed as it is")
             await process.kill()
         await load.send(load.some(rng.randint(1, 40)))
