@@ -57,7 +57,10 @@ proto-baseline: setup ## takes proto/ as it stands for what later changes must n
 train: setup ## trains the models anew from ../shared/data
 	@$(BIN)/python -m services.sentiment.training --data ../shared/data
 
-bench: setup ## measures throughput and latency beside their peers
+.venv-bench/ready: requirements/bench.lock
+	@$(BIN)/python -m bench.peers.quix
+
+bench: setup .venv-bench/ready ## measures us beside our peers (ARGS="--quick --json FILE" for ten minutes of it)
 	@$(BIN)/python -m bench $(ARGS)
 
 faults: setup ## seeded schedules of faults on real Kafka and Postgres (ARGS="--schedules N --seed S")
@@ -78,6 +81,7 @@ screenshots: setup ## takes the README's pictures of the dashboard and of a trac
 lock: ## locks the packages anew (needs uv); by hashes, without addresses
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --all-extras pyproject.toml -o requirements/dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements/run.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements/bench.in -o requirements/bench.lock
 
 clean: ## removes what was made here, but not the data of a running stack
-	rm -rf .venv gen build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-bench gen build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
