@@ -6,6 +6,7 @@ from random import Random
 
 from deploy.embedded.cluster import until_in_sync
 from faults.bed import Bed
+from faults.cluster_harm import dies_ahead
 from faults.cluster_load import Load, letter
 from faults.schedule import BEDS, kind
 from services.runtime.errors import Transient
@@ -26,7 +27,10 @@ async def leader_dies(bed: Bed, rng: Random) -> list[str]:
     async with Load(bed, rng) as load:
         await asyncio.sleep(rng.uniform(0, 2))
         part = bed.stack.part_of(await load.leader())
-        await bed.stack.kill(part)
+        if rng.random() < 0.5:
+            await bed.stack.kill(part)
+        else:
+            await dies_ahead(bed, part, rng.uniform(0.5, 1.5))
         again = await load.flows(FLOWS_AGAIN_S)
         bed.tell(f"{part} killed; load flows again after {again:.1f} s")
         await asyncio.sleep(rng.uniform(0, 3))
@@ -77,7 +81,7 @@ async def two_away(bed: Bed, rng: Random) -> list[str]:
 @kind("cluster.outage", bed="cluster", limit_s=300)
 async def two_away_for_long(bed: Bed, rng: Random) -> list[str]:
     """The same for longer than a publisher waits: what it gave up is published again, and nothing old comes after it."""
-    return await _two_away(bed, rng, rng.uniform(35, 45))
+    return await _two_away(bed, rng, rng.uniform(31, 36))
 
 
 async def _two_away(bed: Bed, rng: Random, seconds: float) -> list[str]:

@@ -89,9 +89,18 @@ class Load:
                 number = rng.randint(1, last) if again else last + 1
                 self.sent[customer] = max(last, number)
                 burst.append(letter(self.topic, customer, number))
-            await self._bed.client.send(burst)
+            await self._until_sent(burst)
             self.acknowledged += len(burst)
             await asyncio.sleep(PAUSE_S)
+
+    async def _until_sent(self, burst: Sequence[Letter]) -> None:
+        """As a channel does: what was not acknowledged is sent again, under the same ids."""
+        while True:
+            try:
+                await self._bed.client.send(burst)
+                return
+            except RuntimeError as error:
+                self._bed.tell(f"sent again: {error}")
 
     async def leader(self) -> int:
         """The id of the broker that leads most of the topic's partitions."""
