@@ -15,7 +15,6 @@ from tests.simulation.shrink import shrink
 
 CHUNK = 50
 TELL_EVERY_S = 5.0
-# A run that is longer than this in virtual time, or takes more steps, is told among the figures.
 KEPT_FAILURES = 20
 
 
@@ -26,12 +25,13 @@ class Tally:
     runs: int
     steps: int
     seconds: float
+    cpu_s: float
     failures: tuple[tuple[int, tuple[str, ...]], ...]
 
 
 def stretch(first: int, count: int, mutation: str = "") -> Tally:
     """Runs the schedules of `count` seeds."""
-    steps, seconds = 0, 0.0
+    steps, seconds, began = 0, 0.0, time.process_time()
     failures: list[tuple[int, tuple[str, ...]]] = []
     for seed in range(first, first + count):
         outcome = run(draw(seed), _parts(mutation))
@@ -39,7 +39,7 @@ def stretch(first: int, count: int, mutation: str = "") -> Tally:
         seconds += outcome.seconds
         if outcome.failures:
             failures.append((seed, tuple(outcome.failures)))
-    return Tally(count, steps, seconds, tuple(failures))
+    return Tally(count, steps, seconds, time.process_time() - began, tuple(failures))
 
 
 def _parts(mutation: str) -> Parts:
@@ -59,12 +59,13 @@ def _tallies(first: int, count: int, jobs: int, mutation: str) -> Iterator[Tally
 def many(first: int, count: int, jobs: int, mutation: str, keep_going: bool) -> int:
     """Runs `count` schedules and tells how it goes. Returns the exit status: 0 only if every one is clean."""
     began = told = time.monotonic()
-    done, steps, seconds = 0, 0, 0.0
+    done, steps, seconds, cpu_s = 0, 0, 0.0, 0.0
     failures: list[tuple[int, tuple[str, ...]]] = []
     for tally in _tallies(first, count, jobs, mutation):
         done += tally.runs
         steps += tally.steps
         seconds += tally.seconds
+        cpu_s += tally.cpu_s
         failures += tally.failures
         now = time.monotonic()
         if now - told >= TELL_EVERY_S or done == count:
@@ -75,7 +76,7 @@ def many(first: int, count: int, jobs: int, mutation: str, keep_going: bool) -> 
     took = time.monotonic() - began
     print(
         f"{done} schedules (seeds {first} to {first + done - 1}) in {took:.1f} s by {jobs} jobs: "
-        f"{done / took:.1f}/s, {steps / max(1, done):.0f} steps and {seconds / max(1, done):.1f} virtual s each"
+        f"{done / took:.1f}/s, {done / cpu_s:.1f}/s a core, {steps / max(1, done):.0f} steps and {seconds / max(1, done):.1f} virtual s each"
     )
     if not failures:
         print("0 lost, 0 doubled, order kept in every one")

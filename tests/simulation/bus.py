@@ -79,6 +79,7 @@ class Member:
         self.instance = instance
         self.rejoin = rejoin  # what is told it when it has to join anew
         self.known = True
+        self.closed = False  # it has said good-bye; what it said before and arrives later means nothing
         self.joined: asyncio.Future[set[Place]] | None = None
         self.places: set[Place] = set()
 
@@ -95,6 +96,8 @@ class Group:
 
     def join(self, member: Member, answer: "asyncio.Future[set[Place]]") -> None:
         """A member asks for its part; a new one makes all others give up theirs."""
+        if member.closed:
+            return
         for old in self.members:
             if member.instance is not None and old.instance == member.instance and old is not member:
                 self._replace(old, member)
@@ -117,6 +120,7 @@ class Group:
 
     def leave(self, member: Member) -> None:
         """A member says good-bye; a static one says nothing, for it may come back."""
+        member.closed = True
         if member in self.members:
             if member.instance is not None:
                 member.link.later(self._bus.session_s, self._remove_if_there, member)

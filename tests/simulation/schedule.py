@@ -71,7 +71,7 @@ class Schedule:
     salt: int = 0
 
 
-STORE_CALLS = ("commit", "commit", "commit", "claim", "unsent", "load", "seen", "due", "dirty")
+STORE_CALLS = ("commit", "commit", "commit", "claim", "reclaim", "unsent", "load", "seen", "due", "dirty")
 BUS_CALLS = ("publish", "publish", "publish", "bounds", "poll", "offsets")
 STORE_OUTCOMES = ("before", "after", "slow", "late", "crash_before", "crash_after")
 PUBLISH_OUTCOMES = (
@@ -86,7 +86,17 @@ PUBLISH_OUTCOMES = (
     "crash_partial",
 )
 # How many calls of a kind a run makes, roughly, so that most faults hit one.
-USUAL = {"commit": 40, "publish": 40, "poll": 40, "seen": 30, "load": 30, "claim": 4, "unsent": 4, "bounds": 4}
+USUAL = {
+    "commit": 40,
+    "publish": 40,
+    "poll": 40,
+    "seen": 30,
+    "load": 30,
+    "claim": 4,
+    "reclaim": 2,
+    "unsent": 4,
+    "bounds": 4,
+}
 
 
 def draw(seed: int) -> Schedule:
