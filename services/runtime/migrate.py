@@ -4,6 +4,7 @@ The runtime's tables live in the schema `runtime`, a service's in `public`; both
 """
 
 import asyncio
+import ssl
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ async def migrate(database_url: str, service: Path | None) -> None:
     try:
         guard = await asyncpg.connect(database_url, timeout=10)
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        raise Transient(f"Postgres is away: {type(error).__name__}") from error
+        raise Transient(f"Postgres is away: {_why(error)}") from error
     try:
         await guard.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await asyncio.to_thread(_apply, database_url, Path(__file__).parent, "runtime")
@@ -29,6 +30,14 @@ async def migrate(database_url: str, service: Path | None) -> None:
             await asyncio.to_thread(_apply, database_url, service, "public")
     finally:
         await guard.close()
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
+        return f"it does not let the user of DATABASE_URL in ({type(error).__name__})"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"it shows a certificate that DATABASE_URL's sslrootcert does not vouch for ({error.verify_message})"
+    return type(error).__name__
 
 
 def _apply(database_url: str, folder: Path, schema: str) -> None:
