@@ -177,9 +177,11 @@ async def fickle_member(live: Live, group: str) -> AsyncIterator[None]:
         while True:
             batch = BatchSettings(member=None, session_timeout_ms=6000, drain_s=timedelta(seconds=1).total_seconds())
             source = KafkaSource(kafka_of(live), group, (TOUCHPOINT_EVENTS,), batch)
-            await source.start(revoked)
-            await source.poll(1, 500)
-            await source.stop()
+            try:
+                await source.start(revoked)
+                await source.poll(1, 500)
+            finally:  # else it would hold its places, and take nothing from them
+                await source.stop()
 
     async with beside(come_and_go()):
         yield
