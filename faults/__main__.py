@@ -24,7 +24,7 @@ def options(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("make faults", description=__doc__)
     parser.add_argument("--schedules", type=int, default=24, metavar="N", help="how many (24)")
     parser.add_argument("--seed", type=int, help="draws the schedules; chosen by chance, and printed, where left out")
-    parser.add_argument("--kind", help="only this kind, or those that begin with it")
+    parser.add_argument("--kind", help="only this kind, or those that begin with it; several joined by commas")
     parser.add_argument("--replay", type=int, metavar="SEED", help="the one schedule of that seed; needs its --kind")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes every verdict there")
     parser.add_argument("--keep-going", action="store_true", help="goes on after a schedule that is not clean")

@@ -134,12 +134,13 @@ class Bed:
         # Postgres's own processes notice, and end by themselves; until then no other server may take the data.
         await end_all(family, 5.0)
 
-    async def kill_backend(self, rng: Random) -> None:
-        """SIGKILL of one of the processes that serve Postgres's clients."""
+    async def kill_backend(self, rng: Random) -> bool:
+        """SIGKILL of one of the processes that serve Postgres's clients; False where there is none."""
         family = psutil.Process(self.stack.children["postgres"].pid).children()
         serving = [p for p in family if DATABASE in " ".join(p.cmdline())]
         if serving:
             rng.choice(serving).kill()
+        return bool(serving)
 
     async def _end_processes(self) -> None:
         processes, self.processes = self.processes, []

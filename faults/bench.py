@@ -47,7 +47,7 @@ class Counting:
         self.bed.tell(f"process {len(self.processes)}" + (f" with {fault}" if fault else ""))
         return process
 
-    async def settled(self, within_s: float = 45.0) -> None:
+    async def settled(self, within_s: float = 75.0) -> None:
         """Until a process says that nothing is left, reminders included. Raises TimeoutError."""
         _, reminders, _ = oracle.expected(self.load.sent)
         limit = time.monotonic() + within_s
@@ -69,7 +69,7 @@ class Counting:
         )
         return int(rows[0][0])
 
-    async def judged(self, *, last_word: bool = True, within_s: float = 45.0) -> list[str]:
+    async def judged(self, *, last_word: bool = True, within_s: float = 75.0) -> list[str]:
         """Settles, and asks the oracle."""
         wrong = []
         try:

@@ -25,7 +25,7 @@ from services.cli.audit import assignment, contacts, delivery, triage
 from services.cli.audit.collect import policy as parsed
 
 DECIDED, POOLS = "routing.decided", "pool.events"
-PATIENCE_S, LIMIT_S = 4.0, 30.0
+PATIENCE_S, LIMIT_S = 4.0, 75.0
 POLICY = """\
 version = "faults"
 timezone = "+08:00"

@@ -90,7 +90,7 @@ class Service:
         await self.bed.client.send(letters)
         self.sent += letters
 
-    async def settled(self, within_s: float = 45.0) -> None:
+    async def settled(self, within_s: float = 75.0) -> None:
         """Until it is healthy with nothing left, twice in a row. Raises NotSettled."""
         limit, calm, last = time.monotonic() + within_s, 0, "no process answers"
         while calm < 2:

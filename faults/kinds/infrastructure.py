@@ -13,8 +13,9 @@ async def _through(bed: Bed, rng: Random, part: str, backends: bool = False) -> 
     load = counting.load
     process = counting.start(member="0")
     await load.send(load.some(100))
-    if rng.random() < 0.6:
+    if backends or rng.random() < 0.6:
         await process.ready()
+    wrong: list[str] = []
     over = asyncio.Event()
     stream = asyncio.create_task(load.until(over.is_set))
     try:
@@ -22,7 +23,8 @@ async def _through(bed: Bed, rng: Random, part: str, backends: bool = False) -> 
             await asyncio.sleep(rng.uniform(0, 0.8))
             if backends:
                 bed.tell("one of Postgres's processes is killed: it recovers by itself")
-                await bed.kill_backend(rng)
+                if not await bed.kill_backend(rng):
+                    wrong.append("Postgres served nobody: the schedule did no harm")
             else:
                 bed.tell(f"{part} is killed")
                 await bed.crash(part)
@@ -35,7 +37,7 @@ async def _through(bed: Bed, rng: Random, part: str, backends: bool = False) -> 
     finally:
         over.set()
         await stream
-    wrong = await counting.judged()
+    wrong += await counting.judged()
     if not process.alive:
         wrong.append(f"the service ended while {part} was away\n{process.last_words()}")
     return wrong

@@ -33,7 +33,7 @@ async def _harmed(counting: Counting, process: Process, rng: Random, proxies: li
     await counting.load.send(counting.load.some(20))
     for proxy in proxies:
         proxy.calm()
-    wrong = await counting.judged(within_s=60)
+    wrong = await counting.judged(within_s=90)
     if not process.alive:
         wrong.append(f"the service ended by itself\n{process.last_words()}")
     return wrong
@@ -120,5 +120,5 @@ async def outbox_full(bed: Bed, rng: Random) -> list[str]:
         bed.kafka_proxy.drop()
         process = _behind_proxies(counting)
     bed.kafka_proxy.calm()
-    wrong += await counting.judged(within_s=60)
+    wrong += await counting.judged(within_s=90)
     return wrong

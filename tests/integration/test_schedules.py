@@ -10,7 +10,7 @@ from faults.__main__ import one
 from faults.bed import Bed
 from faults.schedule import Schedule
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(290)]
 
 KINDS = (
     "kill.transacted",
