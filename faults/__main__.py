@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -15,6 +16,9 @@ from pathlib import Path
 from random import Random
 from secrets import randbits
 from typing import Any
+
+# Before gRPC is loaded: it would tell of every process that is started.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 import faults.kinds  # noqa: F401, so that they are registered
 from faults.schedule import BEDS, KINDS, Schedule, Verdict, draw

@@ -92,9 +92,10 @@ class Router:
         """From now on."""
         return cls(bed, rng, await Service.on(bed, rng, "router"))
 
-    def start(self, fault: str = "", **more: Any) -> Process:
+    def start(self, fault: str = "", *, proxied: bool = False, **more: str) -> Process:
         """A process of the router."""
-        return self.service.start(fault, ROUTER_POLICY=str(self.path), **more)
+        told: dict[str, Any] = {"ROUTER_POLICY": str(self.path), **more}
+        return self.service.start(fault, proxied=proxied, **told)
 
     def seats(self, each: int = 3) -> list[Letter]:
         """Seats that come on shift."""

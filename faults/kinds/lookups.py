@@ -83,9 +83,10 @@ _ANSWERS: dict[str, Callable[[bytes, Random, bool], Message]] = {
 }  # fmt: skip
 
 
-async def _peers(rng: Random, run: Callable[[list[Peer], dict[str, str]], Awaitable[list[str]]]) -> list[str]:
+async def _peers(rng: Random, run: Callable[[list[Peer], dict[str, Any]], Awaitable[list[str]]]) -> list[str]:
     """Three peers, of which some are not there at all."""
-    servers, peers, addresses = [], [], {}
+    servers, peers = [], []
+    addresses: dict[str, Any] = {}
     try:
         for name in PEERS:
             server, peer = grpc.aio.server(), Peer(Random(rng.random()))
@@ -105,7 +106,7 @@ async def _peers(rng: Random, run: Callable[[list[Peer], dict[str, str]], Awaita
 async def lookups(bed: Bed, rng: Random) -> list[str]:
     """Each lookup of the router is right, slow, failing, hanging, nonsense or away, and changes between these."""
 
-    async def run(peers: list[Peer], addresses: dict[str, str]) -> list[str]:
+    async def run(peers: list[Peer], addresses: dict[str, Any]) -> list[str]:
         router = await Router.on(bed, rng)
         router.start(**addresses)
         await router.service.send(router.seats())

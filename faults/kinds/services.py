@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Protocol
 
 from faults import complaints, surveys, words
 from faults.bed import Bed
@@ -17,10 +18,19 @@ Events = Callable[[str, Random, int, int], list[Letter]]
 Judge = Callable[[Service], Awaitable[list[str]]]
 
 
-async def _deaths(rng: Random, start: Callable[[str], Process], more: Callable[[], Awaitable[None]]) -> None:
-    """One or two deaths, with more to do before and after each."""
+class Start(Protocol):
+    """Starts a process of the service."""
+
+    def __call__(self, fault: str = "", *, proxied: bool = False) -> Process: ...
+
+
+async def _deaths(bed: Bed, rng: Random, start: Start, more: Callable[[], Awaitable[None]]) -> None:
+    """One or two deaths, or a while of broken connections; with more to do before and after each."""
     for _ in range(rng.choice((1, 1, 2))):
-        step = rng.choice((*STEPS, "random", "random"))
+        step = rng.choice((*STEPS, "random", "random", "cut"))
+        if step == "cut":
+            await _cut(bed, rng, start(proxied=True), more)
+            continue
         process = start("" if step == "random" else f"{step}:{rng.randint(1, 3)}")
         await more()
         if step == "random":
@@ -31,6 +41,21 @@ async def _deaths(rng: Random, start: Callable[[str], Process], more: Callable[[
         elif not await process.died(20):
             await process.kill()
         await more()
+
+
+async def _cut(bed: Bed, rng: Random, process: Process, more: Callable[[], Awaitable[None]]) -> None:
+    """Answers of Kafka and of Postgres are cut in their middle for a while; the process must live through it."""
+    await process.ready()
+    bed.kafka_proxy.cut_answers(rng, rng.uniform(0.02, 0.1))
+    bed.database_proxy.cut_answers(rng, rng.uniform(0.02, 0.1))
+    await more()
+    await asyncio.sleep(rng.uniform(0.5, 2))
+    bed.tell(f"{bed.kafka_proxy.cuts} of Kafka's and {bed.database_proxy.cuts} of Postgres's answers cut so far")
+    bed.kafka_proxy.calm()
+    bed.database_proxy.calm()
+    if not process.alive:
+        raise RuntimeError(f"the service ended by itself\n{process.last_words()}")
+    await process.kill()
 
 
 async def _one(bed: Bed, rng: Random, name: str, events: Events, judge: Judge) -> list[str]:
@@ -44,7 +69,7 @@ async def _one(bed: Bed, rng: Random, name: str, events: Events, judge: Judge) -
         count += some
 
     await more()
-    await _deaths(rng, service.start, more)
+    await _deaths(bed, rng, service.start, more)
     service.start()
     await more()
     return await judge(service)
@@ -82,7 +107,7 @@ async def router(bed: Bed, rng: Random) -> list[str]:
 
     await made.service.send(made.seats())
     await more()
-    await _deaths(rng, made.start, more)
+    await _deaths(bed, rng, made.start, more)
     made.start()
     await more()
     return await made.judged()
