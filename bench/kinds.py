@@ -12,11 +12,14 @@ from touchline.sentiment.v1 import sentiment_pb2
 from bench.load import Fact, Load, Sent
 from services.cli.day.phrases import BAD, TOPICS
 from services.runtime.records import Outgoing, timestamp, write
+from services.runtime.topics import SENTIMENT_SCORED
 
 POOLS, SEATS = ("service", "care", "english"), 8
 # Contacts that go on at the same time: the one that ends is this many behind the one that begins.
 OPEN = 20
 SKILLS = {"complaint": 5}
+# Customers that complain at the same time, and what each says until it is heard no more.
+ACTIVE, SAID = 50, 24
 
 
 @dataclass
@@ -97,31 +100,29 @@ class Contacts(Load):
 class Cases(Messages):
     """What escalation reads: a customer's message, then its score from the sentiment service's topic, in turn.
 
-    `by_name` tells which event a flag names as its cause.
+    The customers of the day come and go: fifty at a time, each with six contacts about things that go badly, so that flags are
+    raised all along. `by_name` tells which message a flag names as its cause; what is timed is its score, which comes last.
     """
 
     by_name: dict[str, Fact] = field(default_factory=dict)
+    active: list[str] = field(default_factory=list)
     waiting: list[tuple[str, str, Fact, contact_pb2.MessageReceived, datetime]] = field(default_factory=list)
+
+    def turn(self) -> tuple[str, Fact]:
+        while len(self.active) < ACTIVE:
+            self.active.append(
+                f"customer-{len(self.sent) + ACTIVE - len(self.active):07d}-{self.draw.getrandbits(24):06x}"
+            )
+        at = self.draw.randrange(ACTIVE)
+        customer = self.active[at]
+        self.sent[customer] += 1
+        if self.sent[customer] == SAID:
+            del self.active[at]
+        return customer, (customer, self.sent[customer])
 
     def next(self, at: datetime) -> Iterator[Sent]:
         if self.waiting:
-            customer, name, fact, said, when = self.waiting.pop()
-            polarity = self.draw.uniform(-1, 0.4)
-            scored = sentiment_pb2.MessageScored(
-                customer_id=customer,
-                contact_id=said.contact_id,
-                message_id=name,
-                message_source="bench",
-                said_at=timestamp(when),
-                score=sentiment_pb2.Score(polarity=polarity, label=sentiment_pb2.LABEL_NEGATIVE, confidence=0.9),
-                touchpoint=said.touchpoint,
-                channel=said.channel,
-                model="bench",
-            )
-            topic, self.topic = self.topic, ""
-            event = self.record(scored, customer, at)
-            self.topic = topic
-            yield Sent(event, None)
+            yield self._score(at)
             return
         customer, fact = self.turn()
         said = self.message(customer, fact[1])
@@ -130,3 +131,21 @@ class Cases(Messages):
         self.by_name[name] = fact
         self.waiting.append((customer, name, fact, said, at))
         yield Sent(event, None)
+
+    def _score(self, at: datetime) -> Sent:
+        customer, name, fact, said, when = self.waiting.pop()
+        scored = sentiment_pb2.MessageScored(
+            customer_id=customer,
+            contact_id=said.contact_id,
+            message_id=name,
+            message_source="bench",
+            said_at=timestamp(when),
+            score=sentiment_pb2.Score(
+                polarity=self.draw.uniform(-1, 0.2), label=sentiment_pb2.LABEL_NEGATIVE, confidence=0.9
+            ),
+            touchpoint=said.touchpoint,
+            channel=said.channel,
+            model="bench",
+        )
+        event = self.record(scored, customer, at)
+        return Sent(Outgoing(SENTIMENT_SCORED, event.key, event.value, event.headers), fact)
