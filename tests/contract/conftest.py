@@ -9,6 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from deploy.embedded.stack import Stack
 from services.runtime.admin import create_topics
 from services.runtime.checkpoint import Store
 from services.runtime.migrate import migrate
@@ -73,12 +74,21 @@ class PostgresKeeper:
         return found
 
 
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.integration)])
-async def keeper(request: pytest.FixtureRequest) -> AsyncIterator[MemoryKeeper | PostgresKeeper]:
+@pytest.fixture(params=["memory", pytest.param("real", marks=pytest.mark.integration)])
+def running(request: pytest.FixtureRequest) -> Stack | None:
+    """The embedded stack, or None for memory, which needs none."""
     if request.param == "memory":
+        return None
+    found: Stack = request.getfixturevalue("stack")
+    return found
+
+
+@pytest.fixture
+async def keeper(running: Stack | None) -> AsyncIterator[MemoryKeeper | PostgresKeeper]:
+    if running is None:
         yield MemoryKeeper()
         return
-    url = request.getfixturevalue("stack").dsn("nps")
+    url = running.dsn("nps")
     await migrate(url, None)
     pool = await asyncpg.create_pool(url, min_size=1, max_size=4)
     try:
@@ -97,18 +107,17 @@ class Broker:
     publisher: Callable[[], Any]
 
 
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.integration)])
-async def broker(request: pytest.FixtureRequest) -> Broker:
+@pytest.fixture
+async def broker(running: Stack | None) -> Broker:
     topic = f"contract{uuid4().hex[:8]}"
-    if request.param == "memory":
+    if running is None:
         bus = Bus({topic: 3})
         return Broker(
             topic,
             lambda: MemorySource(bus, Direct(), topic, (topic,)),
             lambda: MemoryPublisher(bus, Direct()),
         )
-    bootstrap = request.getfixturevalue("stack").bootstrap
-    await create_topics(bootstrap, [Topic(topic, "", 3)])
-    kafka = KafkaSettings(bootstrap=bootstrap)
+    await create_topics(running.bootstrap, [Topic(topic, "", 3)])
+    kafka = KafkaSettings(bootstrap=running.bootstrap)
     batch = BatchSettings(session_timeout_ms=6000)
     return Broker(topic, lambda: KafkaSource(kafka, topic, (topic,), batch), lambda: Publisher(kafka))
