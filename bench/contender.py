@@ -46,6 +46,7 @@ class Contender:
     that the load names, causes one fact that can be foretold. by_lag: whether its lag says how far it is, because its
     sink holds other facts as well.
     recovers: whether its recovery is measured. patience_s: how long that may take.
+    variants: ways to set it, of which the fastest is measured.
     """
 
     name = ""
@@ -58,6 +59,7 @@ class Contender:
     by_lag = False
     recovers = False
     patience_s = 90.0
+    variants: Sequence[str] = ()
 
     def __init__(self) -> None:
         self._child: Child | None = None
@@ -67,6 +69,9 @@ class Contender:
     def missing(self) -> str | None:
         """Why it can't run here; None where it can."""
         return None
+
+    def vary(self, variant: str) -> None:
+        """Sets it in one of its variants."""
 
     def load(self, seed: int = 1) -> Load:
         """What it is given."""
