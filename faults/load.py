@@ -1,5 +1,6 @@
 """Messages for the counting pipeline, drawn from a seed, and what the oracle must know of each."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from faults.kafka import Client, Letter, Place
 from faults.oracle import Sent
 
 SOURCE = "/faults"
+BRISK = 600
 KIND = b"touchline.contact.MessageReceived.v1"
 
 
@@ -82,19 +84,13 @@ class Load:
         self.sent += [replace(d.sent, place=place) for d, place in zip(drafts, places, strict=True)]
         self._drafts += drafts
 
-    async def until(self, over: Callable[[], bool], *, every: int = 40) -> int:
-        """A steady stream until it is over. Gives how many were sent."""
+    async def until(self, over: Callable[[], bool]) -> None:
+        """A stream until it is over: brisk at first, then a few at a time, so that a slow machine is not buried in it."""
         before = len(self.sent)
         while not over():
-            await self.send(self.some(every))
-            await _breathe()
-        return len(self.sent) - before
-
-
-async def _breathe() -> None:
-    import asyncio
-
-    await asyncio.sleep(0.03)
+            brisk = len(self.sent) - before < BRISK
+            await self.send(self.some(40 if brisk else 4))
+            await asyncio.sleep(0.03 if brisk else 0.1)
 
 
 def ago(hours: float) -> datetime:

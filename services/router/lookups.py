@@ -15,6 +15,7 @@ from services.router.domain.events import ContactRequested, CustomerEvent, Hando
 from services.runtime.rpc import LARGEST_BATCH, LookupFailed
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 
 class Lookups:
@@ -65,9 +66,9 @@ class Lookups:
             request = sentiment_pb2.GetMoodRequest(
                 customer_ids=customers[at : at + LARGEST_BATCH], contact_ids=contacts[at : at + LARGEST_BATCH]
             )
-            answer = await self._sentiment.GetMood(request, timeout=self._deadline_s)
-            found["customer"] |= {key: mood.mood for key, mood in answer.customers.items()}
-            found["contact"] |= {key: mood.mood for key, mood in answer.contacts.items()}
+            answer = _readable(await self._sentiment.GetMood(request, timeout=self._deadline_s))
+            found["customer"] |= _within(-1, {key: mood.mood for key, mood in answer.customers.items()}, 1)
+            found["contact"] |= _within(-1, {key: mood.mood for key, mood in answer.contacts.items()}, 1)
         return found
 
     async def _scores(self, customers: Sequence[str]) -> Mapping[str, int]:
@@ -76,8 +77,8 @@ class Lookups:
         found: dict[str, int] = {}
         for at in range(0, len(customers), LARGEST_BATCH):
             request = nps_pb2.GetCustomerNpsRequest(customer_ids=customers[at : at + LARGEST_BATCH])
-            answer = await self._nps.GetCustomerNps(request, timeout=self._deadline_s)
-            found |= {key: nps.score for key, nps in answer.customers.items()}
+            answer = _readable(await self._nps.GetCustomerNps(request, timeout=self._deadline_s))
+            found |= _within(0, {key: nps.score for key, nps in answer.customers.items()}, 10)
         return found
 
     async def _risks(self, customers: Sequence[str]) -> Mapping[str, float]:
@@ -86,9 +87,21 @@ class Lookups:
         found: dict[str, float] = {}
         for at in range(0, len(customers), LARGEST_BATCH):
             request = escalation_pb2.GetRiskRequest(customer_ids=customers[at : at + LARGEST_BATCH])
-            answer = await self._escalation.GetRisk(request, timeout=self._deadline_s)
-            found |= {key: risk.risk for key, risk in answer.customers.items()}
+            answer = _readable(await self._escalation.GetRisk(request, timeout=self._deadline_s))
+            found |= _within(0, {key: risk.risk for key, risk in answer.customers.items()}, 1)
         return found
+
+
+def _readable(answer: T | None) -> T:
+    """The answer. Raises OSError where it could not be decoded: gRPC's asyncio client then gives None, and no error."""
+    if answer is None:
+        raise OSError("the answer is unreadable")
+    return answer
+
+
+def _within(low: float, figures: Mapping[str, N], high: float) -> Mapping[str, N]:
+    """Without what can't be: a figure out of its range, or none at all, is not known."""
+    return {key: figure for key, figure in figures.items() if low <= figure <= high}
 
 
 async def _or_none(lookup: Awaitable[T]) -> T | None:
