@@ -6,6 +6,7 @@ Spans of time in the rules (windows, `for`) pass PACE times as fast; thresholds 
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -79,6 +80,7 @@ def main() -> int:
     words = asked.only.casefold().split(",")
     cases = tuple(c for c in CASES if any(w in f"{c.name} {c.alerts}".casefold() for w in words))
     os.environ.update(SETTINGS)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else the system would outlive us
     began = time.monotonic()
     folder = tempfile.TemporaryDirectory(prefix="touchline-drill-", ignore_cleanup_errors=True)
     with folder as made, whole_system(asked.data or Path(made) / "system") as live:

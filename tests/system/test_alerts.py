@@ -9,7 +9,7 @@ from tests.drill.cases import CASES
 from tests.drill.watch import Watch, rules
 from tests.live import Live
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 # Ten minutes of a rule pass in six seconds: what is tried here is said in counts and in `up`, not in rates of long spans.
 PACE = 100.0
