@@ -1,6 +1,6 @@
 """How the fuzz tests are run: so many inputs each, counted, none of which may take long.
 
-FUZZ_EXAMPLES: inputs of a target, times its share (80). FUZZ_SEED: where the inputs begin; empty for the same as always.
+FUZZ_EXAMPLES: inputs of a target, times its share (40). FUZZ_SEED: where the inputs begin; empty for the same as always.
 FUZZ_COUNTS: a file to which the number of inputs of each target is added.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 SEED = os.environ.get("FUZZ_SEED", "")
 COUNTS = os.environ.get("FUZZ_COUNTS", "")
 

@@ -43,7 +43,20 @@ IMPERSONAL = {
         "touchpoint",
         "language",
     ),
-    *("skills", "segments", "topic", "tier", "reason", "category", "status", "priority", "speaker", "outcome"),
+    *(
+        "token",
+        "amountCents",
+        "skills",
+        "segments",
+        "topic",
+        "tier",
+        "reason",
+        "category",
+        "status",
+        "priority",
+        "speaker",
+        "outcome",
+    ),
 }
 
 
