@@ -63,19 +63,26 @@ async def one(bed: Any, schedule: Schedule) -> Verdict:
 
 
 async def run(schedules: Iterable[Schedule], folder: Path, keep_going: bool) -> list[Verdict]:
-    """Runs them on the beds that they need, each bed made once."""
+    """Runs them on the beds that they need, each bed made once; after a schedule that is not clean, anew."""
     verdicts: list[Verdict] = []
-    async with contextlib.AsyncExitStack() as closing:
-        beds: dict[str, Any] = {}
-        for schedule in schedules:
+    beds: dict[str, tuple[Any, contextlib.AsyncExitStack]] = {}
+    try:
+        for number, schedule in enumerate(schedules, 1):
             name = KINDS[schedule.kind].bed
             if name not in beds:
-                beds[name] = await closing.enter_async_context(BEDS[name](folder / name))
-            verdict = await one(beds[name], schedule)
+                closing = contextlib.AsyncExitStack()
+                beds[name] = await closing.enter_async_context(BEDS[name](folder / f"{name}-{number}")), closing
+            verdict = await one(beds[name][0], schedule)
             verdicts.append(verdict)
-            show(verdict, len(verdicts))
-            if not (verdict.clean or keep_going):
-                break
+            show(verdict, number)
+            if not verdict.clean:
+                if not keep_going:
+                    break
+                # What it left undone would be done in the next one's time, and counted against it.
+                await beds.pop(name)[1].aclose()
+    finally:
+        for _, closing in beds.values():
+            await closing.aclose()
     return verdicts
 
 
