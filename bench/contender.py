@@ -46,6 +46,7 @@ class Contender:
     that the load names, causes one fact that can be foretold. by_lag: whether its lag says how far it is, because its
     sink holds other facts as well.
     recovers: whether its recovery is measured. patience_s: how long that may take.
+    slow_to_recover: whether the quick version leaves that out.
     variants: ways to set it, of which the fastest is measured.
     """
 
@@ -58,6 +59,7 @@ class Contender:
     one_to_one = True
     by_lag = False
     recovers = False
+    slow_to_recover = False
     patience_s = 90.0
     variants: Sequence[str] = ()
 

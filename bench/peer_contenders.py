@@ -38,7 +38,7 @@ class Faust(Contender):
     share = 0.12
     settings = "as it comes: at least once, table in memory"
     crash = "as it comes; session timeout 60 s"
-    recovers = True
+    recovers = slow_to_recover = True
     patience_s = 150.0
 
     def command(self, bed: Bed) -> Sequence[str]:

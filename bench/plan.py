@@ -37,8 +37,10 @@ async def carry_out(folder: Path, options: argparse.Namespace, results: list[Res
         for kind in ALL:
             if options.only and kind.name not in options.only:
                 continue
-            for made in await one(bed, kind, amount, wanted):
-                enter([made], f" --only {kind.name}")
+            rows = await one(
+                bed, kind, amount, wanted - ({"recovery"} if options.quick and kind.slow_to_recover else set())
+            )
+            enter(rows, f" --only {kind.name}")
         if "recovery" in wanted and not options.quick and not options.only:
             for made in await one(bed, STATIC, amount, {"recovery"}):
                 enter([made])
