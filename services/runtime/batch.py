@@ -14,7 +14,7 @@ import msgspec
 from services.runtime.checkpoint import Cell, Saved
 from services.runtime.counters import Tally
 from services.runtime.errors import Permanent, Unreadable
-from services.runtime.letters import dead_letter
+from services.runtime.letters import about, dead_letter
 from services.runtime.pipeline import Answer, Change, E, F, Pipeline, Publish, S
 from services.runtime.records import Incoming, Outgoing, Record, event_name, read, write
 from services.runtime.tracing import BatchTrace
@@ -146,7 +146,8 @@ class Decider(Generic[S, E, F]):
                 self.refuse(record, error, into)
                 continue
             except Exception as error:  # ours to mend, but no record may stop those behind it
-                log.error("a record could not be decoded: %s", type(error).__name__)
+                with about(record.headers):
+                    log.error("a record could not be decoded: %s", type(error).__name__)
                 self.refuse(record, error, into)
                 continue
             if event is not None:
@@ -167,7 +168,8 @@ class Decider(Generic[S, E, F]):
                 state, facts = self._pipeline.decide(entry.state, r.event, now)
                 prepared = [list(self._pipeline.write(fact)) for fact in facts]
             except Exception as error:
-                log.exception("an event could not be decided", extra={"fields": {"event_type": incoming.type}})
+                with about(r.record.headers):
+                    log.exception("an event could not be decided", extra={"fields": {"event_type": incoming.type}})
                 self.refuse(r.record, error, into)
                 continue
             cause = (("ce_causesource", incoming.source.encode()), ("ce_causeid", incoming.event_id.encode()))

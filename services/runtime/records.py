@@ -50,6 +50,10 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     timestamp: int = 0
 
 
+# Stands for headers that a client could not decode: Kafka's are UTF-8, but nobody checks.
+GARBLED: Headers = (("?", b""),)
+
+
 def headers_of(polled: Any) -> Headers:
     """A client's headers as ours."""
     if None in [value for _, value in polled]:
@@ -157,6 +161,8 @@ def _types() -> dict[bytes, catalogue.EventType]:
 
 def read(record: Record, now: datetime) -> Incoming:
     """The event in a record. Raises Unreadable, naming the header or field."""
+    if record.headers is GARBLED:
+        raise Unreadable("headers", "a header's name is not UTF-8")
     headers = dict(record.headers)
     kind = _types().get(headers.get("ce_type") or b"")
     if kind is None:

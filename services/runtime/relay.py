@@ -8,7 +8,7 @@ from functools import partial
 from services.runtime import signals
 from services.runtime.checkpoint import Unsent
 from services.runtime.errors import Permanent
-from services.runtime.letters import refused_fact
+from services.runtime.letters import about, refused_fact
 from services.runtime.patience import Patience
 from services.runtime.publisher import Publisher
 from services.runtime.records import Outgoing
@@ -49,13 +49,15 @@ async def publish_one_by_one(publisher: Publisher, records: Sequence[Outgoing], 
         try:
             await publisher.publish([record])
         except Permanent as error:
-            log.error(
-                "Kafka refuses a fact for good: %s",
-                error,
-                extra={"fields": {"pipeline": pipeline, "topic": record.topic}},
-            )
-            with contextlib.suppress(Permanent):
-                await publisher.publish([refused_fact(record, error, pipeline)])
+            told = {"pipeline": pipeline, "topic": record.topic}
+            with about(record.headers):
+                log.error("Kafka refuses a fact for good: %s", error, extra={"fields": told})
+            meters().counter(signals.EVENTS).add(1, {"pipeline": pipeline, "outcome": "refused_fact"})
+            try:
+                await publisher.publish([refused_fact(record, error, pipeline, whole=True)])
+            except Permanent:
+                with contextlib.suppress(Permanent):
+                    await publisher.publish([refused_fact(record, error, pipeline)])
 
 
 def traced(unsent: Sequence[Unsent]) -> list[tuple[str, str]]:

@@ -173,6 +173,7 @@ class Runner(Generic[S, E, F]):
             if claim.next_offset < first:
                 lost = {"topic": place.topic, "partition": place.partition, "events": first - claim.next_offset}
                 log.error("the broker no longer keeps events that we have not read", extra={"fields": lost})
+                self._events.add(first - claim.next_offset, {**self._label, "outcome": "lost"})
             self._owned[place] = self._ahead[place] = claim
             self._source.seek(place, max(first, claim.next_offset))
 

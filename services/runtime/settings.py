@@ -47,6 +47,22 @@ class KafkaSettings(BaseSettings):
             "sasl_plain_password": self.sasl_password,
         }
 
+    def librdkafka(self) -> dict[str, Any]:
+        """Settings that every librdkafka client shares."""
+        given = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": self.security_protocol.lower(),
+            "ssl.ca.location": self.ssl_cafile,
+            "ssl.certificate.location": self.ssl_certfile,
+            "ssl.key.location": self.ssl_keyfile,
+            "sasl.mechanism": self.sasl_mechanism if self.security_protocol.startswith("SASL") else None,
+            "sasl.username": self.sasl_username,
+            "sasl.password": self.sasl_password,
+            # A broker that comes back is found within a second (default: ten).
+            "reconnect.backoff.max.ms": 1000,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
 
 class RpcSettings(BaseSettings):
     """Where this service answers gRPC calls (GRPC_*). With a certificate it speaks TLS; with a CA it also asks its
