@@ -1,6 +1,7 @@
 """Kafka and Postgres themselves: killed and started again under load."""
 
 import asyncio
+import time
 from random import Random
 
 from faults.bed import Bed
@@ -23,7 +24,7 @@ async def _through(bed: Bed, rng: Random, part: str, backends: bool = False) -> 
             await asyncio.sleep(rng.uniform(0, 0.8))
             if backends:
                 bed.tell("one of Postgres's processes is killed: it recovers by itself")
-                if not await bed.kill_backend(rng):
+                if not await _killed(bed, rng):
                     wrong.append("Postgres served nobody: the schedule did no harm")
             else:
                 bed.tell(f"{part} is killed")
@@ -41,6 +42,16 @@ async def _through(bed: Bed, rng: Random, part: str, backends: bool = False) -> 
     if not process.alive:
         wrong.append(f"the service ended while {part} was away\n{process.last_words()}")
     return wrong
+
+
+async def _killed(bed: Bed, rng: Random) -> bool:
+    """One of the processes that serve clients; waits for one where Postgres is still recovering."""
+    limit = time.monotonic() + 30
+    while not await bed.kill_backend(rng):
+        if time.monotonic() > limit:
+            return False
+        await asyncio.sleep(0.05)
+    return True
 
 
 @kind("broker.killed", weight=8)
