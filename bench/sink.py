@@ -89,23 +89,24 @@ class Sink:
         reader = self._reader
         assert reader is not None
         reader.assign(self._places)
-        open_places = {p.partition for p in self._places}
+        at = {p.partition: p for p in self._places}
+        open_places = set(at)
         while open_places:
             for message in reader.consume(10_000, 1.0):
                 error = message.error()
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:
+                        # Where it ends, marks of transactions included: there the next reading goes on.
+                        at[message.partition()].offset = message.offset()
                         open_places.discard(message.partition())
                     continue
+                if message.partition() not in open_places:
+                    continue  # appended after its end was seen: the next reading has it
                 headers = message.headers() or ()
                 fact = self._read(Record(message.key(), message.value(), headers))
                 if fact is not None:
                     name = dict(headers).get("ce_id", b"") if self._ids else b""
                     self._found.append(Told(fact, message.timestamp()[1], name))
-        self._places = reader.position(self._places)
-        # A place where nothing was has no position yet.
-        for place in self._places:
-            place.offset = max(place.offset, 0)
         reader.unassign()
 
     async def from_now(self) -> None:
