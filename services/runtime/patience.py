@@ -49,6 +49,13 @@ class Patience:
         if self.giving_up.is_set() or self.stopping.is_set():
             raise GivenUp
 
+    def late(self, trouble: str) -> None:
+        """Something takes longer than it should. Raises GivenUp where nobody should wait any longer."""
+        self.trouble = trouble
+        self._retries.add(1, {**self._label, "error": "Late"})
+        log.warning("waiting: %s", trouble, extra={"fields": self._label})
+        self.leave_if_asked()
+
     async def wait(self, error: Transient, seconds: float | None = None) -> None:
         """Waits a while, longer each time in a row unless told how long; less where the process is asked to stop."""
         self.trouble = str(error)

@@ -20,6 +20,9 @@ _BATCH_BYTES = 512 * 1024
 # From here on, building batches by hand costs less than the client's queue of single records (a third, at 2,000).
 _WORTH_A_BATCH = 16
 
+# How long a producer that is let go may take to send what it still has.
+_FLUSH_S = 5.0
+
 # Keys whose hash is remembered: the hash is Python, and costs more than all else that is done for a record.
 _KNOWN_KEYS = 100_000
 
@@ -32,7 +35,6 @@ class Publisher:
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._started = False
-        self._failures = 0
         self._starting = asyncio.Lock()
         self._hashes: dict[bytes, int] = {}
 
@@ -68,11 +70,10 @@ class Publisher:
         return producer
 
     async def stop(self) -> None:
-        """Flushes and disconnects."""
+        """Flushes, where Kafka is there to take it, and disconnects."""
         self._started = False
         if self._producer is not None:
-            producer, self._producer = self._producer, None
-            await producer.stop()
+            await self._drop(self._producer)
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Publishes all of them, in order by key; returns when every replica in sync has acknowledged every one.
@@ -91,9 +92,11 @@ class Publisher:
         except MessageSizeTooLargeError as error:
             raise Permanent("the record is larger than Kafka takes") from error
         except (KafkaError, OSError, TimeoutError) as error:
-            await self._failed(producer, error)
+            # A producer that lost its sequence fails for ever. But what is merely late is for the producer that has it:
+            # from a second one it could overtake what comes after.
+            if not getattr(error, "retriable", True):
+                await self._drop(producer)
             raise Transient(f"Kafka is away: {type(error).__name__}") from error
-        self._failures = 0
 
     async def _send_in_batches(self, producer: AIOKafkaProducer, records: Sequence[Outgoing]) -> list[Any]:
         """Hands over the records in one batch a partition, or more where one is full; the client sends each whole."""
@@ -122,16 +125,11 @@ class Publisher:
             known = self._hashes[key] = murmur2(key) & 0x7FFFFFFF
         return known
 
-    async def _failed(self, producer: Any, error: Exception) -> None:
-        """A producer that lost its sequence fails for ever: it is made anew when waiting alone did not help."""
-        self._failures += 1
-        if self._failures < 2 and getattr(error, "retriable", True):
-            return
+    async def _drop(self, producer: Any) -> None:
+        """Lets a producer go: whoever publishes next connects anew."""
         current: Any = self._producer
-        self._producer = None  # whoever publishes next connects anew
-        if current is not producer:
-            self._producer = current
-        else:
+        if current is producer:
+            self._producer = None
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(_FLUSH_S):
                     await producer.stop()

@@ -1,5 +1,6 @@
 """The outbox on its way out: in order, until Kafka has acknowledged it; and what becomes of a fact that it will never take."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ from services.runtime.records import Outgoing
 from services.runtime.telemetry import is_sampled, meters
 
 log = logging.getLogger(__name__)
+
+# An acknowledgement takes milliseconds; after this something is wrong, and whoever looks at the service should see it.
+_LATE_S = 5.0
 
 
 class Relay:
@@ -32,11 +36,21 @@ class Relay:
         records: list[Outgoing] = [r for u in unsent for r in u.records]
         if records:
             try:
-                await self._publisher.publish(records)
+                await self._acknowledged_by_all(records)
             except Permanent:
                 await publish_one_by_one(self._publisher, records, self._pipeline)
             self._facts.add(len(records), {"pipeline": self._pipeline})
         self.acknowledged.extend(u.row for u in unsent)
+
+    async def _acknowledged_by_all(self, records: Sequence[Outgoing]) -> None:
+        # The client keeps trying for as long as no broker answers: once handed over, records are waited for, not sent again.
+        sending = asyncio.create_task(self._publisher.publish(records))
+        try:
+            while not (await asyncio.wait((sending,), timeout=_LATE_S))[0]:
+                self._patience.late("Kafka has not yet acknowledged what was published")
+            sending.result()
+        finally:
+            sending.cancel()
 
     async def until_published(self, unsent: Sequence[Unsent]) -> None:
         """The transaction stands, so that nothing may overtake it on its way out: only publishing is tried again."""

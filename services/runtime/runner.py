@@ -444,7 +444,7 @@ class Runner(Generic[S, E, F]):
     async def behind(self) -> tuple[int, int]:
         """(records not yet consumed, what is decided and not yet published), of the whole group, asked anew."""
         ends, (places, backlog) = await asyncio.gather(self._source.ends(), self._store.behind())
-        unclaimed = await self._source.bounds(place for place in ends if place not in places)
+        unclaimed = await self._source.bounds(set(ends) - set(places))
         lag = sum(max(0, end - (places[p] if p in places else unclaimed[p][0])) for p, end in ends.items())
         self._behind = (lag, backlog)
         return lag, backlog
