@@ -15,7 +15,6 @@ from tests.simulation.shrink import shrink
 
 CHUNK = 50
 TELL_EVERY_S = 5.0
-KEPT_FAILURES = 20
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,8 @@ def many(first: int, count: int, jobs: int, mutation: str, keep_going: bool) -> 
         seconds += tally.seconds
         cpu_s += tally.cpu_s
         failures += tally.failures
+        for seed, words in tally.failures:
+            print(f"seed {seed}: {words[0]}", flush=True)
         now = time.monotonic()
         if now - told >= TELL_EVERY_S or done == count:
             told = now
@@ -81,13 +82,10 @@ def many(first: int, count: int, jobs: int, mutation: str, keep_going: bool) -> 
     if not failures:
         print("0 lost, 0 doubled, order kept in every one")
         return 0
-    failures.sort()
-    for seed, words in failures[:KEPT_FAILURES]:
-        print(f"seed {seed}: {words[0]}")
-    seed = failures[0][0]
-    words = [f"--replay {seed}", *([f"--mutation {mutation}"] if mutation else [])]
-    print(f"first failing seed: {seed}\nagain, step by step: python -m tests.simulation {' '.join(words)}")
-    print(f"as small as can be:  python -m tests.simulation {' '.join(words)} --shrink")
+    seed = min(seed for seed, _ in failures)
+    again = [f"--replay {seed}", *([f"--mutation {mutation}"] if mutation else [])]
+    print(f"first failing seed: {seed}\nagain, step by step: python -m tests.simulation {' '.join(again)}")
+    print(f"as small as can be:  python -m tests.simulation {' '.join(again)} --shrink")
     return 1
 
 

@@ -141,3 +141,7 @@ MUTATIONS = {
     "epoch-not-raised": Mutation("a takeover does not fence former owners", _store(NotFenced)),
     "outbox-forgotten": Mutation("rows of the outbox are dropped before they are acknowledged", _store(ForgottenEarly)),
 }
+
+# That nobody raises the epoch shows seldom: the offsets themselves fence most of what a former owner does. It is here to be
+# looked for by hand; the others must be caught within the tests' bound.
+CAUGHT_SOON = tuple(name for name in MUTATIONS if name != "epoch-not-raised")

@@ -70,7 +70,7 @@ class Director:
     def __init__(self, schedule: Schedule, parts: Parts) -> None:
         self.schedule, self.parts = schedule, parts
         self.world = World(schedule)
-        self.world.crash = self.crash
+        self.world.crash, self.world.freeze = self.crash, self.freeze
         self.lives: dict[str, list[Process]] = {}
         self.everyone: list[Process] = []
         self.clients: dict[Process, list[MemorySource]] = {}
@@ -217,9 +217,7 @@ class Director:
             return
         world.note(process.name, fault.what)
         if fault.what == "pause":
-            process.paused = True
-            self._lost(process)
-            world.loop.later(fault.lasts, self._resume, process)
+            self.freeze(process, fault.lasts)
         elif fault.what == "cut_bus":
             process.cut_bus_until = now + fault.lasts
             self._lost(process)
@@ -230,6 +228,12 @@ class Director:
             self.leave(process)
             world.loop.later(ENDS_WITHIN_S, self._must_have_ended, process)
             world.loop.later(fault.lasts + 0.1, self._back, process)
+
+    def freeze(self, process: Process, lasts: float) -> None:
+        """As SIGSTOP does, until SIGCONT."""
+        process.paused = True
+        self._lost(process)
+        self.world.loop.later(lasts, self._resume, process)
 
     def _resume(self, process: Process) -> None:
         if not process.alive:

@@ -73,7 +73,7 @@ class Schedule:
 
 STORE_CALLS = ("commit", "commit", "commit", "claim", "reclaim", "unsent", "load", "seen", "due", "dirty")
 BUS_CALLS = ("publish", "publish", "publish", "bounds", "poll", "offsets")
-STORE_OUTCOMES = ("before", "after", "slow", "late", "crash_before", "crash_after")
+STORE_OUTCOMES = ("before", "after", "slow", "late", "freeze", "freeze", "crash_before", "crash_after")
 PUBLISH_OUTCOMES = (
     "before",
     "after",

@@ -57,6 +57,7 @@ class World:
         self.trace: list[tuple[float, str, str]] = []
         self.bugs: list[str] = []
         self.crash: Callable[[Process, float], None] = lambda *_: None
+        self.freeze: Callable[[Process, float], None] = lambda *_: None
 
     def note(self, who: str, what: str) -> None:
         self.trace.append((self.loop.time(), who, what))
@@ -144,7 +145,11 @@ class Wire:
             world.loop.later(fault.lasts, self._haunt, kind, effect)
             world.loop.later(delay, self._fail, answer, "cut while it was under way")
         else:
-            slow = fault.lasts if fault and outcome == "slow" else 0.0
+            slow = fault.lasts if fault and outcome in ("slow", "freeze") else 0.0
+            if (
+                fault is not None and outcome == "freeze"
+            ):  # a zombie: what it was about to send goes out when it goes on
+                world.freeze(process, fault.lasts)
             world.loop.later(delay + slow, self._serve, kind, effect, answer, fault)
         result: T = await answer
         return result
@@ -217,6 +222,9 @@ class Wire:
         else:
             lasts = fault.lasts if fault else 0.0
             slow = min(lasts, 1.5) if outcome in ("slow", "ghost") else 0.0
+            if fault is not None and outcome == "freeze":
+                slow = lasts
+                world.freeze(process, lasts)
             last = self._send(lines, append, line, slow, partial=outcome in ("partial", "crash_partial"))
             if outcome == "ghost":
                 world.loop.later(world.delay_s(), self._fail, answer, "Kafka is away: not acknowledged in time")
