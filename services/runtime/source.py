@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from services.runtime.checkpoint import Place
 from services.runtime.errors import Transient
+from services.runtime.reach import why_away
 from services.runtime.records import GARBLED, Record, headers_of
 from services.runtime.settings import BatchSettings, KafkaSettings
 
@@ -74,6 +75,7 @@ class KafkaSource:
 
     def __init__(self, kafka: KafkaSettings, group: str, topics: tuple[str, ...], batch: BatchSettings) -> None:
         self._topics = topics
+        self._kafka = kafka
         self._settings: dict[str, Any] = {
             **kafka.librdkafka(),
             "group.id": group,
@@ -119,7 +121,7 @@ class KafkaSource:
             )
         except KafkaException as error:
             await self.stop()
-            raise _away(error) from error
+            raise Transient(f"Kafka is away: {await why_away(self._kafka, error)}") from error
         self._polled_at = self._loop.time()
         self._listening = asyncio.create_task(self._listen())
 
