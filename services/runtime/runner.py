@@ -165,6 +165,8 @@ class Runner(Generic[S, E, F]):
         self._patience.leave_if_asked()
         for place, claim in claims.items():
             first, end = bounds[place]
+            if claim.next_offset > end:  # perhaps its last owner was at work until we claimed it
+                first, end = (await self._source.bounds([place]))[place]
             if claim.next_offset > end:
                 raise Misconfigured(
                     f"{self.pipeline.name}: {place.topic}/{place.partition} ends at {end}, before our checkpoint "
@@ -254,11 +256,12 @@ class Runner(Generic[S, E, F]):
             await self._send(await self._decide(records))
 
     async def _send(self, flight: Flight[S, F]) -> None:
+        await self._flights.room(1 if self._one_by_one > 0 else IN_FLIGHT)
+        if not self._owned:
+            raise GivenUp  # a drain that took too long has dropped what this one was decided on
         if self._one_by_one > 0:
-            await self._flights.settle()
             await self._carry(flight, None)
         else:
-            await self._flights.room(IN_FLIGHT)
             self._flights.launch(flight, self._carry)
 
     async def _alone(self, records: Sequence[Record]) -> None:
@@ -331,6 +334,8 @@ class Runner(Generic[S, E, F]):
 
     async def _transact(self, commit: Commit) -> list[int]:
         """The transaction; once it stands, what it says is true in memory as well."""
+        if not commit.moves:
+            raise GivenUp  # nothing would fence it
         commit.done = list(self._relay.acknowledged)
         rows = await self._store.commit(commit)
         del self._relay.acknowledged[: len(commit.done)]

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -14,8 +16,6 @@ from services.runtime.errors import Transient
 from services.runtime.reach import why_away
 from services.runtime.records import GARBLED, Record, headers_of
 from services.runtime.settings import BatchSettings, KafkaSettings
-
-log = logging.getLogger(__name__)
 
 Revoked = Callable[[], Awaitable[None]]
 
@@ -62,8 +62,35 @@ _ASK_S = 10.0
 # While nobody polls, because a batch waits for something that is away, the group is still heard at this interval.
 _LISTEN_EVERY_S = 1.0
 
+_SAY_AGAIN_S = 60.0
+
 # The broker no longer keeps the offset that we were to read.
 _GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
+
+
+class _Calm(logging.Filter):
+    """Lets the client's complaint about one broker pass once a minute: it repeats it twenty times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        about = record.getMessage().partition(" failed")[0][:120]
+        now = time.monotonic()
+        if now - self._told.get(about, -_SAY_AGAIN_S) < _SAY_AGAIN_S:
+            return False
+        if len(self._told) > 100:
+            self._told.clear()
+        self._told[about] = now
+        return True
+
+
+@cache
+def _client_log() -> logging.Logger:
+    made = logging.getLogger("librdkafka")
+    made.addFilter(_Calm())
+    return made
 
 
 class KafkaSource:
@@ -109,7 +136,7 @@ class KafkaSource:
     async def start(self, revoked: Revoked) -> None:
         self._revoked, self._loop = revoked, asyncio.get_running_loop()
         try:
-            self._consumer = Consumer(self._settings, logger=log)
+            self._consumer = Consumer(self._settings, logger=_client_log())
             # Nobody else tells whether there is a broker at all.
             await self._in_thread(self._consumer.list_topics, timeout=_ASK_S)
             await self._in_thread(
