@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.runtime.checkpoint import Place
 from services.runtime.errors import Transient
@@ -59,10 +60,21 @@ class Source(Protocol):
 # How long the client asks a broker that does not answer.
 _ASK_S = 10.0
 
+_ASK_AGAIN_S = 0.1
+
 # While nobody polls, because a batch waits for something that is away, the group is still heard at this interval.
 _LISTEN_EVERY_S = 1.0
 
 _SAY_AGAIN_S = 60.0
+
+_FIRST, _END = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+
+_NO_LEADER = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+)
 
 # The broker no longer keeps the offset that we were to read.
 _GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
@@ -121,6 +133,7 @@ class KafkaSource:
         }
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{group}-poll")
         self._consumer: Consumer | None = None
+        self._asking: AdminClient | None = None
         self._revoked: Revoked | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._given: set[Place] = set()
@@ -171,32 +184,44 @@ class KafkaSource:
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
         asked = list(places)
-        return dict(zip(asked, await asyncio.gather(*map(self._watermarks, asked)), strict=True))
+        first = await self._offsets(asked, _FIRST)
+        end = await self._offsets(asked, _END)
+        return {place: (first[place], end[place]) for place in asked}
 
     async def ends(self) -> dict[Place, int]:
         found = []
         for topic in self._topics:
-            known = (await self._ask("list_topics", topic)).topics[topic]
-            found += [Place(topic, partition) for partition in sorted(known.partitions)]
+            try:
+                known = await asyncio.to_thread(self._questions().list_topics, topic, _ASK_S)
+            except (KafkaException, RuntimeError) as error:
+                raise _away(error) from error
+            found += [Place(topic, partition) for partition in sorted(known.topics[topic].partitions)]
         if not found:
             raise Transient(f"Kafka does not know {', '.join(self._topics)} yet")
-        return {place: end for place, (_, end) in (await self.bounds(found)).items()}
+        return await self._offsets(found, _END)
 
-    async def _watermarks(self, place: Place) -> tuple[int, int]:
-        found = await self._ask("get_watermark_offsets", TopicPartition(place.topic, place.partition), cached=False)
-        if found is None:
-            raise Transient("Kafka is away: no answer in time")
-        return found[0], found[1]
+    async def _offsets(self, places: Sequence[Place], spec: OffsetSpec) -> dict[Place, int]:
+        """Asks the partitions' leaders. A new partition has none for a moment, and its place is asked again."""
+        found: dict[Place, int] = {}
+        until = asyncio.get_running_loop().time() + _ASK_S
+        while left := [p for p in places if p not in found]:
+            asked = {TopicPartition(p.topic, p.partition): spec for p in left}
+            answers = self._questions().list_offsets(asked, request_timeout=_ASK_S)
+            for place, answer in zip(left, answers.values(), strict=True):
+                try:
+                    found[place] = (await asyncio.wrap_future(answer)).offset
+                except KafkaException as error:
+                    if error.args[0].code() not in _NO_LEADER or asyncio.get_running_loop().time() > until:
+                        raise _away(error) from error
+            if len(found) < len(places):
+                await asyncio.sleep(_ASK_AGAIN_S)
+        return found
 
-    async def _ask(self, question: str, *args: Any, **named: Any) -> Any:
-        """Asks the broker from a thread of its own, for the source's may be waiting for records."""
-        consumer = self._consumer
-        if consumer is None:
-            raise Transient("Kafka is away: not connected")
-        try:
-            return await asyncio.to_thread(getattr(consumer, question), *args, timeout=_ASK_S, **named)
-        except (KafkaException, RuntimeError) as error:
-            raise _away(error) from error
+    def _questions(self) -> AdminClient:
+        """A connection of its own: the consumer's answers nothing while it is being polled without a pause."""
+        if self._asking is None:
+            self._asking = AdminClient(self._kafka.librdkafka(), logger=_client_log())
+        return self._asking
 
     def seek(self, place: Place, offset: int) -> None:
         if place in self._given:
