@@ -173,9 +173,8 @@ class Decider(Generic[S, E, F]):
                 self.refuse(r.record, error, into)
                 continue
             cause = (("ce_causesource", incoming.source.encode()), ("ce_causeid", incoming.event_id.encode()))
-            self._take(
-                incoming.key, partition, entry, state, facts, prepared, into, r.name.hex, cause, trace.carried(r.name)
-            )
+            traceparent = trace.carried(r.name) if trace.active else ""
+            self._take(incoming.key, partition, entry, state, facts, prepared, into, r.name.hex, cause, traceparent)
             into.seen.append(r.name)
             into.handled += 1
 
@@ -215,16 +214,20 @@ class Decider(Generic[S, E, F]):
         if self._pipeline.project is not None:
             into.facts.setdefault(key, []).extend(facts)
         number = 0
-        for fact, effects in zip(facts, prepared, strict=True):
+        for effects in prepared:
             for effect in effects:
                 if isinstance(effect, Answer):
                     into.answers.append(effect)
                     continue
-                out = into.outbox.setdefault(partition, [])
+                out = into.outbox.get(partition)
+                if out is None:
+                    out = into.outbox[partition] = []
                 out.append(_outgoing(effect, f"{name}-{number}", self._source, cause, traceparent))
                 number += 1
-            if into.tally is not None and self._pipeline.count is not None:
-                for delta in self._pipeline.count(fact):
+        count = self._pipeline.count
+        if into.tally is not None and count is not None:
+            for fact in facts:
+                for delta in count(fact):
                     into.tally.add(delta, partition, traceparent)
 
 

@@ -120,12 +120,16 @@ def timestamp(moment: datetime) -> Timestamp:
 
 def parse_time(text: str) -> datetime:
     """An RFC 3339 time as UTC. Raises Unreadable("time", …)."""
-    if not _RFC3339.fullmatch(text):
+    # What our own clients write is told by its shape; the pattern costs more than all the rest.
+    usual = len(text) == 32 and text[7] == "-" and text[10] == "T" and text[19] == "." and text.endswith("+00:00")
+    if not usual and not _RFC3339.fullmatch(text):
         raise Unreadable("time", "is not an RFC 3339 time")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise Unreadable("time", "is not an RFC 3339 time") from None
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         raise Unreadable("time", "has no offset from UTC")
     try:
@@ -178,7 +182,8 @@ def read(record: Record, now: datetime) -> Incoming:
         content_type = content_type.partition(b";")[0].strip()
     message = decode(kind.message, content_type.decode(errors="replace"), record.value or b"")
     validate.check(message)
-    traceparent = (headers.get("traceparent") or b"").decode(errors="replace")
+    traced = headers.get("traceparent")
+    traceparent = traced.decode(errors="replace") if traced else ""
     return Incoming(event_id, source, kind.name, subject or key, key, moment, message, traceparent)
 
 
@@ -222,9 +227,14 @@ def decode(message_class: type[Message], content_type: str, value: bytes) -> Mes
 
 
 @lru_cache(maxsize=1000)
-def _constant(name: str, value: str) -> tuple[str, bytes]:
-    """A header whose value is one of a few."""
-    return name, value.encode()
+def _fixed(kind: str, source: str) -> tuple[tuple[str, bytes], ...]:
+    """The headers that all events of a type and a source share."""
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_source", source.encode()),
+        ("ce_type", kind.encode()),
+        ("content-type", _PROTOBUF),
+    )
 
 
 def write(
@@ -246,13 +256,10 @@ def write(
     if key is None:
         key = getattr(message, event_type.key_field) if event_type.key_field else subject
     headers = (
-        ("ce_specversion", b"1.0"),
+        *_fixed(event_type.name, source),
         ("ce_id", event_id.encode()),
-        _constant("ce_source", source),
-        _constant("ce_type", event_type.name),
         ("ce_time", time.isoformat().encode()),
         ("ce_subject", subject.encode()),
-        _constant("content-type", PROTOBUF),
         *extensions,
     )
     if traceparent:
