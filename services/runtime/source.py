@@ -62,6 +62,9 @@ _ASK_S = 10.0
 
 _ASK_AGAIN_S = 0.1
 
+# Partitions are added once in a while: how many there are is not asked each time.
+_KNOWN_FOR_S = 60.0
+
 # While nobody polls, because a batch waits for something that is away, the group is still heard at this interval.
 _LISTEN_EVERY_S = 1.0
 
@@ -134,6 +137,8 @@ class KafkaSource:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{group}-poll")
         self._consumer: Consumer | None = None
         self._asking: AdminClient | None = None
+        self._known: list[Place] = []
+        self._known_until = 0.0
         self._revoked: Revoked | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._given: set[Place] = set()
@@ -189,6 +194,13 @@ class KafkaSource:
         return {place: (first[place], end[place]) for place in asked}
 
     async def ends(self) -> dict[Place, int]:
+        now = asyncio.get_running_loop().time()
+        if not self._known or now > self._known_until:
+            self._known, self._known_until = await self._places(), now + _KNOWN_FOR_S
+        return await self._offsets(self._known, _END)
+
+    async def _places(self) -> list[Place]:
+        """Every place of the topics, ours or not."""
         found = []
         for topic in self._topics:
             try:
@@ -198,7 +210,7 @@ class KafkaSource:
             found += [Place(topic, partition) for partition in sorted(known.topics[topic].partitions)]
         if not found:
             raise Transient(f"Kafka does not know {', '.join(self._topics)} yet")
-        return await self._offsets(found, _END)
+        return found
 
     async def _offsets(self, places: Sequence[Place], spec: OffsetSpec) -> dict[Place, int]:
         """Asks the partitions' leaders. A new partition has none for a moment, and its place is asked again."""
