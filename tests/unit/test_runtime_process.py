@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from touchline.common.v1 import rules_pb2
-from touchline.runtime.v1 import outbox_pb2
+from touchline.runtime.v1 import status_pb2
 
 from services.runtime import catalogue, clock, errors, faults, settings, telemetry
 from services.runtime.errors import Misconfigured
@@ -132,7 +132,7 @@ def test_an_event_is_declared_in_full(kind) -> None:
 
 def test_what_is_no_event_has_no_type() -> None:
     with pytest.raises(KeyError):
-        catalogue.of(outbox_pb2.OutgoingBatch())
+        catalogue.of(status_pb2.GetStatusResponse())
 
 
 def test_each_topic_of_events_has_its_dead_letters_kept_at_least_as_long() -> None:

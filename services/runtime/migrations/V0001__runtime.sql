@@ -32,7 +32,7 @@ CREATE TABLE runtime.entity (
 );
 CREATE INDEX entity_due ON runtime.entity (pipeline, partition, due_at) WHERE due_at IS NOT NULL;
 
--- What was decided and is not yet acknowledged by Kafka: one row a batch and source partition (an OutgoingBatch in protobuf).
+-- What was decided and is not yet acknowledged by Kafka: one row a batch and source partition (packed by outbox.py).
 CREATE TABLE runtime.outbox (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     pipeline  text  NOT NULL,
