@@ -9,8 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import Generic
 
-from opentelemetry.metrics import CallbackOptions, Observation
-
 from services.runtime import faults, signals
 from services.runtime.batch import Decider, Decisions, Read, States, encode
 from services.runtime.checkpoint import FORGET_AT_ONCE, Claim, Commit, Place, Store, Unsent
@@ -18,6 +16,7 @@ from services.runtime.clock import Clock
 from services.runtime.counters import counter_record, totals
 from services.runtime.errors import Conflict, Fenced, Misconfigured, Permanent, Transient
 from services.runtime.flights import Flight, Flights, moves
+from services.runtime.lag import Lag
 from services.runtime.patience import GivenUp, Patience
 from services.runtime.pipeline import E, F, Pipeline, S
 from services.runtime.publisher import Publisher
@@ -89,7 +88,7 @@ class Runner(Generic[S, E, F]):
         self._patience = Patience(pipeline.name)
         self._relay = Relay(pipeline.name, publisher, self._patience)
         self._label = {"pipeline": pipeline.name}
-        self._behind = (0, 0)
+        self.lag = Lag(pipeline.name, source, store)
         self._next_telling = 0.0
         made = meters()
         self._events = made.counter(signals.EVENTS)
@@ -444,18 +443,6 @@ class Runner(Generic[S, E, F]):
             flight.commit.outbox.setdefault(cell.partition, []).append(record)
         await self._send(flight)
 
-    # -- how far behind -------------------------------------------------------------------------------------------
-
     async def behind(self) -> tuple[int, int]:
         """(records not yet consumed, what is decided and not yet published), of the whole group, asked anew."""
-        ends, (places, backlog) = await asyncio.gather(self._source.ends(), self._store.behind())
-        unclaimed = await self._source.bounds(set(ends) - set(places))
-        lag = sum(max(0, end - (places[p] if p in places else unclaimed[p][0])) for p, end in ends.items())
-        self._behind = (lag, backlog)
-        return lag, backlog
-
-    def observe_lag(self, _: CallbackOptions) -> list[Observation]:
-        return [Observation(self._behind[0], self._label)]
-
-    def observe_backlog(self, _: CallbackOptions) -> list[Observation]:
-        return [Observation(self._behind[1], self._label)]
+        return await self.lag.ask()

@@ -36,6 +36,12 @@ log = logging.getLogger(__name__)
 DRAIN_S = 6.0
 LAG_EVERY_S = 5.0
 
+# Who asks how we are waits a second or more: an answer without the lag is better than none.
+ASKED_FOR_S = 1.2
+
+# A process that stands still in a transaction holds its partitions' rows: the database lets go after this.
+IDLE_IN_TRANSACTION_MS = 15_000
+
 # A batch makes tens of thousands of objects, nearly none of them in a circle: at the default of 700 the search for circles
 # takes a tenth of the time.
 GARBAGE_THRESHOLD = 50_000
@@ -108,7 +114,12 @@ async def _serve(name: str, build: Build, settings: ServiceSettings, migrations:
         closing.push_async_callback(publisher.stop)
         await until_there(lambda: migrate(settings.database_url, migrations), stopping)
         pool = await asyncpg.create_pool(
-            settings.database_url, min_size=1, max_size=8, command_timeout=30, reset=_nothing_to_reset
+            settings.database_url,
+            min_size=1,
+            max_size=8,
+            command_timeout=30,
+            reset=_nothing_to_reset,
+            server_settings={"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)},
         )
         closing.push_async_callback(pool.close)
         house = House(
@@ -160,13 +171,13 @@ class _Pipeline:
 
 def _status_of(name: str, pipelines: Sequence[_Pipeline]) -> Callable[[], Awaitable[status_pb2.GetStatusResponse]]:
     made = telemetry.meters()
-    made.gauge(signals.LAG, lambda o: [x for p in pipelines if p.runner for x in p.runner.observe_lag(o)])
-    made.gauge(signals.BACKLOG, lambda o: [x for p in pipelines if p.runner for x in p.runner.observe_backlog(o)])
+    made.gauge(signals.LAG, lambda o: [x for p in pipelines if p.runner for x in p.runner.lag.observe_lag(o)])
+    made.gauge(signals.BACKLOG, lambda o: [x for p in pipelines if p.runner for x in p.runner.lag.observe_backlog(o)])
 
     async def behind(p: _Pipeline) -> tuple[int, int]:
         if p.runner is None:
             raise Transient("starting")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(ASKED_FOR_S):
             return await p.runner.behind()
 
     async def status() -> status_pb2.GetStatusResponse:
