@@ -11,6 +11,7 @@ from pathlib import Path
 
 from services.gateway.rate import TokenBucket
 from services.runtime.errors import Misconfigured
+from services.runtime.watched import Watched
 
 MIN_KEY = 16
 _FIELDS = {"name", "key", "rate_per_s", "view"}
@@ -76,11 +77,10 @@ class KeyRing:
 
     def __init__(self, path: Path, monotonic: Callable[[], float]) -> None:
         """Raises Misconfigured where the file is missing or wrong."""
-        self._path = path
         self._monotonic = monotonic
         self._buckets: dict[str, TokenBucket] = {}
-        self._stamp = self._look()
-        self._channels = self._read()
+        self._file = Watched(path, "GATEWAY_KEYS_FILE", parse)
+        self._channels = self._file.read()
 
     def find(self, key: str) -> Channel | None:
         """The channel with this key. Takes the same time whichever it is, and for none."""
@@ -111,12 +111,10 @@ class KeyRing:
 
     def reload(self) -> bool:
         """Reads the file again where it has changed. A file that is missing or wrong changes nothing, and is logged."""
-        stamp = self._look()
-        if stamp == self._stamp:
+        if not self._file.changed():
             return False
-        self._stamp = stamp
         try:
-            self._channels = self._read()
+            self._channels = self._file.read()
         except Misconfigured as wrong:
             log.error("the keys stay as they were: %s", wrong)
             return False
@@ -128,18 +126,3 @@ class KeyRing:
         while True:
             await asyncio.sleep(every_s)
             self.reload()
-
-    def _look(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
-
-    def _read(self) -> tuple[Channel, ...]:
-        try:
-            return parse(self._path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise Misconfigured(f"GATEWAY_KEYS_FILE: {self._path}: can't be read ({type(error).__name__})") from None
-        except Misconfigured as wrong:
-            raise Misconfigured(f"GATEWAY_KEYS_FILE: {self._path}: {wrong}") from None

@@ -12,6 +12,7 @@ import grpc
 from grpc import aio
 
 from services.runtime.errors import Misconfigured
+from services.runtime.watched import Watched
 
 MIN_KEY = 16
 _FIELDS = {"name", "key", "change"}
@@ -74,16 +75,14 @@ class Callers:
 
     def __init__(self, path: Path) -> None:
         """Raises Misconfigured where the file is missing or wrong."""
-        self._path = path
-        self._stamp = self._look()
-        self._known = self._read()
+        self._file = Watched(path, "GRPC_KEYS_FILE", parse)
+        self._known = self._file.read()
 
     def check(self, authorization: str, changes: bool) -> None:
         """Raises Denied where the header is not the key of a caller who may do this."""
-        if (stamp := self._look()) != self._stamp:
-            self._stamp = stamp
+        if self._file.changed():
             try:
-                self._known = self._read()
+                self._known = self._file.read()
             except Misconfigured:
                 self._known = ()  # a key that was taken out must not work because of a slip beside it
         scheme, _, key = authorization.partition(" ")
@@ -95,21 +94,6 @@ class Callers:
             raise Denied(grpc.StatusCode.UNAUTHENTICATED, "authorization: is missing or not the key of a caller")
         if changes and not found.change:
             raise Denied(grpc.StatusCode.PERMISSION_DENIED, "authorization: this caller may look up but not change")
-
-    def _look(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
-
-    def _read(self) -> tuple[Caller, ...]:
-        try:
-            return parse(self._path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise Misconfigured(f"GRPC_KEYS_FILE: {self._path}: can't be read ({type(error).__name__})") from None
-        except Misconfigured as wrong:
-            raise Misconfigured(f"GRPC_KEYS_FILE: {self._path}: {wrong}") from None
 
 
 class Guard(aio.ServerInterceptor):
