@@ -286,9 +286,7 @@ class KafkaSource:
                 headers = m.headers() or ()
             except (SystemError, UnicodeDecodeError):
                 headers = GARBLED
-            found.append(
-                Record(m.topic(), m.partition(), m.offset(), m.key(), m.value(), headers_of(headers), m.timestamp()[1])
-            )
+            found.append(Record(m.topic(), m.partition(), m.offset(), m.key(), m.value(), headers_of(headers)))
         for (topic, partition), offset in {(r.topic, r.partition): r.offset for r in found}.items():
             place = Place(topic, partition)
             if place in self._next:
