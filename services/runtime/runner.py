@@ -142,6 +142,9 @@ class Runner(Generic[S, E, F]):
                                 partial(self._store.forget, self._clock() - self._settings.seen_for)
                             )
                             next_forget = now() + (FORGET_EVERY_S if gone < FORGET_AT_ONCE else 0)
+        except asyncio.CancelledError:
+            self._flights.cancel()  # nobody waits for them any more
+            raise
         finally:
             async with self._working:
                 await self._leave()

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ from services.runtime.errors import Transient
 from services.runtime.reach import why_away
 from services.runtime.records import GARBLED, Record, headers_of
 from services.runtime.settings import BatchSettings, KafkaSettings
+from services.runtime.worker import Worker
 
 Revoked = Callable[[], Awaitable[None]]
 
@@ -61,6 +61,8 @@ class Source(Protocol):
 _ASK_S = 10.0
 
 _ASK_AGAIN_S = 0.1
+
+_CLOSE_S = 4.0
 
 # Partitions are added once in a while: how many there are is not asked each time.
 _KNOWN_FOR_S = 60.0
@@ -134,7 +136,7 @@ class KafkaSource:
             "queued.max.messages.kbytes": 16 * 1024,
             "fetch.queue.backoff.ms": 10,
         }
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{group}-poll")
+        self._thread = Worker(f"{group}-poll")
         self._consumer: Consumer | None = None
         self._asking: AdminClient | None = None
         self._known: list[Place] = []
@@ -176,12 +178,14 @@ class KafkaSource:
             self._listening = None
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            with contextlib.suppress(KafkaException, RuntimeError):
-                await self._in_thread(consumer.close)
-        self._thread.shutdown(wait=False)
+            # While its coordinator is away the client would wait a minute for the answers that it is owed.
+            with contextlib.suppress(KafkaException, RuntimeError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._in_thread(consumer.close)
+        self._thread.end()
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: call(*args, **named))
+        return await self._thread.do(lambda: call(*args, **named))
 
     def assigned(self) -> set[Place]:
         taken, self._assigned = self._assigned, set()
