@@ -17,7 +17,7 @@ from services.runtime.settings import KafkaSettings
 BEDS["cluster"] = lambda folder: Bed(folder, brokers=3)
 
 # Above what a controller takes to give a dead broker's partitions to others (its session: 4 s), on a busy machine.
-FLOWS_AGAIN_S = 30.0
+FLOWS_AGAIN_S = 90.0
 LONG_S = 20.0
 
 

@@ -21,7 +21,7 @@ from services.runtime.topics import TOUCHPOINT_EVENTS
 KEY = "k" * 24
 CHANNELS = 4
 PUBLISH_LIMIT_S = 5
-TAKES_AGAIN_S = 30.0
+TAKES_AGAIN_S = 90.0
 BATCH = "application/cloudevents-batch+json"
 
 

@@ -1,6 +1,7 @@
 """A service's process, from its settings to its end: what every main.py hands its parts to."""
 
 import asyncio
+import faulthandler
 import gc
 import logging
 import signal
@@ -106,6 +107,7 @@ async def _serve(name: str, build: Build, settings: ServiceSettings, migrations:
     if not settings.database_url:
         raise Misconfigured("DATABASE_URL: is missing")
     stopping = stop_signal()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _say_where)
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     async with AsyncExitStack() as closing:
@@ -240,6 +242,13 @@ def stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     return stopping
+
+
+def _say_where() -> None:
+    """What every task and thread is at: for whoever is on call and sees a process stand still (SIGUSR1)."""
+    for task in asyncio.all_tasks():
+        print(task.get_name(), *task.get_stack(limit=8), sep="\n  ", file=sys.stderr, flush=True)
+    faulthandler.dump_traceback()
 
 
 async def until_there(connect: Callable[[], Awaitable[None]], stopping: asyncio.Event) -> None:

@@ -24,7 +24,7 @@ from services.runtime.settings import KafkaSettings
 from services.runtime.tail import read_all
 from services.runtime.topics import Topic
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(290)]
 SEED = 20261122
 
 

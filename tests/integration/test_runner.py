@@ -133,12 +133,12 @@ async def test_postgres_and_kafka_away_are_waited_out(tasks):
                     while "Postgres" not in runner.trouble:  # noqa: ASYNC110 (nothing tells of it)
                         await asyncio.sleep(0.05)
                 await own.start("postgres")
-                await bench.settled(runner, 40)
+                await bench.settled(runner, 90)
                 await bench.publisher.publish(sent[200:300])
                 await own.stop("kafka")
                 await own.start("kafka")
                 await bench.publisher.publish(sent[300:])
-                await bench.settled(runner, 60)
+                await bench.settled(runner, 120)
                 assert await bench.counts() == {f"k{k}": 80 for k in range(5)}
                 assert len({i for i, _ in await facts(bench)}) == 400
 
