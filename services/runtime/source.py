@@ -262,7 +262,11 @@ class KafkaSource:
         if self._moved:
             self._moved, self._paused = False, False
             self._held.clear()
-            consumer.assign([TopicPartition(p.topic, p.partition, offset) for p, offset in self._next.items()])
+            places = [TopicPartition(p.topic, p.partition, offset) for p, offset in self._next.items()]
+            consumer.assign(places)
+            if places:
+                # A pause outlives the assignment that it was made in, and would go on in silence.
+                consumer.resume(places)
         elif self._paused:
             self._paused = False
             consumer.resume(consumer.assignment())

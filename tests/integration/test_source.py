@@ -1,0 +1,53 @@
+"""What the contract's suite does not know of the source: it listens to its group while nobody polls, and reads on after."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from services.runtime.admin import create_topics
+from services.runtime.publisher import Publisher
+from services.runtime.settings import BatchSettings, KafkaSettings
+from services.runtime.source import KafkaSource
+from services.runtime.topics import Topic
+from tests.integration.counting import message
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+
+
+async def _nothing_to_give_up() -> None:
+    pass
+
+
+@pytest.mark.parametrize("anew", [False, True])
+async def test_it_reads_on_after_a_batch_that_took_long(stack, anew: bool) -> None:
+    """Whether it goes on where it was, or begins again at the checkpoint: a pause outlives what it was made for."""
+    topic = f"t{uuid4().hex[:8]}"
+    await create_topics(stack.bootstrap, [Topic(topic, "", 1)])
+    kafka = KafkaSettings(bootstrap=stack.bootstrap)
+    publisher, source = Publisher(kafka), KafkaSource(kafka, f"g.{topic}", (topic,), BatchSettings())
+    await publisher.start()
+    await source.start(_nothing_to_give_up)
+    try:
+        await publisher.publish([message("hu", "a", n, topic=topic) for n in range(3)])
+        found, places = [], set()
+        async with asyncio.timeout(30):
+            while len(found) < 3:
+                found += await source.poll(10, 100)
+                for place in source.assigned():
+                    places.add(place)
+                    source.seek(place, 0)
+            await asyncio.sleep(2.5)
+            assert source._paused  # it has listened meanwhile
+            if anew:
+                for place in places:
+                    source.seek(place, 1)
+            await publisher.publish([message("hu", "b", 3, topic=topic)])
+            wanted = [1, 2, 3] if anew else [3]
+            later: list[int] = []
+            while len(later) < len(wanted):
+                later += [r.offset for r in await source.poll(10, 100)]
+        assert later == wanted
+    finally:
+        await source.stop()
+        await publisher.stop()
