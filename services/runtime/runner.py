@@ -445,7 +445,3 @@ class Runner(Generic[S, E, F]):
             record = counter_record(self.pipeline.name, metric, cell, flight.commit.now)
             flight.commit.outbox.setdefault(cell.partition, []).append(record)
         await self._send(flight)
-
-    async def behind(self) -> tuple[int, int]:
-        """(records not yet consumed, what is decided and not yet published), of the whole group, asked anew."""
-        return await self.lag.ask()

@@ -180,7 +180,7 @@ def _status_of(name: str, pipelines: Sequence[_Pipeline]) -> Callable[[], Awaita
         if p.runner is None:
             raise Transient("starting")
         async with asyncio.timeout(ASKED_FOR_S):
-            return await p.runner.behind()
+            return await p.runner.lag.ask()
 
     async def status() -> status_pb2.GetStatusResponse:
         found = await asyncio.gather(*(behind(p) for p in pipelines), return_exceptions=True)
@@ -230,7 +230,7 @@ async def _watch_lag(pipelines: Sequence[_Pipeline]) -> None:
             if p.runner is not None:
                 try:
                     async with asyncio.timeout(LAG_EVERY_S):
-                        await p.runner.behind()
+                        await p.runner.lag.ask()
                 except Exception as error:  # a gauge may go stale; it may not end the process
                     log.debug("lag is not known now: %s", type(error).__name__)
 

@@ -132,6 +132,6 @@ class Bench:
 
     async def _behind(self, runner: Runner) -> tuple[int, int] | None:
         try:
-            return await runner.behind()
+            return await runner.lag.ask()
         except Transient:
             return None  # away for now
