@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from hashlib import blake2b
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -52,21 +51,6 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 # Stands for headers that a client could not decode: Kafka's are UTF-8, but nobody checks.
 GARBLED: Headers = (("?", b""),)
-
-
-def headers_of(polled: Any) -> Headers:
-    """A client's headers as ours."""
-    if None in [value for _, value in polled]:
-        return tuple((name, value or b"") for name, value in polled)
-    return polled  # type: ignore[no-any-return]
-
-
-def record_of(polled: Any) -> Record:
-    """A record of the asyncio client as ours."""
-    headers = headers_of(polled.headers)
-    return Record(
-        polled.topic, polled.partition, polled.offset, polled.key, polled.value, headers, polled.timestamp or 0
-    )
 
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -2,19 +2,16 @@
 
 import asyncio
 import contextlib
-import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from services.runtime.checkpoint import Place
 from services.runtime.errors import Transient
+from services.runtime.librdkafka import ASK_S, END, FIRST, Questions, away, client_log, record_of
 from services.runtime.reach import why_away
-from services.runtime.records import GARBLED, Record, headers_of
+from services.runtime.records import Record
 from services.runtime.settings import BatchSettings, KafkaSettings
 from services.runtime.worker import Worker
 
@@ -57,11 +54,6 @@ class Source(Protocol):
         ...
 
 
-# How long the client asks a broker that does not answer.
-_ASK_S = 10.0
-
-_ASK_AGAIN_S = 0.1
-
 _CLOSE_S = 4.0
 
 # Partitions are added once in a while: how many there are is not asked each time.
@@ -70,44 +62,8 @@ _KNOWN_FOR_S = 60.0
 # While nobody polls, because a batch waits for something that is away, the group is still heard at this interval.
 _LISTEN_EVERY_S = 1.0
 
-_SAY_AGAIN_S = 60.0
-
-_FIRST, _END = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
-
-_NO_LEADER = (
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-)
-
 # The broker no longer keeps the offset that we were to read.
 _GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
-
-
-class _Calm(logging.Filter):
-    """Lets the client's complaint about one broker pass once a minute: it repeats it twenty times a second."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._told: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        about = record.getMessage().partition(" failed")[0][:120]
-        now = time.monotonic()
-        if now - self._told.get(about, -_SAY_AGAIN_S) < _SAY_AGAIN_S:
-            return False
-        if len(self._told) > 100:
-            self._told.clear()
-        self._told[about] = now
-        return True
-
-
-@cache
-def _client_log() -> logging.Logger:
-    made = logging.getLogger("librdkafka")
-    made.addFilter(_Calm())
-    return made
 
 
 class KafkaSource:
@@ -138,7 +94,7 @@ class KafkaSource:
         }
         self._thread = Worker(f"{group}-poll")
         self._consumer: Consumer | None = None
-        self._asking: AdminClient | None = None
+        self._questions = Questions(kafka)
         self._known: list[Place] = []
         self._known_until = 0.0
         self._revoked: Revoked | None = None
@@ -156,9 +112,9 @@ class KafkaSource:
     async def start(self, revoked: Revoked) -> None:
         self._revoked, self._loop = revoked, asyncio.get_running_loop()
         try:
-            self._consumer = Consumer(self._settings, logger=_client_log())
+            self._consumer = Consumer(self._settings, logger=client_log())
             # Nobody else tells whether there is a broker at all.
-            await self._in_thread(self._consumer.list_topics, timeout=_ASK_S)
+            await self._in_thread(self._consumer.list_topics, timeout=ASK_S)
             await self._in_thread(
                 self._consumer.subscribe,
                 list(self._topics),
@@ -193,51 +149,17 @@ class KafkaSource:
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
         asked = list(places)
-        first = await self._offsets(asked, _FIRST)
-        end = await self._offsets(asked, _END)
+        first = await self._questions.offsets(asked, FIRST)
+        end = await self._questions.offsets(asked, END)
         return {place: (first[place], end[place]) for place in asked}
 
     async def ends(self) -> dict[Place, int]:
         now = asyncio.get_running_loop().time()
         if not self._known or now > self._known_until:
-            self._known, self._known_until = await self._places(), now + _KNOWN_FOR_S
-        return await self._offsets(self._known, _END)
-
-    async def _places(self) -> list[Place]:
-        """Every place of the topics, ours or not."""
-        found = []
-        for topic in self._topics:
-            try:
-                known = await asyncio.to_thread(self._questions().list_topics, topic, _ASK_S)
-            except (KafkaException, RuntimeError) as error:
-                raise _away(error) from error
-            found += [Place(topic, partition) for partition in sorted(known.topics[topic].partitions)]
-        if not found:
+            self._known, self._known_until = await self._questions.places(self._topics), now + _KNOWN_FOR_S
+        if not self._known:
             raise Transient(f"Kafka does not know {', '.join(self._topics)} yet")
-        return found
-
-    async def _offsets(self, places: Sequence[Place], spec: OffsetSpec) -> dict[Place, int]:
-        """Asks the partitions' leaders. A new partition has none for a moment, and its place is asked again."""
-        found: dict[Place, int] = {}
-        until = asyncio.get_running_loop().time() + _ASK_S
-        while left := [p for p in places if p not in found]:
-            asked = {TopicPartition(p.topic, p.partition): spec for p in left}
-            answers = self._questions().list_offsets(asked, request_timeout=_ASK_S)
-            for place, answer in zip(left, answers.values(), strict=True):
-                try:
-                    found[place] = (await asyncio.wrap_future(answer)).offset
-                except KafkaException as error:
-                    if error.args[0].code() not in _NO_LEADER or asyncio.get_running_loop().time() > until:
-                        raise _away(error) from error
-            if len(found) < len(places):
-                await asyncio.sleep(_ASK_AGAIN_S)
-        return found
-
-    def _questions(self) -> AdminClient:
-        """A connection of its own: the consumer's answers nothing while it is being polled without a pause."""
-        if self._asking is None:
-            self._asking = AdminClient(self._kafka.librdkafka(), logger=_client_log())
-        return self._asking
+        return await self._questions.offsets(self._known, END)
 
     def seek(self, place: Place, offset: int) -> None:
         if place in self._given:
@@ -250,7 +172,7 @@ class KafkaSource:
             found: list[Record] = await self._in_thread(self._poll, limit, timeout_ms / 1000)
             return found
         except (KafkaException, RuntimeError) as error:
-            raise _away(error) from error
+            raise away(error) from error
         finally:
             self._polling = False
             self._polled_at = asyncio.get_running_loop().time()
@@ -289,12 +211,7 @@ class KafkaSource:
             if error is not None:
                 self._trouble(error)
                 continue
-            try:
-                # Once and never again: where a name is not UTF-8, the client's second answer ends the process.
-                headers = m.headers() or ()
-            except (SystemError, UnicodeDecodeError):
-                headers = GARBLED
-            found.append(Record(m.topic(), m.partition(), m.offset(), m.key(), m.value(), headers_of(headers)))
+            found.append(record_of(m))
         for (topic, partition), offset in {(r.topic, r.partition): r.offset for r in found}.items():
             place = Place(topic, partition)
             if place in self._next:
@@ -356,8 +273,3 @@ class KafkaSource:
 
 async def _awaited(action: Revoked) -> None:
     await action()
-
-
-def _away(error: Exception) -> Transient:
-    kafka = error.args[0] if error.args and isinstance(error.args[0], KafkaError) else None
-    return Transient(f"Kafka is away: {kafka.name() if kafka is not None else type(error).__name__}")

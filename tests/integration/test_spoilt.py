@@ -3,12 +3,16 @@
 import asyncio
 import subprocess
 import sys
+from contextlib import aclosing
 from uuid import uuid4
 
 import confluent_kafka
 import pytest
 
 from services.runtime.admin import create_topics
+from services.runtime.records import GARBLED
+from services.runtime.settings import KafkaSettings
+from services.runtime.tail import read_all, tail
 from services.runtime.topics import Topic
 from tests.integration.counting import Bench, message, pipeline
 from tests.integration.spoilt import send_spoilt
@@ -67,3 +71,16 @@ print([str(name) for name, _ in spoilt.headers()])
         subprocess.run, [sys.executable, "-c", program, stack.bootstrap, topic], capture_output=True, timeout=40, check=False
     )  # fmt: skip
     assert done.returncode == -11, (done.returncode, done.stdout, done.stderr)
+
+
+async def test_the_dashboard_and_the_tools_read_past_it(stack, topic):
+    kafka = KafkaSettings(bootstrap=stack.bootstrap)
+    kept = await read_all(kafka, topic)
+    assert [r.offset for r in kept] == [0, 1, 2] and kept[1].headers is GARBLED and kept[1].timestamp > 0
+    seen: list[int] = []
+    async with asyncio.timeout(30), aclosing(tail(kafka, [topic], from_start=True)) as batches:
+        async for batch in batches:
+            seen += [r.offset for r in batch]
+            if len(seen) == 3:
+                break
+    assert seen == [0, 1, 2]

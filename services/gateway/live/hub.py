@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -67,8 +67,7 @@ class Hub:
         waits = backoff()
         while True:
             try:
-                records = cast(AsyncGenerator[list[Record], None], tail(kafka, names, from_start=from_start))
-                async with aclosing(records) as batches:
+                async with aclosing(tail(kafka, names, from_start=from_start)) as batches:
                     async for batch in batches:
                         waits = backoff()
                         begun.set()

@@ -1,0 +1,125 @@
+"""What all readers on librdkafka share: its log, its records as ours, and questions to the broker beside a consumer."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from services.runtime.checkpoint import Place
+from services.runtime.errors import Transient
+from services.runtime.records import GARBLED, Headers, Record
+from services.runtime.settings import KafkaSettings
+
+# How long the client asks a broker that does not answer.
+ASK_S = 10.0
+
+FIRST, END = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+
+_ASK_AGAIN_S = 0.1
+
+_SAY_AGAIN_S = 60.0
+
+_NO_LEADER = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+)
+
+
+class _Calm(logging.Filter):
+    """Lets the client's complaint about one broker pass once a minute: it repeats it twenty times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        about = record.getMessage().partition(" failed")[0][:120]
+        now = time.monotonic()
+        if now - self._told.get(about, -_SAY_AGAIN_S) < _SAY_AGAIN_S:
+            return False
+        if len(self._told) > 100:
+            self._told.clear()
+        self._told[about] = now
+        return True
+
+
+@cache
+def client_log() -> logging.Logger:
+    """Where the client's own complaints go."""
+    made = logging.getLogger("librdkafka")
+    made.addFilter(_Calm())
+    return made
+
+
+def away(error: Exception) -> Transient:
+    """A failure of the client, as one that is worth another try."""
+    kafka = error.args[0] if error.args and isinstance(error.args[0], KafkaError) else None
+    return Transient(f"Kafka is away: {kafka.name() if kafka is not None else type(error).__name__}")
+
+
+def headers_of(message: Any) -> Headers:
+    """A message's headers as ours."""
+    try:
+        # Once and never again: where a name is not UTF-8, the client's second answer ends the process.
+        polled = message.headers() or ()
+    except (SystemError, UnicodeDecodeError):
+        return GARBLED
+    if None in [value for _, value in polled]:
+        return tuple((name, value or b"") for name, value in polled)
+    return polled
+
+
+def record_of(message: Any, timestamp: int = 0) -> Record:
+    """A message as a record of ours. `timestamp` costs a call of its own, which only some need."""
+    m = message
+    return Record(m.topic(), m.partition(), m.offset(), m.key(), m.value(), headers_of(m), timestamp)
+
+
+class Questions:
+    """Asks the broker about topics and offsets, on a connection of its own: a consumer's answers nothing while it is
+    polled without a pause. Every method raises Transient while the broker is away."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._made: AdminClient | None = None
+
+    async def places(self, topics: Iterable[str]) -> list[Place]:
+        """Every partition of the topics; none of a topic that the broker does not know yet."""
+        found = []
+        for topic in topics:
+            try:
+                known = await asyncio.to_thread(self._client().list_topics, topic, ASK_S)
+            except (KafkaException, RuntimeError) as error:
+                raise away(error) from error
+            found += [Place(topic, partition) for partition in sorted(known.topics[topic].partitions)]
+        return found
+
+    async def offsets(self, places: Sequence[Place], spec: OffsetSpec) -> dict[Place, int]:
+        """FIRST: the first offset that is kept; END: the next that will be written. A new partition has no leader for a
+        moment, and is asked again."""
+        found: dict[Place, int] = {}
+        until = asyncio.get_running_loop().time() + ASK_S
+        while left := [p for p in places if p not in found]:
+            asked = {TopicPartition(p.topic, p.partition): spec for p in left}
+            answers = self._client().list_offsets(asked, request_timeout=ASK_S)
+            for place, answer in zip(left, answers.values(), strict=True):
+                try:
+                    found[place] = (await asyncio.wrap_future(answer)).offset
+                except KafkaException as error:
+                    if error.args[0].code() not in _NO_LEADER or asyncio.get_running_loop().time() > until:
+                        raise away(error) from error
+            if len(found) < len(places):
+                await asyncio.sleep(_ASK_AGAIN_S)
+        return found
+
+    def _client(self) -> AdminClient:
+        if self._made is None:
+            self._made = AdminClient(self._kafka.librdkafka(), logger=client_log())
+        return self._made
