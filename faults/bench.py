@@ -53,12 +53,14 @@ class Counting:
         limit = time.monotonic() + within_s
         last = "no process answers"
         while time.monotonic() < limit:
+            # Before anything is said of what is left: a reminder is counted, and its counter is published after it.
+            reminded = await self._reminded() >= sum(reminders.values())
             for process in self.processes:
                 status = await process.status() if process.alive else None
                 if status is None:
                     continue
                 last = f"lag {status.lag}, {status.detail or 'well'}"
-                if status.healthy and status.lag == 0 and await self._reminded() >= sum(reminders.values()):
+                if status.healthy and status.lag == 0 and reminded:
                     return
             await asyncio.sleep(0.05)
         raise NotSettled(f"not settled within {within_s:.0f} s: {last}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+import msgspec
 from asyncpg import Connection
 from asyncpg.pool import PoolConnectionProxy
 from google.protobuf.message import Message
@@ -18,8 +19,7 @@ F = TypeVar("F")  # a fact in the domain's words
 Db: TypeAlias = "Connection[Any] | PoolConnectionProxy[Any]"
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(msgspec.Struct, frozen=True, gc=False):
     """Publish a fact as an event.
 
     message: its data; the message's options in proto/ name the topic and the key.

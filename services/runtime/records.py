@@ -105,7 +105,7 @@ def timestamp(moment: datetime) -> Timestamp:
 def parse_time(text: str) -> datetime:
     """An RFC 3339 time as UTC. Raises Unreadable("time", …)."""
     # What our own clients write is told by its shape; the pattern costs more than all the rest.
-    usual = len(text) == 32 and text[7] == "-" and text[10] == "T" and text[19] == "." and text.endswith("+00:00")
+    usual = len(text) == 27 and text[7] == "-" and text[10] == "T" and text[19] == "." and text[26] == "Z"
     if not usual and not _RFC3339.fullmatch(text):
         raise Unreadable("time", "is not an RFC 3339 time")
     try:
@@ -164,8 +164,12 @@ def read(record: Record, now: datetime) -> Incoming:
     content_type = headers.get("content-type") or _PROTOBUF
     if content_type != _PROTOBUF:
         content_type = content_type.partition(b";")[0].strip()
-    message = decode(kind.message, content_type.decode(errors="replace"), record.value or b"")
-    validate.check(message)
+    value = record.value or b""
+    message = decode(kind.message, content_type.decode(errors="replace"), value)
+    if content_type == _PROTOBUF:
+        validate.check(message, value)
+    else:
+        validate.check(message)
     traced = headers.get("traceparent")
     traceparent = traced.decode(errors="replace") if traced else ""
     return Incoming(event_id, source, kind.name, subject or key, key, moment, message, traceparent)
@@ -210,6 +214,10 @@ def decode(message_class: type[Message], content_type: str, value: bytes) -> Mes
     raise Unreadable("content-type", f"is neither {PROTOBUF} nor {JSON}")
 
 
+# A time in quotes, as RFC 3339 has it: datetime's own way takes seven times as long.
+_rfc3339 = msgspec.json.Encoder().encode
+
+
 @lru_cache(maxsize=1000)
 def _fixed(kind: str, source: str) -> tuple[tuple[str, bytes], ...]:
     """The headers that all events of a type and a source share."""
@@ -242,7 +250,7 @@ def write(
     headers = (
         *_fixed(event_type.name, source),
         ("ce_id", event_id.encode()),
-        ("ce_time", time.isoformat().encode()),
+        ("ce_time", _rfc3339(time)[1:-1]),
         ("ce_subject", subject.encode()),
         *extensions,
     )

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NoReturn, TypeVar
 
@@ -45,28 +45,49 @@ class _BrokenError(Exception):
         self.reason = reason
 
 
-def check(message: Message) -> None:
-    """Refuses data that breaks the rules of its message. Raises Unreadable("data.<field>", …), with the field's JSON name."""
+def check(message: Message, wire: bytes = b"\0") -> None:
+    """Refuses data that breaks the rules of its message. Raises Unreadable("data.<field>", …), with the field's JSON name.
+
+    wire: the bytes that the message was parsed from, where it was. A text is no longer than they are, and holds no NUL
+    where they hold none: most messages are short and clean, and their texts need not be looked at one by one.
+    """
+    full, brief, short = _checks(type(message))  # type: ignore[arg-type]
     try:
-        for one in _checks(type(message)):  # type: ignore[arg-type]
+        for one in brief if len(wire) <= short and b"\0" not in wire else full:
             one(message)
     except _BrokenError as broken:
         raise Unreadable("data" + broken.path, broken.reason) from None
 
 
 @cache
-def _checks(message_class: Any) -> tuple[Check, ...]:
-    return _compile(message_class.DESCRIPTOR)
+def _checks(message_class: Any) -> tuple[tuple[Check, ...], tuple[Check, ...], int]:
+    """All checks of a message; those that are left where its texts are known to be clean and short; how short they must be."""
+    descriptor = message_class.DESCRIPTOR
+    return _compile(descriptor, False), _compile(descriptor, True), min([MAX_ENTRY, *_limits(descriptor, set())])
+
+
+def _limits(descriptor: Any, met: set[str]) -> Iterator[int]:
+    """How long each text in a message, and in those below it, may be."""
+    if descriptor.full_name in met:
+        return
+    met.add(descriptor.full_name)
+    for f in descriptor.fields:
+        rules = f.GetOptions().Extensions[rules_pb2.field]
+        if f.message_type is not None:
+            yield from _limits(f.message_type, met)
+        elif f.type == FieldDescriptor.TYPE_STRING and not f.is_repeated and rules.HasField("max_len"):
+            yield rules.max_len
 
 
 @cache
-def _compile(descriptor: Any) -> tuple[Check, ...]:
+def _compile(descriptor: Any, clean: bool) -> tuple[Check, ...]:
     if descriptor.full_name == _TIMESTAMP:
         return (_check_timestamp,)
     rules = {f.name: f.GetOptions().Extensions[rules_pb2.field] for f in descriptor.fields}
     texts = [f for f in descriptor.fields if f.type == FieldDescriptor.TYPE_STRING and not f.is_repeated]
-    others = [made for f in descriptor.fields if f not in texts for made in _for_field(f)]
-    return (_texts([(f, rules[f.name]) for f in texts]), *others) if texts else tuple(others)
+    others = [made for f in descriptor.fields if f not in texts for made in _for_field(f, clean)]
+    asked = [(f, rules[f.name]) for f in texts if rules[f.name].required or not clean]
+    return (_texts(asked), *others) if asked else tuple(others)
 
 
 def _check_timestamp(stamp: Any) -> None:
@@ -74,12 +95,12 @@ def _check_timestamp(stamp: Any) -> None:
         raise _BrokenError("", "is out of range")
 
 
-def _for_field(f: FieldDescriptor) -> list[Check]:
+def _for_field(f: FieldDescriptor, clean: bool) -> list[Check]:
     rules = f.GetOptions().Extensions[rules_pb2.field]
     if f.is_repeated:
-        return [_entries(f, rules)]
+        return [_entries(f, rules, clean)]
     if f.message_type is not None:
-        return [_nested(f, rules)]
+        return [_nested(f, rules, clean)]
     if f.enum_type is not None:
         return [_enum(f)] if rules.required else []
     return [] if f.cpp_type == _TEXT else _number(f, rules)  # texts are looked at together, bytes not at all
@@ -145,7 +166,7 @@ def _enum(f: FieldDescriptor) -> Check:
     return run
 
 
-def _nested(f: FieldDescriptor, rules: rules_pb2.FieldRules) -> Check:
+def _nested(f: FieldDescriptor, rules: rules_pb2.FieldRules, clean: bool) -> Check:
     name, path, required, message_type = f.name, "." + f.json_name, rules.required, f.message_type
 
     def run(message: Any) -> None:
@@ -156,7 +177,7 @@ def _nested(f: FieldDescriptor, rules: rules_pb2.FieldRules) -> Check:
         value = getattr(message, name)
         try:
             # Compiled on first use, as messages may contain themselves.
-            for one in _compile(message_type):
+            for one in _compile(message_type, clean):
                 one(value)
         except _BrokenError as broken:
             raise _BrokenError(path + broken.path, broken.reason) from None
@@ -164,7 +185,7 @@ def _nested(f: FieldDescriptor, rules: rules_pb2.FieldRules) -> Check:
     return run
 
 
-def _entries(f: FieldDescriptor, rules: rules_pb2.FieldRules) -> Check:
+def _entries(f: FieldDescriptor, rules: rules_pb2.FieldRules, clean: bool) -> Check:
     name, path, required = f.name, "." + f.json_name, rules.required
     most = rules.max_len if rules.HasField("max_len") else 1 << 30
     is_map = f.message_type is not None and f.message_type.GetOptions().map_entry
@@ -173,6 +194,8 @@ def _entries(f: FieldDescriptor, rules: rules_pb2.FieldRules) -> Check:
     text_items = item.type == FieldDescriptor.TYPE_STRING
     real_items = item.cpp_type in _REAL
     nested: Any = item.message_type
+    # Nothing is left to look at in entries of clean texts.
+    counted_only = clean and nested is None and not real_items
 
     def one_text(value: str, where: str) -> None:
         if "\0" in value:
@@ -182,7 +205,7 @@ def _entries(f: FieldDescriptor, rules: rules_pb2.FieldRules) -> Check:
 
     def below(value: Any) -> None:
         try:
-            for one in _compile(nested):
+            for one in _compile(nested, clean):
                 one(value)
         except _BrokenError as broken:
             raise _BrokenError(path + broken.path, broken.reason) from None
@@ -195,6 +218,8 @@ def _entries(f: FieldDescriptor, rules: rules_pb2.FieldRules) -> Check:
             return
         if len(values) > most:
             raise _BrokenError(path, f"has more than {most} entries")
+        if counted_only:
+            return
         # Keys and then lookups: twice as fast as items(), which the protobuf runtime writes in Python.
         for place in values:
             if text_keys and (len(place) > MAX_ENTRY or "\0" in place):

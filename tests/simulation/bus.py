@@ -127,6 +127,11 @@ class Group:
             else:
                 self._remove(member)
 
+    def unheard(self, member: Member) -> None:
+        """A member went away, and its good-bye did not arrive: it is out at its session's end."""
+        member.closed = True
+        member.link.later(self._bus.session_s, self._remove_if_there, member)
+
     def lost_sight_of(self, member: Member) -> None:
         """No heartbeat: after the session's end the member is out, unless it was heard of again."""
         member.link.later(self._bus.session_s, self._expire, member)

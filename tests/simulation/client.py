@@ -40,8 +40,10 @@ class MemorySource:
         for task in self._tasks:
             task.cancel()
         self._positions.clear()
-        with contextlib.suppress(Transient):
+        try:
             await self.link.call("leave", lambda: self._group.leave(self._member))
+        except Transient:
+            self._group.unheard(self._member)
 
     async def _belong(self, revoked: Revoked) -> None:
         """Joins, and joins anew whenever the group says so; before that, all is given up."""

@@ -102,9 +102,37 @@ def test_what_keeps_the_rules_passes() -> None:
     ],
 )
 def test_what_breaks_a_rule_is_named(message: Any, field: str, reason: str) -> None:
-    with pytest.raises(Unreadable) as caught:
-        validate.check(message)
-    assert (caught.value.field, caught.value.reason) == (field, reason)
+    for wire in ((), (message.SerializeToString(),)):
+        with pytest.raises(Unreadable) as caught:
+            validate.check(message, *wire)
+        assert (caught.value.field, caught.value.reason) == (field, reason)
+
+
+def test_knowing_the_bytes_spares_work_and_changes_no_verdict() -> None:
+    texts = st.sampled_from(["", "s", "a\0", "x" * 128, "x" * 129, "好" * 70, "y" * 201])
+    answers = st.builds(
+        survey.SurveyAnswered,
+        survey_id=texts,
+        score=st.none() | st.integers(-1, 11),
+        segments=st.dictionaries(texts, texts, max_size=3) | st.just({str(i): "x" for i in range(17)}),
+        comment=texts,
+    )
+    customers = st.builds(contact.Customer, tier=texts, region=texts)
+    contacts = st.builds(contact.ContactRequested, contact_id=texts, channel=texts, customer=st.none() | customers)
+
+    @given(answers | contacts)
+    def judge(message: Any) -> None:
+        assert _verdict(message) == _verdict(message, message.SerializeToString())
+
+    judge()
+
+
+def _verdict(message: Any, *wire: bytes) -> tuple[str, str] | None:
+    try:
+        validate.check(message, *wire)
+    except Unreadable as found:
+        return found.field, found.reason
+    return None
 
 
 @pytest.mark.parametrize(
