@@ -89,8 +89,15 @@ class Router:
 
     @classmethod
     async def on(cls, bed: Bed, rng: Random) -> "Router":
-        """From now on."""
-        return cls(bed, rng, await Service.on(bed, rng, "router"))
+        """From now on. What other kinds sent that the router has not seen is worked off first, in pools of no concern."""
+        service = await Service.on(bed, rng, "router")
+        made = cls(bed, rng, service)
+        before = bed.folder / "before.toml"
+        before.write_text(POLICY.format(p="before"))
+        process = service.start(ROUTER_POLICY=str(before))
+        await service.settled()
+        await process.leave()
+        return made
 
     def start(self, fault: str = "", *, proxied: bool = False, **more: str) -> Process:
         """A process of the router."""
