@@ -104,7 +104,7 @@ class Stack:
         from services.runtime.admin import create_topics
         from services.runtime.topics import CATALOGUE
 
-        limit = time.monotonic() + (TOPICS_LIMIT_S if len(self.brokers) > 1 else 0)
+        limit = time.monotonic() + TOPICS_LIMIT_S
         while True:
             try:
                 await create_topics(self.bootstrap, CATALOGUE, self.brokers[0].replication)

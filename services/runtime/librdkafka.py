@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from services.runtime.checkpoint import Place
-from services.runtime.errors import Transient
+from services.runtime.errors import Fenced, Transient
 from services.runtime.records import GARBLED, Headers, Record
 from services.runtime.settings import KafkaSettings
 
@@ -30,6 +30,10 @@ _NO_LEADER = (
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.UNKNOWN_LEADER_EPOCH,
 )
+
+# After these a client is good for nothing. A static member gets the second also where nobody else has its name: when the
+# answer to its own joining was cut, and it joined again.
+ENDS = (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)
 
 
 class _Calm(logging.Filter):
@@ -58,9 +62,11 @@ def client_log() -> logging.Logger:
     return made
 
 
-def away(error: Exception) -> Transient:
-    """A failure of the client, as one that is worth another try."""
+def away(error: Exception) -> Transient | Fenced:
+    """A failure of the client: worth another try, or its end, after which it does nothing any more and says nothing."""
     kafka = error.args[0] if error.args and isinstance(error.args[0], KafkaError) else None
+    if kafka is not None and (kafka.fatal() or kafka.code() in ENDS):
+        return Fenced(f"Kafka has ended this client: {kafka.str()}")
     return Transient(f"Kafka is away: {kafka.name() if kafka is not None else type(error).__name__}")
 
 

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from services.runtime.checkpoint import Place
 from services.runtime.errors import Transient
-from services.runtime.librdkafka import ASK_S, END, FIRST, Questions, away, client_log, record_of
+from services.runtime.librdkafka import ASK_S, END, ENDS, FIRST, Questions, away, client_log, record_of
 from services.runtime.reach import why_away
 from services.runtime.records import Record
 from services.runtime.settings import BatchSettings, KafkaSettings
@@ -19,7 +19,7 @@ Revoked = Callable[[], Awaitable[None]]
 
 
 class Source(Protocol):
-    """Where records come from. Every method raises Transient while it is away."""
+    """Where records come from. Every method raises Transient while it is away, and Fenced where it has come to its end."""
 
     async def start(self, revoked: Revoked) -> None:
         """Joins the group. `revoked` is awaited before places are given up, so that a batch under way can end."""
@@ -91,6 +91,7 @@ class KafkaSource:
             "queued.min.messages": max(1000, 5 * batch.max_records),
             "queued.max.messages.kbytes": 16 * 1024,
             "fetch.queue.backoff.ms": 10,
+            "error_cb": self._on_error,
         }
         self._thread = Worker(f"{group}-poll")
         self._consumer: Consumer | None = None
@@ -103,6 +104,7 @@ class KafkaSource:
         self._assigned: set[Place] = set()
         self._next: dict[Place, int] = {}
         self._moved = False
+        self._ended: KafkaError | None = None
         self._paused = False
         self._held: list[Any] = []
         self._polled_at = 0.0
@@ -181,6 +183,8 @@ class KafkaSource:
         consumer = self._consumer
         if consumer is None:
             raise Transient("Kafka is away: not connected")
+        if self._ended is not None:
+            raise KafkaException(self._ended)
         if self._moved:
             self._moved, self._paused = False, False
             self._held.clear()
@@ -219,6 +223,7 @@ class KafkaSource:
         return found
 
     def _trouble(self, error: KafkaError) -> None:
+        self._on_error(error)
         if error.code() in _GONE:
             # The places are taken over anew, which counts what is lost.
             self._assigned.update(self._given)
@@ -230,6 +235,11 @@ class KafkaSource:
             told = [TopicPartition(p.topic, p.partition, o) for p, o in offsets.items()]
             with contextlib.suppress(KafkaException, RuntimeError):
                 self._consumer.commit(offsets=told, asynchronous=True)  # returns at once
+
+    def _on_error(self, error: KafkaError) -> None:
+        # What ends the client is told once, to whoever polls just then.
+        if error.fatal() or error.code() in ENDS:
+            self._ended = error
 
     # -- the group, in the source's thread ----------------------------------------------------------------------------
 
@@ -267,7 +277,7 @@ class KafkaSource:
             consumer.pause(consumer.assignment())
             self._paused = True
         message = consumer.poll(0)
-        if message is not None and message.error() is None:
+        if message is not None:
             self._held.append(message)
 
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from services.runtime.admin import create_topics
+from services.runtime.errors import Fenced
 from services.runtime.publisher import Publisher
 from services.runtime.settings import BatchSettings, KafkaSettings
 from services.runtime.source import KafkaSource
@@ -51,3 +52,33 @@ async def test_it_reads_on_after_a_batch_that_took_long(stack, anew: bool) -> No
     finally:
         await source.stop()
         await publisher.stop()
+
+
+async def test_a_static_member_whose_name_another_takes_says_so_and_does_not_stand_still(stack) -> None:
+    """The client is at its end then, and would answer every poll with nothing."""
+    topic = f"t{uuid4().hex[:8]}"
+    await create_topics(stack.bootstrap, [Topic(topic, "", 1)])
+    kafka, batch = KafkaSettings(bootstrap=stack.bootstrap), BatchSettings(member="0", session_timeout_ms=3000)
+    first, second = (KafkaSource(kafka, f"g.{topic}", (topic,), batch) for _ in range(2))
+
+    async def joined(source: KafkaSource) -> None:
+        while not source.assigned():
+            await source.poll(10, 100)
+
+    async def polled() -> None:
+        while True:
+            await first.poll(10, 100)
+
+    try:
+        async with asyncio.timeout(40):
+            await first.start(_nothing_to_give_up)
+            await joined(first)
+            await second.start(_nothing_to_give_up)
+            await joined(second)
+            with pytest.raises(Fenced):
+                await polled()
+            with pytest.raises(Fenced):  # and goes on saying it
+                await first.poll(10, 100)
+    finally:
+        await first.stop()
+        await second.stop()
