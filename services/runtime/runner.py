@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Generic
+from uuid import UUID
 
 from services.runtime import faults, signals
 from services.runtime.batch import Decider, Decisions, Read, States, encode
@@ -78,7 +79,7 @@ class Runner(Generic[S, E, F]):
         self._clock = clock
         self._settings = settings
         self._states: States[S] = States(pipeline, max(settings.cached_keys, (IN_FLIGHT + 2) * settings.max_records))
-        self._recent = Recent(settings.recent_names)
+        self._recent: Recent[UUID] = Recent(settings.recent_names)
         self._decider = Decider(pipeline, self._states)
         self._owned: dict[Place, Claim] = {}  # as the database has it
         self._ahead: dict[Place, Claim] = {}  # as it will be once all that is under way is transacted

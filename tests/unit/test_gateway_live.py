@@ -64,6 +64,18 @@ def story(c: str = "c1") -> list[Message]:
     ]
 
 
+def test_what_is_published_again_behind_newer_facts_changes_nothing() -> None:
+    view = LiveView()
+    told = [record(message) for message in story()]
+    for one in told:
+        view.apply(one)
+    before = view.snapshot()
+    view.take_changes()
+    for one in told:
+        view.apply(one)
+    assert view.snapshot() == before and view.take_changes() == []
+
+
 def test_a_contacts_states() -> None:
     view, seen = LiveView(), []
     for message in story():

@@ -17,6 +17,7 @@ from services.gateway.live.pools import Pools
 from services.gateway.live.rows import Change, Row
 from services.runtime import catalogue, records, topics
 from services.runtime.errors import Unreadable
+from services.runtime.recent import Recent
 from services.runtime.records import PROTOBUF, Record
 
 EVENT_TOPICS = (
@@ -28,6 +29,9 @@ EVENT_TOPICS = (
     topics.ESCALATION_FLAGGED,
 )
 
+# How many of the last records are told apart from their repeats: a fact may be published again, behind newer ones.
+REMEMBERED = 50_000
+
 _HEADERS = frozenset(("ce_id", "ce_source", "ce_type", "ce_time", "content-type", "traceparent"))
 
 
@@ -36,6 +40,7 @@ class LiveView:
 
     def __init__(self) -> None:
         self.journeys = Journeys()
+        self._seen: Recent[tuple[str, str]] = Recent(REMEMBERED)
         self._contacts = Contacts()
         self._pools = Pools()
         self._flags = Flags()
@@ -82,6 +87,9 @@ class LiveView:
             key = (record.key or b"").decode()
         except (KeyError, UnicodeDecodeError):
             return
+        if self._seen.known((kept.name,)):
+            return
+        self._seen.add((kept.name,))
         if record.topic != topics.POOL_EVENTS:
             self.journeys.add(key, kept)
         known = self._handlers.get(kind)
