@@ -71,8 +71,9 @@ async def _cut(counting: Counting, process: Process, rng: Random, proxy: Proxy, 
     """Cuts this share of the answers, a few at least."""
     before = proxy.cuts
     proxy.cut_answers(rng, share)
-    for _ in range(30):
-        await counting.load.send(counting.load.some(10))
+    for n in range(300):  # a process may take long to come up
+        if n < 30:
+            await counting.load.send(counting.load.some(10))
         if proxy.cuts - before >= 2:
             break
         await asyncio.sleep(0.1)

@@ -10,11 +10,21 @@ from types import SimpleNamespace
 
 import asyncpg
 import pgmigrate
+import psycopg2
 
 from services.runtime.errors import Transient
 
 # Any number does, as long as every process of Touchline uses the same: it names the lock that migrations are run under.
 _LOCK = 7_405_170
+
+# The connection broke, under either client; a migration that is itself wrong raises something else.
+_CUT = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
 
 
 async def migrate(database_url: str, service: Path | None) -> None:
@@ -28,8 +38,10 @@ async def migrate(database_url: str, service: Path | None) -> None:
         await asyncio.to_thread(_apply, database_url, Path(__file__).parent, "runtime")
         if service is not None:
             await asyncio.to_thread(_apply, database_url, service, "public")
+    except (*_CUT, OSError) as error:
+        raise Transient(f"Postgres is away: {_why(error)}") from error
     finally:
-        await guard.close()
+        guard.terminate()  # no good-bye: the connection may be cut already
 
 
 def _why(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import uvloop
@@ -32,6 +32,8 @@ from services.runtime.settings import BatchSettings, KafkaSettings, RpcSettings,
 from services.runtime.source import KafkaSource
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # A batch under way ends well within this; the supervisor's patience is 10 s.
 DRAIN_S = 6.0
@@ -115,14 +117,7 @@ async def _serve(name: str, build: Build, settings: ServiceSettings, migrations:
         await until_there(publisher.start, stopping)
         closing.push_async_callback(publisher.stop)
         await until_there(lambda: migrate(settings.database_url, migrations), stopping)
-        pool = await asyncpg.create_pool(
-            settings.database_url,
-            min_size=1,
-            max_size=8,
-            command_timeout=30,
-            reset=_nothing_to_reset,
-            server_settings={"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)},
-        )
+        pool = await until_there(lambda: _pool(settings.database_url), stopping)
         closing.push_async_callback(pool.close)
         house = House(
             name, clock_from(settings.touchline_clock), kafka, rpc, publisher, settings.database_url, pool, closing
@@ -133,6 +128,20 @@ async def _serve(name: str, build: Build, settings: ServiceSettings, migrations:
         await server.start()
         closing.push_async_callback(server.stop)
         await _until_stopped(pipelines, parts.tasks, server, stopping)
+
+
+async def _pool(database_url: str) -> "Pool[Any]":
+    try:
+        return await asyncpg.create_pool(
+            database_url,
+            min_size=1,
+            max_size=8,
+            command_timeout=30,
+            reset=_nothing_to_reset,
+            server_settings={"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)},
+        )
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        raise Transient(f"Postgres is away: {type(error).__name__}") from error
 
 
 async def _nothing_to_reset(_: Any) -> None:
@@ -251,7 +260,7 @@ def _say_where() -> None:
     faulthandler.dump_traceback()
 
 
-async def until_there(connect: Callable[[], Awaitable[None]], stopping: asyncio.Event) -> None:
+async def until_there(connect: Callable[[], Awaitable[T]], stopping: asyncio.Event) -> T:
     """Connects, waiting for what is still starting. Ends the process in good order if it is asked to stop meanwhile."""
     waits = backoff()
     while True:
