@@ -81,7 +81,7 @@ def compute(file: Path, as_json: bool) -> None:
     by: Breakdown = {}
     for dimension, value, figure in tally.segments():
         by.setdefault(dimension, {})[value] = figure
-    show(tally.all.figure(), by, as_json, {"rejected": rejected})
+    show(tally.all(), by, as_json, {"rejected": rejected})
     for bad in rejected:
         click.echo(f"line {bad['line']}: {bad['error']}", err=True)
     sys.exit(bool(rejected))
