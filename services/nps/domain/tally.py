@@ -4,15 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from services.nps.domain.cube import Cell, Cube, nothing
 from services.nps.domain.figures import GROUP_INDEX, Figure, figure
 from services.nps.domain.survey import Event, Standing, Survey, merge, standing
-
-Cell = list[int]
-"""Answers that stand, in the order of GROUPS: promoters, passives, detractors."""
-
-
-def _nothing() -> Cell:
-    return [0, 0, 0]
 
 
 @dataclass(slots=True)
@@ -20,10 +14,12 @@ class Tally:
     """Counts over all and by each value of each dimension, exact after every event.
 
     A survey is named by its id alone; an event of the same source and id is a duplicate and changes nothing.
+    cube: where given, it counts the same answers by hour and combination of segments.
     """
 
-    _all: Cell = field(default_factory=_nothing)
-    _by: defaultdict[tuple[str, str], Cell] = field(default_factory=lambda: defaultdict(_nothing))
+    cube: Cube | None = None
+    _all: Cell = field(default_factory=nothing)
+    _by: defaultdict[tuple[str, str], Cell] = field(default_factory=lambda: defaultdict(nothing))
     _surveys: dict[str, Survey] = field(default_factory=dict)
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
@@ -57,5 +53,7 @@ class Tally:
     def _count(self, place: Standing, amount: int) -> None:
         group, by = GROUP_INDEX[place.score], self._by
         self._all[group] += amount
+        if self.cube is not None:
+            self.cube.add(place, amount)
         for segment in place.segments:
             by[segment][group] += amount
