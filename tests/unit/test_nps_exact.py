@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.cli.nps import compute
@@ -32,7 +32,9 @@ def stream(seed: int, surveys: int) -> list[Line]:
         moment = FIRST + timedelta(minutes=rnd.randrange(20 * 24 * 60))
         zone = rnd.choice([UTC, timezone(timedelta(hours=8)), timezone(-timedelta(hours=3, minutes=30))])
 
-        def event(kind: str, minutes: int, i: int = i, moment: datetime = moment, zone: timezone = zone, **more: object) -> Line:
+        def event(
+            kind: str, minutes: int, i: int = i, moment: datetime = moment, zone: timezone = zone, **more: object
+        ) -> Line:
             at = (moment + timedelta(minutes=minutes)).astimezone(zone)
             return {"id": f"{kind}{i}-{minutes}", "source": "s", "type": kind, "time": at.isoformat(), "survey_id": f"q{i}", **more}  # fmt: skip
 
@@ -167,7 +169,10 @@ json_values = st.recursive(
 )
 
 
-@given(st.text(max_size=30) | json_values.map(json.dumps) | json_values.map(lambda v: json.dumps(v, ensure_ascii=False)))
+@settings(deadline=None)
+@given(
+    st.text(max_size=30) | json_values.map(json.dumps) | json_values.map(lambda v: json.dumps(v, ensure_ascii=False))
+)
 def test_the_fast_reader_takes_nothing_that_json_refuses(line: str) -> None:
     try:
         fast = msgspec.json.decode(line)
@@ -176,6 +181,7 @@ def test_the_fast_reader_takes_nothing_that_json_refuses(line: str) -> None:
     assert json.loads(line) == fast
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({"id": json_values, "source": st.just("s"), "type": st.just("answered"), "time": st.just("2026-11-01T00:00:00Z"),
                               "survey_id": st.just("q"), "score": json_values, "segments": json_values}))  # fmt: skip
 def test_a_line_is_an_event_or_names_its_field(found: dict[str, object]) -> None:
@@ -193,6 +199,7 @@ def test_a_line_is_an_event_or_names_its_field(found: dict[str, object]) -> None
 moments = st.datetimes(datetime(1999, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
 
 
+@settings(deadline=None)
 @given(moments)
 def test_windows_hold_their_moment_and_follow_each_other(at: datetime) -> None:
     for window in WINDOWS:

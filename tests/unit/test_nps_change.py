@@ -1,0 +1,127 @@
+"""The test for a change, against its formula by hand, its symmetries, and what must never move it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.nps.domain.change import HORIZON, SCALES, change, discoveries, evidence, threshold, variances, weights
+
+counts_of = (
+    st.integers(1, 3)
+    .flatmap(
+        lambda strata: st.lists(
+            st.lists(st.tuples(*[st.integers(0, 30)] * 3), min_size=strata, max_size=strata), min_size=2, max_size=12
+        )
+    )
+    .map(lambda rows: np.array(rows, dtype=np.int64))
+)
+
+
+def steady(buckets: int, *strata: tuple[int, int, int]) -> np.ndarray:
+    return np.tile(np.array(strata, dtype=np.int64), (buckets, 1, 1))
+
+
+@settings(deadline=None)
+@given(counts_of)
+def test_the_evidence_is_its_formula(counts: np.ndarray) -> None:
+    """Term by term, from the means before and after, in plain loops."""
+    total = 0.0
+    n = counts.sum(axis=2)
+    s = counts[:, :, 0] - counts[:, :, 2]
+    variance = variances(counts.sum(axis=0))
+    for k in range(1, len(counts)):
+        u = h = 0.0
+        for g in range(counts.shape[1]):
+            n0, n1 = n[:k, g].sum(), n[k:, g].sum()
+            if n0 and n1:
+                precision = 1 / (variance[g] * (1 / n0 + 1 / n1))
+                h += precision
+                u += precision * (s[k:, g].sum() / n1 - s[:k, g].sum() / n0)
+        ratio = np.mean(
+            [(1 + t * t * h) ** -0.5 * np.exp(min(u * u * t * t / (2 * (1 + t * t * h)), 600)) for t in SCALES]
+        )
+        total += ratio * HORIZON / ((k + HORIZON) * (k + HORIZON - 1))
+    total += HORIZON / (len(counts) - 1 + HORIZON)
+    assert evidence(counts)[-1] == pytest.approx(total, rel=1e-6)
+
+
+@settings(deadline=None)
+@given(counts_of)
+def test_each_look_sees_only_what_came_before_it(counts: np.ndarray) -> None:
+    looks = evidence(counts)
+    assert looks[0] == pytest.approx(1)
+    for k in range(1, len(counts) + 1):
+        assert evidence(counts[:k])[-1] == looks[k - 1]
+
+
+@settings(deadline=None)
+@given(counts_of)
+def test_better_and_worse_are_judged_alike(counts: np.ndarray) -> None:
+    mirrored = counts[:, :, ::-1]
+    assert evidence(mirrored) == pytest.approx(evidence(counts))
+    a, b = change(counts), change(mirrored)
+    assert (a is None) == (b is None)
+    if a and b:
+        assert (a.size, a.low, a.high, a.since) == pytest.approx((-b.size, -b.high, -b.low, b.since))
+
+
+@settings(deadline=None)
+@given(counts_of)
+def test_an_alarm_names_a_beginning_and_a_size_on_one_side_of_zero(counts: np.ndarray) -> None:
+    found = change(counts)
+    assert (found is not None) == (evidence(counts)[-1] >= threshold())
+    if found:
+        assert 1 <= found.earliest <= found.since <= found.latest < len(counts)
+        assert found.low <= found.size <= found.high
+        assert found.low >= 0 or found.high <= 0
+
+
+def test_the_weights_of_all_time_add_up_to_one() -> None:
+    assert weights(1_000, 500).sum() + 500 / 1_500 == pytest.approx(1)
+
+
+def test_the_same_answers_each_hour_are_no_change_and_less_evidence_than_at_the_start() -> None:
+    looks = evidence(steady(2_000, (10, 6, 4)))
+    assert (looks <= 1).all()
+    assert change(steady(2_000, (10, 6, 4))) is None
+
+
+def test_other_strata_are_no_change_although_the_score_falls() -> None:
+    """The first stratum stands at +60, the second at −20; the second's answers grow fivefold."""
+    counts = np.concatenate([steady(200, (7, 2, 1), (3, 2, 5)), steady(200, (7, 2, 1), (15, 10, 25))])
+    assert change(counts) is None
+    raw = change(counts.sum(axis=1, keepdims=True))
+    assert raw is not None
+    assert raw.size == pytest.approx(-400 / 60 - 20)
+
+
+def test_a_fall_is_found_where_it_began() -> None:
+    counts = np.concatenate([steady(500, (10, 6, 4)), steady(300, (8, 6, 6))])
+    found = change(counts)
+    assert found is not None
+    assert found.since == 500
+    assert found.earliest <= 500 <= found.latest
+    assert found.size == pytest.approx(-20)
+    assert found.low <= -20 <= found.high < 0
+
+
+def test_empty_hours_and_strata_change_nothing() -> None:
+    counts = np.concatenate([steady(50, (10, 6, 4)), steady(50, (2, 6, 12))])
+    wider = np.concatenate([counts, np.zeros_like(counts)], axis=1)
+    assert evidence(wider) == pytest.approx(evidence(counts))
+    assert change(np.zeros((0, 1, 3), np.int64)) is None
+    assert change(np.zeros((9, 2, 3), np.int64)) is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0.01, 1e6), max_size=40))
+def test_discoveries_are_the_largest_and_one_alone_needs_the_most(found: list[float]) -> None:
+    values = np.array(found)
+    named = discoveries(values)
+    if len(named):
+        kept = values[named]
+        others = np.delete(values, named)
+        assert kept.min() * len(named) >= len(values) / 0.05
+        assert not len(others) or others.max() <= kept.min()
+    assert set(np.flatnonzero(values >= len(values) / 0.05)) <= set(named.tolist())
