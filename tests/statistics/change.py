@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.nps.domain.change import change, evidence, threshold
+from services.nps.domain.change import change, first_alarm
 
 Shares = tuple[float, float, float]
 """Of promoters, passives and detractors."""
@@ -46,8 +46,7 @@ def joined(first: NDArray[np.int64], then: NDArray[np.int64], at: int) -> NDArra
 
 def alarm(counts: NDArray[np.int64], plan: Plan) -> int | None:
     """After how many buckets the first alarm comes."""
-    over = np.flatnonzero(evidence(counts, plan.horizon) >= threshold())
-    return int(over[0]) + 1 if len(over) else None
+    return first_alarm(counts, horizon=plan.horizon)
 
 
 def false_alarms(plan: Plan, shares: list[Shares], runs: int, seed: int) -> int:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.nps.domain.change import HORIZON, SCALES, change, discoveries, evidence, threshold, variances, weights
+from services.nps.domain.history import history
 
 counts_of = (
     st.integers(1, 3)
@@ -106,12 +107,38 @@ def test_a_fall_is_found_where_it_began() -> None:
     assert found.low <= -20 <= found.high < 0
 
 
+def test_a_fall_that_nobody_could_miss_is_dated_and_sized_too() -> None:
+    """Evidence beyond what a number can hold."""
+    counts = np.concatenate([steady(500, (500, 300, 200)), steady(300, (200, 300, 500))])
+    found = change(counts)
+    assert found is not None
+    assert (found.earliest, found.since, found.latest) == (500, 500, 500)
+    assert found.size == pytest.approx(-60)
+    assert found.low < -60 < found.high < -55
+
+
 def test_empty_hours_and_strata_change_nothing() -> None:
     counts = np.concatenate([steady(50, (10, 6, 4)), steady(50, (2, 6, 12))])
     wider = np.concatenate([counts, np.zeros_like(counts)], axis=1)
     assert evidence(wider) == pytest.approx(evidence(counts))
     assert change(np.zeros((0, 1, 3), np.int64)) is None
     assert change(np.zeros((9, 2, 3), np.int64)) is None
+
+
+def test_a_fall_and_its_end_are_two_changes() -> None:
+    usual, bad = steady(500, (10, 6, 4)), steady(200, (4, 6, 10))
+    counts = np.concatenate([usual, bad, usual])
+    first, second = history(counts)
+    assert (first.change.since, second.change.since) == (500, 700)
+    assert first.change.size == pytest.approx(-60)
+    assert 500 < first.after < 700 < second.after < 1_200
+    assert second.change.size == pytest.approx(60, abs=1)
+    assert history(usual) == ()
+
+
+def test_what_was_said_of_the_past_does_not_depend_on_what_comes_later() -> None:
+    counts = np.concatenate([steady(500, (10, 6, 4)), steady(200, (4, 6, 10)), steady(300, (10, 6, 4))])
+    assert [c.after for c in history(counts)] == [c.after for c in history(counts[:900])]
 
 
 @settings(max_examples=50, deadline=None)

@@ -123,6 +123,12 @@ def evidence(counts: Ints, horizon: int = HORIZON) -> Floats:
     return np.array([_evidence(looks.at(i), horizon) for i in range(1, len(counts) + 1)])
 
 
+def first_alarm(counts: Ints, alpha: float = ALPHA, horizon: int = HORIZON) -> int | None:
+    """After how many buckets there is an alarm for the first time, looking after each; None where there is none."""
+    looks = _Looks(counts)
+    return next((i for i in range(1, len(counts) + 1) if _evidence(looks.at(i), horizon) >= threshold(alpha)), None)
+
+
 def change(counts: Ints, alpha: float = ALPHA, horizon: int = HORIZON) -> Change | None:
     """What changed so far, or None: nothing that could be told from chance. counts as in `evidence`."""
     if len(counts) < 2:
@@ -131,7 +137,7 @@ def change(counts: Ints, alpha: float = ALPHA, horizon: int = HORIZON) -> Change
     found = _evidence(sums, horizon)
     if found < threshold(alpha):
         return None
-    best = int(np.argmax(_ratio(sums.u, sums.h) * weights(len(sums.u), horizon)))
+    best = int(np.argmax(_log_ratio(sums.u, sums.h) + np.log(weights(len(sums.u), horizon))))
     size = sums.u[best] / sums.h[best]
     begins, sizes = _confidence_set(sums, best, alpha, horizon)
     # M of the thinned beginnings may fall short of M by a little: the alarm itself says which side of zero it is.
@@ -160,6 +166,13 @@ def _ratio(u: Floats, h: Floats) -> Floats:
         # Cut where its exponential would leave the range of numbers.
         found += np.exp(np.minimum(0.5 * scale * scale * u * u / spread, 600.0)) / np.sqrt(spread)
     return found / len(SCALES)
+
+
+def _log_ratio(u: Floats, h: Floats) -> Floats:
+    """The logarithm of `_ratio`, which is told apart also where the ratio is cut."""
+    parts = [0.5 * (s * s * u * u / (1 + s * s * h) - np.log1p(s * s * h)) for s in SCALES]
+    found: Floats = np.logaddexp.reduce(np.stack(parts)) - np.log(len(SCALES))
+    return found
 
 
 def _evidence(sums: _Sums, horizon: int) -> float:
@@ -198,8 +211,8 @@ def _confidence_set(sums: _Sums, best: int, alpha: float, horizon: int) -> tuple
 
 def _near(sums: _Sums, best: int) -> Ints:
     """Beginnings that may be the true one, thinned: the others are far too unlikely beside the best."""
-    ratio = _ratio(sums.u, sums.h)
-    near = np.flatnonzero(ratio > ratio[best] * 1e-5)
+    ratio = _log_ratio(sums.u, sums.h)
+    near = np.flatnonzero(ratio > ratio[best] - 12)
     found: Ints = np.unique(np.append(near[:: -(-len(near) // _TRIED)], best))
     return found
 
