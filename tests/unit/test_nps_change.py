@@ -1,11 +1,23 @@
 """The test for a change, against its formula by hand, its symmetries, and what must never move it."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.nps.domain.change import HORIZON, SCALES, change, discoveries, evidence, threshold, variances, weights
+from services.nps.domain.change import (
+    HORIZON,
+    SIZES,
+    STEEPEST,
+    change,
+    discoveries,
+    evidence,
+    threshold,
+    variances,
+    weights,
+)
 from services.nps.domain.history import history
 
 counts_of = (
@@ -26,24 +38,30 @@ def steady(buckets: int, *strata: tuple[int, int, int]) -> np.ndarray:
 @settings(deadline=None)
 @given(counts_of)
 def test_the_evidence_is_its_formula(counts: np.ndarray) -> None:
-    """Term by term, from the means before and after, in plain loops."""
-    total = 0.0
-    n = counts.sum(axis=2)
-    s = counts[:, :, 0] - counts[:, :, 2]
+    """Term by term, in plain loops; R(f) = K(θf)/f + K(−θ(1−f))/(1−f) by its values at 0, ½ and 1."""
+
+    def cumulant(groups: np.ndarray, x: float) -> float:
+        p, d = (groups[[0, 2]] + 0.75) / (groups.sum() + 3)
+        return math.log(p * math.exp(x) + 1 - p - d + d * math.exp(-x)) - (p - d) * x
+
+    total = HORIZON / (len(counts) - 1 + HORIZON)
     variance = variances(counts.sum(axis=0))
     for k in range(1, len(counts)):
-        u = h = 0.0
-        for g in range(counts.shape[1]):
-            n0, n1 = n[:k, g].sum(), n[k:, g].sum()
-            if n0 and n1:
-                precision = 1 / (variance[g] * (1 / n0 + 1 / n1))
-                h += precision
-                u += precision * (s[k:, g].sum() / n1 - s[:k, g].sum() / n0)
-        ratio = np.mean(
-            [(1 + t * t * h) ** -0.5 * np.exp(min(u * u * t * t / (2 * (1 + t * t * h)), 600)) for t in SCALES]
-        )
-        total += ratio * HORIZON / ((k + HORIZON) * (k + HORIZON - 1))
-    total += HORIZON / (len(counts) - 1 + HORIZON)
+        for delta in [*SIZES, *(-size for size in SIZES)]:
+            log_ratio = 0.0
+            for g in range(counts.shape[1]):
+                all_, early = counts[:, g].sum(axis=0), counts[:k, g].sum(axis=0)
+                n, n0 = int(all_.sum()), int(early.sum())
+                if not n0 or n0 == n:
+                    continue
+                f, theta = n0 / n, max(-STEEPEST, min(STEEPEST, delta / variance[g]))
+                late = all_ - early
+                log_ratio += theta * n * f * (1 - f) * ((late[0] - late[2]) / (n - n0) - (early[0] - early[2]) / n0)
+                ends = cumulant(all_, -theta), cumulant(all_, theta)
+                middle = 2 * (cumulant(all_, theta / 2) + cumulant(all_, -theta / 2))
+                r = ends[0] * (1 - f) * (1 - 2 * f) + ends[1] * f * (2 * f - 1) + middle * 4 * f * (1 - f)
+                log_ratio -= n * f * (1 - f) * r
+            total += math.exp(min(log_ratio, 600)) / (2 * len(SIZES)) * HORIZON / ((k + HORIZON) * (k + HORIZON - 1))
     assert evidence(counts)[-1] == pytest.approx(total, rel=1e-6)
 
 

@@ -5,18 +5,20 @@ region or a touchpoint). Nothing changed means: each stratum's mean is constant.
 gives may wander as it likes: a shift of the mix alone is no change here.
 
 The test is a mixture over every moment at which a change may have begun and over its size. For one beginning s and one
-common shift δ of all strata after it, what the data say is in two sums over strata g with variance σ²,
+size δ, each stratum is tilted by θ = δ/σ² (σ² an answer's variance), those before it a little the other way, so that the
+stratum's unknown level cancels. The logarithm of the likelihood ratio to "no change" is
 
-    U = Σ (n₀S₁ − n₁S₀) / (n₀+n₁)σ²,    H = Σ n₀n₁ / (n₀+n₁)σ²,    U ~ N(δH, H),
+    Σ θ (n₀S₁ − n₁S₀)/N − n₁ K(θ n₀/N) − n₀ K(−θ n₁/N)
 
-with n answers that sum to S, before (0) and after (1); they do not depend on the strata's unknown levels. With
-δ ~ N(0, τ²) the likelihood ratio to "no change" is (1+τ²H)^−½ exp(½ U²τ²/(1+τ²H)): Robbins' normal mixture, for the
-difference of two means. The ratios of all beginnings s, weighted so that the weights of all time add up to one, make up
-the evidence M. Without a change M is a martingale that begins at 1, and Ville's inequality bounds the probability that
-it ever reaches 1/α by α. Answers are no normal variables: like the central limit theorem, this holds the better the
-more answers, and docs/models/nps-statistics.md has what was measured.
+over strata with n answers that sum to S, before (0) and after (1), N in all, and the cumulant generating function K of an
+answer about its mean. For normal answers this is the likelihood ratio of the difference of two means; K adds
+the skewness, without which a handful of detractors among nearly nothing but promoters would be taken for a change. The
+ratios of all sizes and of all beginnings, weighted so that the weights of all time add up to one, make up the evidence
+M. Without a change M is a martingale that begins at 1, and Ville's inequality bounds the probability that it
+ever reaches 1/α by α. This is so exactly if each K is known; it is estimated from the answers, so, like the central limit
+theorem, it holds the better the more there are. docs/models/nps-statistics.md has what was measured.
 
-Sources: Robbins, H. (1970), "Statistical methods related to the law of the iterated logarithm", Ann. Math. Statist. 41;
+Sources: mixtures: Robbins, H. (1970), "Statistical methods related to the law of the iterated logarithm", Ann. Math. Statist. 41;
 Howard, Ramdas, McAuliffe & Sekhon (2021), "Time-uniform, nonparametric, nonasymptotic confidence sequences", Ann.
 Statist. 49; Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), "Time-uniform central limit theory and asymptotic
 confidence sequences", Ann. Statist. 52; the mixture over beginnings: Shin, Ramdas & Rinaldo (2023), "E-detectors", New
@@ -40,9 +42,12 @@ OWN: Final = 0.2
 """The part of α that is spent on the size of a change, given when it began; the rest is for whether and when."""
 HORIZON: Final = 24 * 365
 """Buckets over which beginnings are about equally likely (a year of hours); later ones get less weight, never none."""
-SCALES: Final = (0.05, 0.2)
-"""Sizes of change that are looked for, one standard deviation each, as means of −1, 0, 1: 5 and 20 points."""
-_TRIED: Final = 100
+SIZES: Final = (0.04, 0.06, 0.09, 0.14, 0.21, 0.32, 0.48)
+"""Sizes of change that are looked for, up and down alike, as means of −1, 0, 1: 4 to 48 points. What lies between two, or
+beyond the last, is found nearly as soon."""
+STEEPEST: Final = 3.0
+"""The largest tilt θ: beyond it strata in which nearly all answers are the same would tell of nothing but their odd ones."""
+_TRIED: Final = 60
 """Beginnings, and sizes, that are tried at most for the confidence set: its ends are as fine as that."""
 
 
@@ -65,13 +70,30 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """U and H for each beginning 1 … T−1, and what they come from: answers before it, and all, by stratum."""
+    """One look. For the beginnings 1 … T−1 (rows): score and information by stratum, the log ratio by size of change.
 
-    u: Floats
-    h: Floats
+    before, total: answers before each beginning, and in all, by stratum. tilts: θ by stratum and size.
+    """
+
+    score: Floats
     before: Floats
     total: Floats
     variance: Floats
+    tilts: Floats
+    log_ratio: Floats
+
+    @property
+    def u(self) -> Floats:
+        """The efficient score of a common shift of all strata; its mean is shift × h."""
+        found: Floats = self.score @ (1 / self.variance)
+        return found
+
+    @property
+    def h(self) -> Floats:
+        """The information on that shift, which is also the score's variance."""
+        between = self.before * (self.total - self.before) / np.maximum(self.total, 1)
+        found: Floats = between @ (1 / self.variance)
+        return found
 
 
 class _Looks:
@@ -79,19 +101,40 @@ class _Looks:
 
     def __init__(self, counts: Ints) -> None:
         self._answers = counts.sum(axis=2, dtype=np.float64).cumsum(axis=0)
-        self._squares = self._answers**2
         self._groups = counts.cumsum(axis=0)
-        self._score = (self._groups[:, :, 0] - self._groups[:, :, 2]).astype(np.float64)
+        self._sums = (self._groups[:, :, 0] - self._groups[:, :, 2]).astype(np.float64)
 
     def at(self, look: int) -> _Sums:
         """The sums after the first `look` buckets."""
-        variance = variances(self._groups[look - 1])
-        total, score = self._answers[look - 1], self._score[look - 1]
-        each = 1 / (np.maximum(total, 1) * variance)
+        groups, total, sums = self._groups[look - 1], self._answers[look - 1], self._sums[look - 1]
         before = self._answers[: look - 1]
-        u = before @ (score * each) - self._score[: look - 1] @ (1 / variance)
-        h = np.maximum(before @ (1 / variance) - self._squares[: look - 1] @ each, 0.0)
-        return _Sums(u, h, before, total, variance)
+        some = np.maximum(total, 1)
+        score = before * (sums / some) - self._sums[: look - 1]
+        variance = variances(groups)
+        tilts = np.clip(_DELTAS / variance[:, None], -STEEPEST, STEEPEST)
+        share = before / some
+        # n₁K(θn₀/N) + n₀K(−θn₁/N) is N f(1−f) R(f) with f = n₀/N, and R is nearly a parabola: it is taken at 0, ½ and 1.
+        low, middle, high = _cumulant(groups, -tilts), _middle(groups, tilts), _cumulant(groups, tilts)
+        linear, square = 4 * middle - 3 * low - high, 2 * (low + high) - 4 * middle
+        spread = before * (1 - share)
+        log_ratio = score @ tilts - spread @ low - (spread * share) @ linear - (spread * share**2) @ square
+        return _Sums(score, before, total, variance, tilts, log_ratio)
+
+
+_DELTAS: Final = np.array([-size for size in reversed(SIZES)] + list(SIZES))
+
+
+def _cumulant(groups: Ints, tilt: Floats) -> Floats:
+    """K(tilt) of an answer about its mean, by stratum (rows); three answers added as in `figure`."""
+    n = groups.sum(axis=1)[:, None] + ADDED
+    p, d = (groups[:, :1] + ADDED_EACH) / n, (groups[:, 2:] + ADDED_EACH) / n
+    up = np.exp(tilt)
+    found: Floats = np.log(p * up + (1 - p - d) + d / up) - (p - d) * tilt
+    return found
+
+
+def _middle(groups: Ints, tilts: Floats) -> Floats:
+    return 2 * (_cumulant(groups, tilts / 2) + _cumulant(groups, -tilts / 2))
 
 
 def variances(groups: Ints) -> Floats:
@@ -137,8 +180,8 @@ def change(counts: Ints, alpha: float = ALPHA, horizon: int = HORIZON) -> Change
     found = _evidence(sums, horizon)
     if found < threshold(alpha):
         return None
-    best = int(np.argmax(_log_ratio(sums.u, sums.h) + np.log(weights(len(sums.u), horizon))))
-    size = sums.u[best] / sums.h[best]
+    best = int(np.argmax(_log_mean(sums.log_ratio) + np.log(weights(len(sums.before), horizon))))
+    size = float(sums.u[best] / sums.h[best])
     begins, sizes = _confidence_set(sums, best, alpha, horizon)
     # M of the thinned beginnings may fall short of M by a little: the alarm itself says which side of zero it is.
     low, high = (min(sizes), min(max(sizes), 0.0)) if size < 0 else (max(min(sizes), 0.0), max(sizes))
@@ -158,26 +201,22 @@ def discoveries(found: Floats, alpha: float = ALPHA) -> Ints:
     return named
 
 
-def _ratio(u: Floats, h: Floats) -> Floats:
-    """The likelihood ratio of a change to none, averaged over the scales."""
-    found: Floats = np.zeros(np.broadcast(u, h).shape)
-    for scale in SCALES:
-        spread = 1 + scale * scale * h
-        # Cut where its exponential would leave the range of numbers.
-        found += np.exp(np.minimum(0.5 * scale * scale * u * u / spread, 600.0)) / np.sqrt(spread)
-    return found / len(SCALES)
+def _ratio(log_ratio: Floats) -> Floats:
+    """The ratio averaged over the sizes, cut where it would leave the range of numbers."""
+    found: Floats = np.exp(np.minimum(log_ratio, 600.0)).mean(axis=-1)
+    return found
 
 
-def _log_ratio(u: Floats, h: Floats) -> Floats:
-    """The logarithm of `_ratio`, which is told apart also where the ratio is cut."""
-    parts = [0.5 * (s * s * u * u / (1 + s * s * h) - np.log1p(s * s * h)) for s in SCALES]
-    found: Floats = np.logaddexp.reduce(np.stack(parts)) - np.log(len(SCALES))
+def _log_mean(log_ratio: Floats) -> Floats:
+    """The logarithm of the ratio averaged over the sizes, which is told apart also where the ratio is cut."""
+    top = log_ratio.max(axis=-1)
+    found: Floats = top + np.log(np.exp(log_ratio - top[..., None]).mean(axis=-1))
     return found
 
 
 def _evidence(sums: _Sums, horizon: int) -> float:
-    count = len(sums.u)
-    return float(_ratio(sums.u, sums.h) @ weights(count, horizon)) + horizon / (count + horizon)
+    count = len(sums.before)
+    return float(_ratio(sums.log_ratio) @ weights(count, horizon)) + horizon / (count + horizon)
 
 
 def _confidence_set(sums: _Sums, best: int, alpha: float, horizon: int) -> tuple[list[int], list[float]]:
@@ -189,20 +228,20 @@ def _confidence_set(sums: _Sums, best: int, alpha: float, horizon: int) -> tuple
     there is an alarm, M alone rejects every pair with δ = 0.
     """
     begins = _near(sums, best)
-    others = np.unique(np.concatenate([begins, np.linspace(0, len(sums.u) - 1, _TRIED).astype(np.int64)]))
-    share = _shares(others, len(sums.u), horizon)
-    half = 8 / np.sqrt(sums.h[best])
-    sizes = sums.u[best] / sums.h[best] + np.linspace(-half, half, _TRIED + 1)
-    kept_begins, kept_sizes = [best], [float(sums.u[best] / sums.h[best])]
+    count = len(sums.before)
+    others = np.unique(np.concatenate([begins, np.linspace(0, count - 1, _TRIED).astype(np.int64)]))
+    share, ratio = _shares(others, count, horizon), sums.log_ratio
+    size, half = float(sums.u[best] / sums.h[best]), float(8 / np.sqrt(sums.h[best]))
+    sizes = size + np.linspace(-half, half, 2 * _TRIED + 1)
+    kept_begins, kept_sizes = [best], [size]
     for s in begins:
-        # What a shift after s adds to U at each other beginning: answers before the earlier × after the later one.
+        # What a shift after s adds to the score at another beginning: answers before the earlier × after the later one.
         first, last = np.minimum(s, others), np.maximum(s, others)
-        gained = sums.before[first] * (sums.total - sums.before[last])
-        slope = gained @ (1 / (np.maximum(sums.total, 1) * sums.variance))
-        left = sums.u[others] - sizes[:, None] * slope
-        rest = _ratio(left, sums.h[others]) @ share
-        own = _ratio(sums.u[s] - sizes * sums.h[s], sums.h[s])
-        kept = sizes[OWN * own + (1 - OWN) * rest < 1 / alpha]
+        gained = sums.before[first] * (sums.total - sums.before[last]) / np.maximum(sums.total, 1)
+        own = sums.before[s] * (sums.total - sums.before[s]) / np.maximum(sums.total, 1)
+        rest = _ratio(ratio[others] - sizes[:, None, None] * (gained @ sums.tilts)) @ share
+        here = _ratio(ratio[s] - sizes[:, None] * (own @ sums.tilts))
+        kept = sizes[OWN * here + (1 - OWN) * rest < 1 / alpha]
         if len(kept):
             kept_begins.append(int(s))
             kept_sizes += [float(kept[0]), float(kept[-1])]
@@ -211,8 +250,8 @@ def _confidence_set(sums: _Sums, best: int, alpha: float, horizon: int) -> tuple
 
 def _near(sums: _Sums, best: int) -> Ints:
     """Beginnings that may be the true one, thinned: the others are far too unlikely beside the best."""
-    ratio = _log_ratio(sums.u, sums.h)
-    near = np.flatnonzero(ratio > ratio[best] - 12)
+    score = _log_mean(sums.log_ratio)
+    near = np.flatnonzero(score > score[best] - 12)
     found: Ints = np.unique(np.append(near[:: -(-len(near) // _TRIED)], best))
     return found
 
