@@ -26,6 +26,7 @@ England J. Stat. Data Sci. 2.
 """
 
 from dataclasses import dataclass
+from math import log
 from typing import Final
 
 import numpy as np
@@ -114,10 +115,14 @@ class _Looks:
         tilts = np.clip(_DELTAS / variance[:, None], -STEEPEST, STEEPEST)
         share = before / some
         # n₁K(θn₀/N) + n₀K(−θn₁/N) is N f(1−f) R(f) with f = n₀/N, and R is nearly a parabola: it is taken at 0, ½ and 1.
-        low, middle, high = _cumulant(groups, -tilts), _middle(groups, tilts), _cumulant(groups, tilts)
+        low, high, up, down = np.split(_cumulant(groups, np.hstack([-tilts, tilts, tilts / 2, -tilts / 2])), 4, axis=1)
+        middle = 2 * (up + down)
         linear, square = 4 * middle - 3 * low - high, 2 * (low + high) - 4 * middle
         spread = before * (1 - share)
-        log_ratio = score @ tilts - spread @ low - (spread * share) @ linear - (spread * share**2) @ square
+        bent = spread * share
+        # One product of matrices for all strata and sizes: this is where the time goes.
+        terms = np.concatenate([score, spread, bent, bent * share], axis=1)
+        log_ratio = terms @ np.concatenate([tilts, -low, -linear, -square])
         return _Sums(score, before, total, variance, tilts, log_ratio)
 
 
@@ -131,10 +136,6 @@ def _cumulant(groups: Ints, tilt: Floats) -> Floats:
     up = np.exp(tilt)
     found: Floats = np.log(p * up + (1 - p - d) + d / up) - (p - d) * tilt
     return found
-
-
-def _middle(groups: Ints, tilts: Floats) -> Floats:
-    return 2 * (_cumulant(groups, tilts / 2) + _cumulant(groups, -tilts / 2))
 
 
 def variances(groups: Ints) -> Floats:
@@ -168,8 +169,13 @@ def evidence(counts: Ints, horizon: int = HORIZON) -> Floats:
 
 def first_alarm(counts: Ints, alpha: float = ALPHA, horizon: int = HORIZON) -> int | None:
     """After how many buckets there is an alarm for the first time, looking after each; None where there is none."""
-    looks = _Looks(counts)
-    return next((i for i in range(1, len(counts) + 1) if _evidence(looks.at(i), horizon) >= threshold(alpha)), None)
+    looks, enough = _Looks(counts), threshold(alpha)
+    for i in range(2, len(counts) + 1):
+        sums = looks.at(i)
+        # M is a mean of ratios: below the largest of them, which is known sooner.
+        if sums.log_ratio.max() >= log(enough) and _evidence(sums, horizon) >= enough:
+            return i
+    return None
 
 
 def change(counts: Ints, alpha: float = ALPHA, horizon: int = HORIZON) -> Change | None:
@@ -203,8 +209,10 @@ def discoveries(found: Floats, alpha: float = ALPHA) -> Ints:
 
 def _ratio(log_ratio: Floats) -> Floats:
     """The ratio averaged over the sizes, cut where it would leave the range of numbers."""
-    found: Floats = np.exp(np.minimum(log_ratio, 600.0)).mean(axis=-1)
-    return found
+    found = np.minimum(log_ratio, 600.0)
+    np.exp(found, out=found)
+    means: Floats = found @ np.full(len(_DELTAS), 1 / len(_DELTAS))
+    return means
 
 
 def _log_mean(log_ratio: Floats) -> Floats:
@@ -216,6 +224,8 @@ def _log_mean(log_ratio: Floats) -> Floats:
 
 def _evidence(sums: _Sums, horizon: int) -> float:
     count = len(sums.before)
+    if not count:
+        return 1.0
     return float(_ratio(sums.log_ratio) @ weights(count, horizon)) + horizon / (count + horizon)
 
 

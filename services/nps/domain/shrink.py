@@ -34,12 +34,18 @@ class Shrunk:
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """within: variance of one answer around its segment; between: of the segments around their parent; as means of −1, 0, 1."""
+    """within: variance of one answer around its segment; between: of the segments around their parent; as means of −1, 0, 1.
+
+    upper: `between` and its standard error, for the intervals: where the scatter was estimated as zero by chance, the
+    segments are not known to be equal. answers: of all segments.
+    """
 
     mean: float
     within: float
     between: float
+    upper: float
     segments: int
+    answers: int
 
 
 def scatter(segments: Mapping[str, Figure]) -> Scatter | None:
@@ -53,8 +59,10 @@ def scatter(segments: Mapping[str, Figure]) -> Scatter | None:
     # Three answers are added here too, so that segments that agree by chance don't look certain.
     within = (squares + 2 * ADDED_EACH) / (n - len(known) + ADDED)
     apart = sum(f.n * (_mean(f) - mean) ** 2 for f in known) - (len(known) - 1) * within
-    between = apart / (n - sum(f.n**2 for f in known) / n)
-    return Scatter(mean, within, max(between, 0.0), len(known))
+    usual = n - sum(f.n**2 for f in known) / n
+    between = max(apart / usual, 0.0)
+    error = sqrt(2 / (len(known) - 1)) * (between + within * (len(known) - 1) / usual)
+    return Scatter(mean, within, between, between + error, len(known), n)
 
 
 def shrink(segments: Mapping[str, Figure]) -> dict[str, Shrunk]:
@@ -68,13 +76,13 @@ def shrink(segments: Mapping[str, Figure]) -> dict[str, Shrunk]:
 def _shrunk(raw: Figure, found: Scatter) -> Shrunk:
     k = found.segments
     if not raw.n:
-        mean, own, variance = found.mean, 0.0, found.between + found.within / k
-        return _with_interval(raw, mean, variance, own)
+        return _with_interval(raw, found.mean, found.upper * (1 + 1 / k) + found.within / found.answers, 0.0)
     noise = found.within / raw.n
     drawn = noise / (noise + found.between)
     given = drawn * (k - 3) / (k - 1)
     off = _mean(raw) - found.mean
-    variance = noise * (1 - (k - 1) / k * given) + 2 / (k - 3) * (given * off) ** 2
+    variance = noise * found.upper / (noise + found.upper) + 2 / (k - 3) * (given * off) ** 2
+    variance += given**2 * (found.within / found.answers + found.upper / k)
     return _with_interval(raw, found.mean + (1 - given) * off, variance, 1 - given)
 
 
