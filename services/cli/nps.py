@@ -5,15 +5,17 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from services.cli.calls import reason_of, service_address
 from services.cli.common import data_option, fail
+from services.nps.domain.enough import enough
 from services.nps.domain.figures import Figure
 from services.nps.domain.tally import Tally
 from services.nps.lines import LineError, read_line
@@ -81,7 +83,7 @@ def compute(file: Path, as_json: bool) -> None:
     by: Breakdown = {}
     for dimension, value, figure in tally.segments():
         by.setdefault(dimension, {})[value] = figure
-    show(tally.all.figure(), by, as_json, {"rejected": rejected})
+    show(tally.all(), by, as_json, {"rejected": rejected})
     for bad in rejected:
         click.echo(f"line {bad['line']}: {bad['error']}", err=True)
     sys.exit(bool(rejected))
@@ -96,10 +98,27 @@ def show(all_: Figure, by: Breakdown, as_json: bool, more: dict[str, Any] | None
         return
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("segment 分组", overflow="fold")
-    for name in ("NPS", "95 %", "n", "promoters 推荐", "passives 中立", "detractors 贬损"):
-        table.add_column(name, justify="right")
-    rows = [("all 全部", all_)] + [(f"{d} = {v}", f) for d in sorted(by) for v, f in sorted(by[d].items())]
-    for name, f in rows:
-        counts = (str(f.n), str(f.promoters), str(f.passives), str(f.detractors))
-        table.add_row(name.encode(errors="replace").decode(), f"{f.nps:.1f}", f"{f.low:.1f} … {f.high:.1f}", *counts)
+    for name in ("NPS", "95 %", "n", "9–10/7–8/0–6"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    _row(table, "all 全部", all_)
+    for dimension, values in sorted(by.items()):
+        table.add_section()
+        for value, figure in sorted(values.items()):
+            _row(table, f"{dimension} = {value}", figure)
     Console().print(table)
+
+
+FEW: Final = {
+    "none": "none 没有",
+    "few": "too few 太少",
+    "wide": "too few 太少",
+    "enough": "",
+}
+
+
+def _row(table: Table, name: str, f: Figure) -> None:
+    counts = f"{f.promoters}/{f.passives}/{f.detractors}"
+    interval = f"{f.low:.1f} … {f.high:.1f}"
+    name = name.encode(errors="replace").decode()
+    table.add_row(escape(name), f"{f.nps:.1f}", interval, str(f.n), counts, FEW[enough(f).verdict])

@@ -1,11 +1,12 @@
 """What a survey's change counts: answers by group, over all and by each segment, for all time and the day; over all by the hour."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from services.nps.domain.figures import group
 from services.nps.domain.survey import SurveyCounted
+from services.nps.domain.windows import day_of, hour_of
 from services.runtime.pipeline import Delta, Metric
 
 METRIC: Final = Metric("nps", ("promoters", "passives", "detractors"))
@@ -31,20 +32,3 @@ def count(fact: SurveyCounted) -> Iterator[Delta]:
     for segment in ((), *(((d, v),) for d, v in fact.segments)):
         yield Delta(METRIC.name, segment, "ALL", ALL_TIME, counts)
         yield Delta(METRIC.name, segment, "P1D", day, counts, publish=not segment or segment[0][0] in DAILY)
-
-
-def hour_of(moment: datetime) -> datetime:
-    """The UTC hour in which the moment lies."""
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def day_of(moment: datetime) -> datetime:
-    """The UTC day in which the moment lies."""
-    return hour_of(moment).replace(hour=0)
-
-
-def week_of(moment: datetime) -> tuple[datetime, ...]:
-    """The seven UTC days of the moment's week, from Monday."""
-    day = day_of(moment)
-    monday = day - timedelta(days=day.weekday())
-    return tuple(monday + timedelta(days=i) for i in range(7))

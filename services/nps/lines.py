@@ -2,9 +2,13 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from services.nps.domain.survey import Event, SurveyAnswered, SurveyCorrected, SurveyRetracted
+
+_decode: Final = msgspec.json.Decoder().decode
 
 
 class LineError(ValueError):
@@ -13,26 +17,34 @@ class LineError(ValueError):
 
 def read_line(line: str) -> Event:
     """The event in one line: {"id", "source", "type", "time", "survey_id", "score", "segments", ...}. Raises LineError."""
+    found = _json(line)
+    if not isinstance(found, dict):
+        raise LineError("line: is not a JSON object")
+    survey_id, event_id, source = _text(found, "survey_id"), _text(found, "id"), _text(found, "source")
+    # A survey stands for its customer here: lines name none, and a survey belongs to one.
+    kind, time = found.get("type"), _time(found)
+    if kind == "answered":
+        return SurveyAnswered(source, event_id, survey_id, survey_id, time, _score(found), _segments(found))
+    if kind == "corrected":
+        return SurveyCorrected(source, event_id, survey_id, survey_id, time, _score(found))
+    if kind == "retracted":
+        return SurveyRetracted(source, event_id, survey_id, survey_id, time)
+    raise LineError("type: is none of answered, corrected, retracted")
+
+
+def _json(line: str) -> Any:
+    """The line's JSON. msgspec reads what is usual four times as fast; what it refuses, json has the last word on."""
+    try:
+        return _decode(line)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        pass
     try:
         line.encode()
-        found = json.loads(line)
+        return json.loads(line)
     except UnicodeEncodeError:
         raise LineError("line: is not UTF-8") from None
     except (ValueError, RecursionError):
         raise LineError("line: is not JSON") from None
-    if not isinstance(found, dict):
-        raise LineError("line: is not a JSON object")
-    survey_id, event_id, source = (_text(found, name) for name in ("survey_id", "id", "source"))
-    # A survey stands for its customer here: lines name none, and a survey belongs to one.
-    base = source, event_id, survey_id, survey_id, _time(found)
-    match found.get("type"):
-        case "answered":
-            return SurveyAnswered(*base, score=_score(found), segments=_segments(found))
-        case "corrected":
-            return SurveyCorrected(*base, score=_score(found))
-        case "retracted":
-            return SurveyRetracted(*base)
-    raise LineError("type: is none of answered, corrected, retracted")
 
 
 def _text(found: dict[str, Any], name: str) -> str:
@@ -45,6 +57,8 @@ def _text(found: dict[str, Any], name: str) -> str:
 def _time(found: dict[str, Any]) -> datetime:
     try:
         moment = datetime.fromisoformat(_text(found, "time"))
+        if moment.tzinfo is UTC:
+            return moment
         if moment.tzinfo is None:
             raise LineError("time: has no offset from UTC")
         return moment.astimezone(UTC)
@@ -65,6 +79,9 @@ def _score(found: dict[str, Any]) -> int:
 
 def _segments(found: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     segments = found.get("segments", {})
-    if not isinstance(segments, dict) or not all(isinstance(v, str) for v in segments.values()):
+    if not isinstance(segments, dict):
         raise LineError("segments: is not an object of texts")
-    return tuple(sorted((k, v) for k, v in segments.items() if k and v))
+    for dimension, value in segments.items():
+        if not isinstance(value, str):
+            raise LineError(f"segments: its {dimension!a} is not a text")
+    return tuple(sorted([item for item in segments.items() if item[0] and item[1]]))

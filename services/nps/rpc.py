@@ -6,8 +6,9 @@ from typing import Any
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 
 from services.nps import store
-from services.nps.counters import ALL_TIME, day_of, hour_of, week_of
+from services.nps.counters import ALL_TIME
 from services.nps.domain.figures import Figure
+from services.nps.domain.windows import day_of, hour_of, week_of
 from services.runtime.records import timestamp
 from services.runtime.rpc import Servicer, check_batch, invalid
 

@@ -54,12 +54,6 @@ def test_a_correction_within_its_group_counts_nothing() -> None:
     assert list(counters.count(SurveyCounted("c", "q", 9, 10, (), AT, AT))) == []
 
 
-def test_a_week_begins_on_monday() -> None:
-    week = counters.week_of(AT)
-    assert (week[0], week[-1]) == (datetime(2026, 11, 16, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC))
-    assert counters.week_of(week[0]) == counters.week_of(week[6]) == week
-
-
 def test_the_state_comes_back_from_json() -> None:
     state, _ = decide(CustomerSurveys("c"), SurveyAnswered("s", "e", "c", "q", AT, 0, (("region", "华东"),)), AT)
     assert msgspec.json.decode(encode(state), type=CustomerSurveys) == state

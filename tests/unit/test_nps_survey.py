@@ -110,8 +110,10 @@ def test_the_tally_agrees_with_the_facts(found: list[Event]) -> None:
     for i, event in enumerate(unique):
         tally.add(type(event)(**{**{f: getattr(event, f) for f in event.__dataclass_fields__}, "source": str(i)}))
     cells = oracle([*unique])
-    assert tally.all.n == sum(n for (_, segment, _), n in cells.items() if segment is None)
-    assert tally.all.promoters == sum(n for (_, segment, g), n in cells.items() if segment is None and g == "promoters")
+    assert tally.all().n == sum(n for (_, segment, _), n in cells.items() if segment is None)
+    assert tally.all().promoters == sum(
+        n for (_, segment, g), n in cells.items() if segment is None and g == "promoters"
+    )
     for dimension, value, figure in tally.segments():
         assert figure.n == sum(n for (_, segment, _), n in cells.items() if segment == (dimension, value))
 

@@ -20,6 +20,11 @@ def group(score: int) -> Group:
     return "passives" if score >= 7 else "detractors"
 
 
+GROUPS: Final[tuple[Group, ...]] = ("promoters", "passives", "detractors")
+GROUP_INDEX: Final = tuple(GROUPS.index(group(score)) for score in range(11))
+"""Where in GROUPS each score from 0 to 10 belongs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One Net Promoter Score. Counts are answers; nps, low and high are points, −100 to 100."""

@@ -1,0 +1,90 @@
+"""What the figures say, in a sentence: Chinese and English. Times are given in the reader's zone; points are whole numbers."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Literal
+
+from services.nps.domain.change import Change
+from services.nps.domain.enough import enough
+from services.nps.domain.figures import Figure
+from services.nps.domain.split import Part, Split
+
+Language = Literal["zh", "en"]
+WEEKDAYS: Final[dict[Language, tuple[str, ...]]] = {
+    "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def points(value: float) -> str:
+    """Whole points with a sign of their own: +4, −11, 0."""
+    whole = round(value)
+    return f"+{whole}" if whole > 0 else f"−{-whole}" if whole < 0 else "0"
+
+
+def score(f: Figure, language: Language) -> str:
+    """The figure with its error, or that there are too few answers, and how many are missing."""
+    found = enough(f)
+    zh = language == "zh"
+    if found.verdict == "none":
+        return "没有答卷" if zh else "no answers"
+    if found.verdict == "few":
+        return (
+            f"答卷太少（{f.n} 份），看不出高低；约再需 {found.more} 份"
+            if zh
+            else f"too few answers ({f.n}) to tell; about {found.more} more are needed"
+        )
+    if found.verdict == "wide":
+        return (
+            f"{points(f.nps)}，但答卷太少（{f.n} 份），误差 ±{round(found.half)}；约再需 {found.more} 份"
+            if zh
+            else f"{points(f.nps)}, but too few answers ({f.n}): ±{round(found.half)}; about {found.more} more are needed"
+        )
+    return f"{points(f.nps)}（{between(f.low, f.high)}，{f.n} 份答卷）" if zh else (
+        f"{points(f.nps)} ({between(f.low, f.high)}, {f.n} answers)"
+    )  # fmt: skip
+
+
+def changed(found: Change | None, when: Callable[[int], datetime], language: Language) -> str:
+    """Since when it changed and by how much, or that nothing changed. when: the moment at which a bucket begins."""
+    zh = language == "zh"
+    if found is None:
+        return "没有变化：现有答卷看不出与平时不同" if zh else "nothing changed that could be told from chance"
+    size, since = between(found.low, found.high), moment(when(found.since), language)
+    first, last = moment(when(found.earliest), language), moment(when(found.latest), language)
+    if zh:
+        return f"自{since}起变化 {size} 分（起点在{first}至{last}之间）"
+    return f"changed since {since} by {size} points (it began between {first} and {last})"
+
+
+def parts(found: Split, language: Language) -> str:
+    """How much of a change is real and how much is mix, and which segments carry what is real."""
+    zh = language == "zh"
+    carriers = [c for c in found.segments if c.certain][:3]
+    named = ("、" if zh else ", ").join(f"{c.segment} {_part(c.real)}" for c in carriers)
+    if zh:
+        who = f"，主要来自 {named}" if named else "，没有哪个分组单独可见"
+        return f"合计 {_part(found.total)}：真实变化 {_part(found.real)}{who}；客群构成变化 {_part(found.mix)}"
+    who = f", carried by {named}" if named else ", no segment of its own to be seen"
+    return f"{_part(found.total)} in all: real {_part(found.real)}{who}; mix {_part(found.mix)}"
+
+
+def between(low: float, high: float) -> str:
+    """Two ends, the smaller one in size first where both are on one side: −6…−11, +3…+9, −2…+4."""
+    first, last = (high, low) if high <= 0 else (low, high)
+    return f"{points(first)}…{points(last)}"
+
+
+def moment(at: datetime, language: Language) -> str:
+    """周二 11月17日 14:00, Tue 17 Nov 14:00."""
+    day, clock = WEEKDAYS[language][at.weekday()], f"{at:%H:%M}"
+    return (
+        f"{day} {at.month}月{at.day}日 {clock}"
+        if language == "zh"
+        else f"{day} {at.day} {MONTHS[at.month - 1]} {clock}"
+    )
+
+
+def _part(p: Part) -> str:
+    return f"{points(p.points)} ({between(p.low, p.high)})"

@@ -1,0 +1,214 @@
+"""`touchline nps compute` and the counts beneath it, against an oracle in plain Python that sees all events at once."""
+
+import json
+import random
+from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import chain, combinations
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.cli.nps import compute
+from services.nps.domain.cube import Cube
+from services.nps.domain.tally import Tally
+from services.nps.domain.windows import WINDOWS, end_of, month_of, rolling, start_of, week_of
+from services.nps.lines import LineError, read_line
+
+DIMENSIONS = ("channel", "region", "store")
+FIRST = datetime(2026, 10, 28, tzinfo=UTC)  # two months, a few weeks
+Line = dict[str, object]
+
+
+def stream(seed: int, surveys: int) -> list[Line]:
+    """Survey events in arrival order: duplicates, late, corrected more than once, retracted, corrections without an answer."""
+    rnd = random.Random(seed)
+    found: list[tuple[float, Line]] = []
+    for i in range(surveys):
+        moment = FIRST + timedelta(minutes=rnd.randrange(20 * 24 * 60))
+        zone = rnd.choice([UTC, timezone(timedelta(hours=8)), timezone(-timedelta(hours=3, minutes=30))])
+
+        def event(
+            kind: str, minutes: int, i: int = i, moment: datetime = moment, zone: timezone = zone, **more: object
+        ) -> Line:
+            at = (moment + timedelta(minutes=minutes)).astimezone(zone)
+            return {"id": f"{kind}{i}-{minutes}", "source": "s", "type": kind, "time": at.isoformat(), "survey_id": f"q{i}", **more}  # fmt: skip
+
+        where = {d: f"{d}{rnd.randrange(3)}" for d in DIMENSIONS if rnd.random() < 0.9}
+        mine = []
+        if rnd.random() < 0.97:
+            mine.append(event("answered", 0, score=rnd.randrange(11), segments=where, comment="好"))
+        for _ in range(rnd.choice([0] * 9 + [1, 1, 2])):
+            mine.append(event("corrected", rnd.randrange(1, 400), score=rnd.randrange(11)))
+        if rnd.random() < 0.05:
+            mine.append(event("retracted", rnd.randrange(1, 400)))
+        mine += [e for e in mine if rnd.random() < 0.1]
+        found += [(rnd.random(), e) for e in mine]
+    return [e for _, e in sorted(found, key=lambda x: x[0])]
+
+
+def stands(events: list[Line]) -> list[tuple[datetime, dict[str, str], int]]:
+    """Time, segments and score of every survey that counts, by the words of the issue."""
+    by_survey: dict[object, list[Line]] = defaultdict(list)
+    for event in events:
+        by_survey[event["survey_id"]].append(event)
+    found = []
+    for mine in by_survey.values():
+        answers = [e for e in mine if e["type"] == "answered"]
+        fixes = sorted((datetime.fromisoformat(str(e["time"])), str(e["id"]), e["score"]) for e in mine if e["type"] == "corrected")  # fmt: skip
+        if answers and all(e["type"] != "retracted" for e in mine):
+            answer = answers[0]
+            found.append((datetime.fromisoformat(str(answer["time"])), answer["segments"], fixes[-1][2] if fixes else answer["score"]))  # fmt: skip
+    return found
+
+
+def groups(scores: list[int]) -> tuple[int, int, int]:
+    return sum(s > 8 for s in scores), sum(s in (7, 8) for s in scores), sum(s < 7 for s in scores)
+
+
+def label(window: str, at: datetime) -> object:
+    """What calls a window by its name in the calendar, without its bounds."""
+    at = at.astimezone(UTC)
+    match window:
+        case "hour":
+            return at.date(), at.hour
+        case "day":
+            return at.date()
+        case "week":
+            return at.isocalendar()[:2]
+    return at.year, at.month
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_window_and_every_combination_equals_the_oracle(seed: int) -> None:
+    events = stream(seed, 1_500)
+    want = stands(events)
+    cube, halves = Cube(), (Cube(), Cube())
+    whole = Tally(cube)
+    parts = [Tally(c) for c in halves]
+    for event in events:
+        read = read_line(json.dumps(event))
+        whole.add(read)
+        parts[hash(read.survey_id) % 2].add(read)
+    halves[0].merge(halves[1])
+    for window in WINDOWS:
+        for dimensions in chain.from_iterable(combinations(DIMENSIONS, k) for k in range(4)):
+            scores: dict[object, list[int]] = defaultdict(list)
+            for at, where, score in want:
+                if all(d in where for d in dimensions):
+                    scores[label(window, at), tuple(where[d] for d in dimensions)].append(score)
+            expected = {key: groups(s) for key, s in scores.items()}
+            for found in (cube, halves[0]):
+                got = {
+                    (label(window, start), values): (f.promoters, f.passives, f.detractors)
+                    for start, values, f in found.table(window, dimensions)
+                }
+                assert got == expected
+    f = cube.figure(FIRST + timedelta(days=2), FIRST + timedelta(days=9), {"region": "region1", "store": "store0"})
+    chosen = [
+        s for at, where, s in want
+        if 2 <= (at - FIRST) / timedelta(days=1) < 9 and (where.get("region"), where.get("store")) == ("region1", "store0")
+    ]  # fmt: skip
+    assert chosen
+    assert (f.promoters, f.passives, f.detractors) == groups(chosen)
+
+
+def test_the_command_at_any_time_asked(tmp_path: Path) -> None:
+    """After 10, 500 and all events: counts and rejected lines are those of the oracle, for every segment."""
+    events, file = stream(5, 800), tmp_path / "events.jsonl"
+    for upto in (10, 500, len(events)):
+        lines = [json.dumps(e, ensure_ascii=False) for e in events[:upto]]
+        lines.insert(4, '{"id": "broken"')
+        lines.insert(7, json.dumps({**events[0], "id": "e", "type": "answered", "score": 11}))
+        file.write_text("\n".join(lines), encoding="utf-8")
+        done = CliRunner().invoke(compute, [str(file), "--json"])
+        assert done.exit_code == 1
+        out = json.loads(done.stdout)
+        assert out["rejected"] == [
+            {"line": 5, "error": "line: is not JSON"},
+            {"line": 8, "error": "score: is not between 0 and 10"},
+        ]
+        assert "line 8: score: is not between 0 and 10" in done.stderr
+        want: Counter[tuple[str, str]] = Counter()
+        standing = stands(events[:upto])
+        for _, where, _ in standing:
+            want.update(where.items())
+        assert out["all"]["n"] == len(standing)
+        assert {(d, v): f["n"] for d, values in out["by"].items() for v, f in values.items()} == want
+        for d, values in out["by"].items():
+            for v, f in values.items():
+                p, a, bad = groups([s for _, where, s in standing if where.get(d) == v])
+                assert (f["promoters"], f["passives"], f["detractors"]) == (p, a, bad)
+                assert f["nps"] == pytest.approx(100 * (p - bad) / (p + a + bad))
+                assert f["low"] <= 100 * (p - bad) / (p + a + bad + 3) <= f["high"]
+
+
+def test_the_table_says_where_answers_are_too_few(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    answers = [
+        {"id": f"a{i}", "source": "s", "type": "answered", "time": "2026-11-01T00:00:00Z", "survey_id": f"q{i}", "score": 10 - i % 5,
+         "segments": {"store": "big" if i else "small"}}
+        for i in range(200)
+    ]  # fmt: skip
+    file.write_text("\n".join(map(json.dumps, answers)), encoding="utf-8")
+    done = CliRunner().invoke(compute, [str(file)], env={"COLUMNS": "140"})
+    assert done.exit_code == 0
+    small = next(line for line in done.stdout.splitlines() if "small" in line)
+    assert "few" in small
+    assert "few" not in next(line for line in done.stdout.splitlines() if "big" in line)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(
+    st.text(max_size=30) | json_values.map(json.dumps) | json_values.map(lambda v: json.dumps(v, ensure_ascii=False))
+)
+def test_the_fast_reader_takes_nothing_that_json_refuses(line: str) -> None:
+    try:
+        fast = msgspec.json.decode(line)
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        return
+    assert json.loads(line) == fast
+
+
+@settings(deadline=None)
+@given(st.fixed_dictionaries({"id": json_values, "source": st.just("s"), "type": st.just("answered"), "time": st.just("2026-11-01T00:00:00Z"),
+                              "survey_id": st.just("q"), "score": json_values, "segments": json_values}))  # fmt: skip
+def test_a_line_is_an_event_or_names_its_field(found: dict[str, object]) -> None:
+    good = isinstance(found["id"], str) and found["id"]
+    good = good and type(found["score"]) is int and 0 <= found["score"] <= 10
+    segments = found["segments"]
+    good = good and isinstance(segments, dict) and all(isinstance(v, str) for v in segments.values())
+    if good:
+        assert read_line(json.dumps(found)).event_id == found["id"]
+    else:
+        with pytest.raises(LineError, match=r"^(id|score|segments): "):
+            read_line(json.dumps(found))
+
+
+moments = st.datetimes(datetime(1999, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
+
+
+@settings(deadline=None)
+@given(moments)
+def test_windows_hold_their_moment_and_follow_each_other(at: datetime) -> None:
+    for window in WINDOWS:
+        start, end = start_of(window, at), end_of(window, at)
+        assert start <= at < end
+        assert start_of(window, end) == end
+        assert end_of(window, start) == end
+    assert len(week_of(at)) == 7
+    assert week_of(at)[0].weekday() == 0
+    assert {d.month for d in month_of(at)} == {at.month}
+    last = rolling(at, 28)
+    assert (len(last), last[-1]) == (28, start_of("day", at))
