@@ -15,6 +15,8 @@ from services.router.domain.simulation.shifts import DAY_S, Reading, shifts_of
 NEEDED = (
     "customer_id", "priority", "type", "date", "vru_exit", "q_start", "q_time", "outcome", "ser_time", "server",
 )  # fmt: skip
+CALL_BACK = "TT"
+"""The type of calls that a seat makes itself, to somebody who left a message; they queue only where it got busy again."""
 LONGEST_SERVICE_S = 3600
 """A longer one is an artefact: somebody forgot to sign out, or the clock was wrong."""
 
@@ -90,6 +92,7 @@ def _call(row: Mapping[str, str], where: str) -> tuple[str, Call] | None:
         answered=answered,
         seat=seat,
         service_s=float(service) if answered and 0 < service <= LONGEST_SERVICE_S else None,
+        called_back=row["type"] == CALL_BACK and answered and waited == 0,
     )
     return day, call
 

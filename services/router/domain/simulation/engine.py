@@ -29,10 +29,12 @@ class Patience(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """The floor: per seat the types of call it takes (by number), and its spans of duty by time, in seconds."""
+    """The floor: per seat its spans of duty by time, [from, to) in seconds and the types of call it takes, by number.
 
-    kinds: tuple[tuple[int, ...], ...]
-    spans: tuple[tuple[tuple[float, float], ...], ...]
+    A span that begins where another ends is no break: there only the types change.
+    """
+
+    spans: tuple[tuple[tuple[float, float, frozenset[int]], ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,13 @@ class _Floor:
         self.ran = Ran([0.0] * n, [NOBODY] * n)
         self.taken = [True] * n
         """False while a call waits."""
-        kinds = 1 + max((*work.kind, *(k for kinds in seats.kinds for k in kinds)), default=0)
+        kinds = 1 + max((*work.kind, *(k for spans in seats.spans for _, _, ks in spans for k in ks)), default=0)
         self.lines: list[list[tuple[float, int]]] = [[] for _ in range(kinds)]
-        self.takes = [frozenset(kinds) for kinds in seats.kinds]
+        self.takes: list[frozenset[int]] = [frozenset()] * len(seats.spans)
         self.idle: dict[int, None] = {}
         """Seats that could take a call, idle longest first."""
-        self.ends = [0.0] * len(seats.kinds)
-        self.next_span = [0] * len(seats.kinds)
+        self.ends = [0.0] * len(seats.spans)
+        self.next_span = [0] * len(seats.spans)
         self.events: list[tuple[float, int, int]] = [
             (spans[0][0], _ENTERS, s) for s, spans in enumerate(seats.spans) if spans
         ]
@@ -94,7 +96,7 @@ class _Floor:
             heappush(self.events, (spans[i][0], _ENTERS, seat))
             return 0
         self.next_span[seat] = i + 1
-        self.ends[seat] = spans[i][1]
+        _, self.ends[seat], self.takes[seat] = spans[i]
         heappush(self.events, (spans[i][1], _LEAVES, seat))
         return self.free(seat, now)
 
@@ -109,7 +111,7 @@ class _Floor:
         """The seat takes who is first of those it can serve, or idles. Returns how many left the queue."""
         best: tuple[float, int] | None = None
         taken, lines = self.taken, self.lines
-        for k in self.seats.kinds[seat]:
+        for k in self.takes[seat]:
             line = lines[k]
             while line and taken[line[0][1]]:
                 heappop(line)

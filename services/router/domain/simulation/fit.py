@@ -107,13 +107,12 @@ def wrap_up(days: Sequence[RecordedDay], spec: Spec) -> Quantiles:
     """Gaps after a call while one that the seat takes was waiting all along, short enough not to be a break."""
     gaps = []
     for day in days:
-        kinds = {shift.seat: shift.kinds for shift in day.shifts}
         ends: dict[str, float] = {}
         for call in sorted((c for c in day.calls if c.seat and c.service_s), key=lambda c: c.at + c.waited_s):
             begins = call.at + call.waited_s
             last = ends.get(call.seat)
             # The call taken next had been waiting since before the seat was free.
-            if last is not None and call.at <= last <= begins <= last + spec.wrap_up_at_most_s and call.kind in kinds[call.seat]:
+            if last is not None and call.at <= last <= begins <= last + spec.wrap_up_at_most_s:
                 gaps.append(begins - last)
             ends[call.seat] = begins + (call.service_s or 0.0)
     return quantiles(np.array(gaps or [0.0]), spec.grid)

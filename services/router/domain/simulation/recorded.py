@@ -27,19 +27,30 @@ class Call:
     service_s: float | None = None
     """How long it was served; None where it hung up, or where the log's figure can't be."""
 
+    called_back: bool = False
+    """True where the seat itself rang the caller: it was taken at once, whoever waited."""
+
     @property
-    def off_floor(self) -> bool:
-        """True where it was answered at once and by no seat of the floor: it neither waits nor takes up a seat."""
-        return self.answered and self.seat == NO_SEAT and self.waited_s == 0
+    def off_queue(self) -> bool:
+        """True where it was answered without queueing for a seat: called back, or by nobody of the floor."""
+        return self.called_back or (self.answered and self.seat == NO_SEAT and self.waited_s == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `start` to before `end` a seat takes calls of these types."""
+
+    start: float
+    end: float
+    kinds: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A seat on one day: which types it takes, and the spans [from, to) in which it takes calls; between them, breaks."""
+    """A seat on one day: the spans in which it takes calls, by time; between them it is on a break or rings somebody."""
 
     seat: str
-    kinds: frozenset[str]
-    spans: tuple[tuple[float, float], ...]
+    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +44,7 @@ def draw(day: RecordedDay, fitted: Fitted, seed: int) -> DayDraw:
     """Draw what the log doesn't tell. The same seed and day give the same draw."""
     # The day's name is part of the seed: a day's figures don't depend on which others are replayed with it.
     rng = np.random.default_rng([seed, *day.name.encode()])
-    index = np.array([i for i, call in enumerate(day.calls) if not call.off_floor], np.int64)
+    index = np.array([i for i, call in enumerate(day.calls) if not call.off_queue], np.int64)
     calls = tuple(day.calls[i] for i in index)
     n = len(calls)
     who, luck, serve, wrap = (rng.random(n) for _ in range(4))
@@ -70,7 +69,8 @@ def _tier(fitted: Fitted, kind: str, luck: float) -> str:
 
 def simulate(drawn: DayDraw, policy: Policy, shifts: tuple[Shift, ...]) -> Result:
     """Run a drawn day under a policy. Raises NotReplayable where the policy can't be told from a log."""
-    number = {kind: i for i, kind in enumerate(sorted({c.kind for c in drawn.calls} | {k for s in shifts for k in s.kinds}))}
+    kinds = {call.kind for call in drawn.calls} | {kind for shift in shifts for span in shift.spans for kind in span.kinds}
+    number = {kind: i for i, kind in enumerate(sorted(kinds))}
     work = Work(
         at=[call.at for call in drawn.calls],
         kind=[number[call.kind] for call in drawn.calls],
@@ -78,7 +78,9 @@ def simulate(drawn: DayDraw, policy: Policy, shifts: tuple[Shift, ...]) -> Resul
         service=drawn.service,
         wrap_up=drawn.wrap_up,
     )
-    seats = Seats(tuple(tuple(sorted(number[k] for k in s.kinds)) for s in shifts), tuple(s.spans for s in shifts))
+    seats = Seats(
+        tuple(tuple((x.start, x.end, frozenset(number[k] for k in x.kinds)) for x in shift.spans) for shift in shifts)
+    )
     ran = run(work, seats, drawn.patience)
     n = len(drawn.day.calls)
     waited, shift = np.zeros(n), np.full(n, NOBODY, np.int64)
@@ -107,6 +109,3 @@ def without_busiest(day: RecordedDay) -> tuple[Shift, ...]:
             work[call.seat] += call.service_s or 0.0
     busiest = max(work, key=lambda seat: work[seat], default="")
     return tuple(shift for shift in day.shifts if shift.seat != busiest)
-
-
-Scenario = Literal["history", "bank_rule", "policy"]
