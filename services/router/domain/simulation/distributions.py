@@ -64,20 +64,21 @@ class Fitted:
 class DrawnPatience:
     """Each call's patience: its luck is drawn once, and what it comes to depends on the queue that it meets."""
 
-    __slots__ = ("_bins", "_slots", "_values")
+    __slots__ = ("_bins", "_found", "_luck")
 
     def __init__(self, table: PatienceTable, kinds: Sequence[str], tiers: Sequence[str], luck: Floats) -> None:
         top = table.queue_from[-1]
         self._bins = [bisect_right(table.queue_from, q) - 1 for q in range(top + 1)]
-        found = {pair: [q.values for q in table.of(*pair)] for pair in set(zip(kinds, tiers, strict=True))}
-        self._values = [found[pair] for pair in zip(kinds, tiers, strict=True)]
-        grid = len(self._values[0][0]) if self._values else 1
-        self._slots = np.minimum((luck * grid).astype(np.int64), grid - 1).tolist()
+        pairs = list(zip(kinds, tiers, strict=True))
+        values = {pair: [q.values for q in table.of(*pair)] for pair in set(pairs)}
+        self._found = [values[pair] for pair in pairs]
+        self._luck = luck.tolist()
 
     def of(self, call: int, queue: int) -> float:
         """Seconds that a call will wait, given how many wait as it arrives."""
         bins = self._bins
-        return self._values[call][bins[queue if queue < len(bins) else -1]][self._slots[call]]
+        values = self._found[call][bins[queue if queue < len(bins) else -1]]
+        return values[int(self._luck[call] * len(values))]
 
 
 def kaplan_meier(waited: Floats, gave_up: npt.NDArray[np.bool_], grid: int) -> Quantiles:

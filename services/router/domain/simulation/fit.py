@@ -28,7 +28,7 @@ class Spec:
     grid: int = 100
     """Quantiles kept of each distribution."""
     queue_from: tuple[int, ...] = (0, 2, 4, 7, 11, 16)
-    least_hang_ups: int = 30
+    least_hang_ups: int = 100
     """A patience cell with fewer is left to a wider one."""
     least_services: int = 50
     wrap_up_at_most_s: float = 120
