@@ -27,11 +27,15 @@ def router() -> None:
 @router.command()
 @click.option("--calls", required=True, type=FILE, help="The call log, CSV. 通话记录。")
 @click.option("--policy", "policy_file", type=FILE, help="The policy to try; else the shipped one. 待试策略。")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="The first seed. 随机种子。")
-@click.option("--runs", type=click.IntRange(1, 1000), default=8, show_default=True, help="Seeds to run. 重复次数。")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="The first seed. 随机种子。"
+)
+@click.option("--runs", type=click.IntRange(1, 1000), default=16, show_default=True, help="Seeds to run. 重复次数。")
 @click.option("--without-busiest-seat", is_flag=True, help="Each day without its busiest seat. 每天去掉最忙的坐席。")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出一个 JSON 对象。")
-def replay(calls: Path, policy_file: Path | None, seed: int, runs: int, without_busiest_seat: bool, as_json: bool) -> None:
+def replay(
+    calls: Path, policy_file: Path | None, seed: int, runs: int, without_busiest_seat: bool, as_json: bool
+) -> None:
     """Replays a recorded call centre's days: as they were, under the bank's rule, under a policy. 回放真实呼叫中心。
 
     A policy is in the router's own form: a rule's topic is the log's type, its tier the log's priority.
@@ -64,7 +68,10 @@ def _show(answer: dict[str, Any]) -> None:
     told, rule, ours, less = (answer[k] for k in ("history", "bank_rule", "policy", "policy_less_bank_rule"))
     table.add_row("contacts 来电", *(str(f["contacts"]) for f in (told, rule, ours)), "")
     table.add_row(
-        "mean wait 平均等待, s", f"{told['mean_wait_s']:.1f}", *(_wait(f) for f in (rule, ours)), _span(less["mean_wait_s"])
+        "mean wait 平均等待, s",
+        f"{told['mean_wait_s']:.1f}",
+        *(_wait(f) for f in (rule, ours)),
+        _span(less["mean_wait_s"]),
     )
     table.add_row("p90 wait 九成等待, s", *(f"{f['p90_wait_s']:.0f}" for f in (told, rule, ours)), "")
     table.add_row("in 20 s 20 秒接通", *(f"{100 * f['service_level_20s']:.1f} %" for f in (told, rule, ours)), "")
@@ -73,24 +80,22 @@ def _show(answer: dict[str, Any]) -> None:
         *(f"{100 * f['abandonment']:.2f} %" for f in (told, rule, ours)),
         _span(less["abandonment"], 100, " pt"),
     )
-    for group in ("0", "1", "2"):
-        each = [f["by_priority"][group] for f in (told, rule, ours)]
-        table.add_row(
-            f"priority 优先级 {group}: wait 等待, s",
-            *(f"{g['mean_wait_s']:.1f}" for g in each),
-            _span(less["by_priority"][group]["mean_wait_s"]),
-        )
-        table.add_row(
-            f"priority 优先级 {group}: abandoned 放弃",
-            *(f"{g['abandoned']:.1f} / {g['contacts']}" for g in each),
-            _span(less["by_priority"][group]["abandoned"]),
-        )
+    for by, title in (("by_priority", "priority 优先级"), ("by_type", "type 类型")):
+        for name in told[by]:
+            each = [f[by][name] for f in (told, rule, ours)]
+            span = _span(less[by][name]["mean_wait_s"]) if name in less.get(by, {}) else ""
+            shares = (f"{100 * g['abandoned'] / g['contacts'] if g['contacts'] else 0:.1f} %" for g in each)
+            waits = (f"{g['mean_wait_s']:.1f} · {share}" for g, share in zip(each, shares, strict=True))
+            table.add_row(f"{title} {name}: wait 等待, s · abandoned 放弃", *waits, span)
     console.print(table)
     by_day = Table(box=box.SIMPLE_HEAD, title="By day 按天: mean wait 平均等待, s · abandoned 放弃, %")
     for name in ("day 日期", "contacts 来电", "history 历史", "bank's rule 银行规则", "policy 策略"):
         by_day.add_column(name, justify="left" if name.startswith("day") else "right")
     for day in answer["days"]:
-        cells = (f"{day[k]['mean_wait_s']:.0f} · {100 * day[k]['abandonment']:.1f}" for k in ("history", "bank_rule", "policy"))
+        cells = (
+            f"{day[k]['mean_wait_s']:.0f} · {100 * day[k]['abandonment']:.1f}"
+            for k in ("history", "bank_rule", "policy")
+        )
         by_day.add_row(day["day"], str(day["history"]["contacts"]), *cells)
     console.print(by_day)
 

@@ -30,9 +30,7 @@ def row(
     served: int = 60, seat: str = "S1", day: str = "1999-08-01", customer: str = "0",
 ) -> str:  # fmt: skip
     q_start = at if waited else "0:00:00"
-    return (
-        f"AA01,{i},{customer},{priority},{kind},{day},{at},{at},5,{q_start},0:00:00,{waited},{outcome},{at},{at},{served},{seat}"
-    )
+    return f"AA01,{i},{customer},{priority},{kind},{day},{at},{at},5,{q_start},0:00:00,{waited},{outcome},{at},{at},{served},{seat}"
 
 
 def log(folder: Path, *rows: str) -> Path:
@@ -50,7 +48,11 @@ def small(tmp_path: Path) -> Path:
         if i % 7 == 3:
             rows.append(row(i, at, 15 + i, "HANG", priority, served=0, seat="NO_SERVER", customer="7"))
         else:
-            rows.append(row(i, at, waited, "AGENT", priority if waited else 0, seat=f"S{i % 2}", customer="7" if waited else "0"))
+            rows.append(
+                row(
+                    i, at, waited, "AGENT", priority if waited else 0, seat=f"S{i % 2}", customer="7" if waited else "0"
+                )
+            )
     rows.append(row(90, "9:30:00", 0, "HANG", served=0, seat="NO_SERVER"))
     rows.append(row(91, "9:31:00", 30, "PHANTOM", served=0, seat="NO_SERVER"))
     return log(tmp_path, *rows)
@@ -147,7 +149,9 @@ def test_a_bad_policy_is_refused_by_place(small: Path, tmp_path: Path):
 
 
 def test_an_impossible_service_is_drawn_anew_and_an_unknown_class_imputed(tmp_path: Path):
-    (day,) = read(log(tmp_path, row(1, "8:00:00", served=36_290), row(2, "8:10:00", 5, priority=2, customer="9")), Reading())
+    (day,) = read(
+        log(tmp_path, row(1, "8:00:00", served=36_290), row(2, "8:10:00", 5, priority=2, customer="9")), Reading()
+    )
     assert day.calls[0].service_s is None
     assert [call.tier for call in day.calls] == ["", "2"]
     assert [call.group for call in day.calls] == ["0", "2"]

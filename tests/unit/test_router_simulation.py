@@ -237,7 +237,12 @@ def test_a_type_passed_over_again_and_again_was_not_taken_then():
     calls += [call(100.0 + 90 * i, waited_s=10.0, service_s=60.0) for i in range(20)]
     calls.sort(key=lambda c: c.at)
     (shift,) = shifts_of(calls, Reading())
-    taken = {moment: span.kinds for span in shift.spans for moment in (5.0, 1000.0, 2005.0) if span.start <= moment < span.end}
+    taken = {
+        moment: span.kinds
+        for span in shift.spans
+        for moment in (5.0, 1000.0, 2005.0)
+        if span.start <= moment < span.end
+    }
     assert taken == {5.0: {"PS", "NW"}, 1000.0: {"PS"}, 2005.0: {"PS", "NW"}}
 
 

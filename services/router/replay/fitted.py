@@ -65,7 +65,7 @@ def _cell(name: str) -> Cell:
 def _lines(value: Any, indent: int = 0) -> str:
     """JSON with each list of numbers on one line."""
     if isinstance(value, dict):
-        inside = ",\n".join(f'{" " * (indent + 1)}{json.dumps(k)}: {_lines(v, indent + 1)}' for k, v in value.items())
+        inside = ",\n".join(f"{' ' * (indent + 1)}{json.dumps(k)}: {_lines(v, indent + 1)}" for k, v in value.items())
         return "{\n" + inside + "\n" + " " * indent + "}"
     if isinstance(value, list) and value and isinstance(value[0], list):
         inside = ",\n".join(" " * (indent + 1) + _lines(v, indent + 1) for v in value)

@@ -70,9 +70,7 @@ def _run(days: Sequence[RecordedDay], fitted: Fitted, ask: Question, tell: Tell)
 
 def _block(days: Sequence[RecordedDay], history: Sequence[Result], runs: Runs) -> dict[str, Any]:
     told = figures(list(zip(days, history, strict=True)))
-    by_run = {
-        name: [figures(list(zip(days, run, strict=True))) for run in of_seed] for name, of_seed in runs.items()
-    }
+    by_run = {name: [figures(list(zip(days, run, strict=True))) for run in of_seed] for name, of_seed in runs.items()}
     return {
         "history": _body(told),
         **{name: {**_body(mean(found)), "error": _error(found)} for name, found in by_run.items()},
@@ -81,7 +79,10 @@ def _block(days: Sequence[RecordedDay], history: Sequence[Result], runs: Runs) -
 
 
 def _body(f: Figures) -> dict[str, Any]:
-    whole = {name: int(value) if value == int(value) else value for name, value in (("answered", f.answered), ("abandoned", f.abandoned))}
+    whole = {
+        name: int(value) if value == int(value) else value
+        for name, value in (("answered", f.answered), ("abandoned", f.abandoned))
+    }
     return {
         "contacts": f.contacts,
         **whole,
@@ -90,6 +91,7 @@ def _body(f: Figures) -> dict[str, Any]:
         "p90_wait_s": f.p90_wait_s,
         "service_level_20s": f.service_level_20s,
         "by_priority": {name: asdict(group) for name, group in f.by_priority.items()},
+        "by_type": {name: asdict(group) for name, group in f.by_type.items()},
     }
 
 

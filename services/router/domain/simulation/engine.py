@@ -62,7 +62,7 @@ class Ran:
 class _Floor:
     """The state while it runs."""
 
-    __slots__ = ("ends", "events", "idle", "lines", "next_span", "ran", "seats", "takes", "taken", "work")
+    __slots__ = ("ends", "events", "idle", "lines", "next_span", "ran", "seats", "taken", "takes", "work")
 
     def __init__(self, work: Work, seats: Seats) -> None:
         n = len(work.at)

@@ -39,6 +39,7 @@ class Figures:
     service_level_20s: float
     """Share of all contacts that were answered within 20 s."""
     by_priority: Mapping[str, GroupFigures]
+    by_type: Mapping[str, GroupFigures]
 
     @property
     def answered(self) -> float:
@@ -63,6 +64,7 @@ class Interval:
 def figures(pairs: Sequence[tuple[RecordedDay, Result]]) -> Figures:
     """Figures of some days together, as one run made them."""
     group = np.array([call.group for day, _ in pairs for call in day.calls])
+    kind = np.array([call.kind for day, _ in pairs for call in day.calls])
     waited = np.concatenate([result.waited for _, result in pairs])
     answered = np.concatenate([result.answered for _, result in pairs])
     return Figures(
@@ -72,10 +74,13 @@ def figures(pairs: Sequence[tuple[RecordedDay, Result]]) -> Figures:
         p90_wait_s=float(np.quantile(waited, 0.9)),
         service_level_20s=float((answered & (waited <= SERVICE_LEVEL_S)).mean()),
         by_priority={name: _group(waited, answered, group == name) for name in GROUPS},
+        by_type={str(name): _group(waited, answered, kind == name) for name in np.unique(kind)},
     )
 
 
-def _group(waited: npt.NDArray[np.float64], answered: npt.NDArray[np.bool_], mine: npt.NDArray[np.bool_]) -> GroupFigures:
+def _group(
+    waited: npt.NDArray[np.float64], answered: npt.NDArray[np.bool_], mine: npt.NDArray[np.bool_]
+) -> GroupFigures:
     n = int(mine.sum())
     return GroupFigures(n, float((~answered & mine).sum()), float(waited[mine].mean()) if n else 0.0)
 
@@ -93,15 +98,20 @@ def mean(runs: Sequence[Figures]) -> Figures:
         mean_wait_s=of(run.mean_wait_s for run in runs),
         p90_wait_s=of(run.p90_wait_s for run in runs),
         service_level_20s=of(run.service_level_20s for run in runs),
-        by_priority={
-            name: GroupFigures(
-                first.by_priority[name].contacts,
-                _counted(run.by_priority[name].abandoned for run in runs),
-                of(run.by_priority[name].mean_wait_s for run in runs),
-            )
-            for name in GROUPS
-        },
+        by_priority=_groups([run.by_priority for run in runs]),
+        by_type=_groups([run.by_type for run in runs]),
     )
+
+
+def _groups(runs: Sequence[Mapping[str, GroupFigures]]) -> dict[str, GroupFigures]:
+    return {
+        name: GroupFigures(
+            group.contacts,
+            _counted(run[name].abandoned for run in runs),
+            float(np.mean([run[name].mean_wait_s for run in runs])),
+        )
+        for name, group in runs[0].items()
+    }
 
 
 def _counted(values: Iterable[float]) -> float:

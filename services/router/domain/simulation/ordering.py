@@ -44,7 +44,9 @@ def _head(policy: Policy, kind: str, tier: str, minute: int) -> float:
     seen = Inputs(channel="phone", touchpoint="phone", topic=kind, tier=tier, wants_human=True, minute_of_day=minute)
     rule, route = policy.route(seen)
     if route.pool == BOT:
-        raise NotReplayable(f'rule "{rule}" sends calls of type {kind} to the bot: the log does not say what it could do')
+        raise NotReplayable(
+            f'rule "{rule}" sends calls of type {kind} to the bot: the log does not say what it could do'
+        )
     if route.skills:
         raise NotReplayable(f'rule "{rule}" asks for skills: the log says only which types of call a seat took')
     terms = policy.terms(route.pool)

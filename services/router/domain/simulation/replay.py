@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.router.domain.policy import Policy
-from services.router.domain.simulation.distributions import DrawnPatience, Fitted
+from services.router.domain.simulation.distributions import ANY, DrawnPatience, Fitted
 from services.router.domain.simulation.engine import NOBODY, Seats, Work, run
 from services.router.domain.simulation.ordering import places
 from services.router.domain.simulation.recorded import Call, RecordedDay, Shift
@@ -59,17 +59,16 @@ def draw(day: RecordedDay, fitted: Fitted, seed: int) -> DayDraw:
 
 def _tier(fitted: Fitted, kind: str, luck: float) -> str:
     """The class of a caller whom the log gives none, by the shares of the type's callers whose class is known."""
-    shares = fitted.shares.get(kind) or fitted.shares[""]
-    for tier, share in shares.items():
-        luck -= share
-        if luck < 0:
-            return tier
-    return next(reversed(shares))
+    shares = fitted.shares.get(kind) or fitted.shares[ANY]
+    at = int(np.searchsorted(np.cumsum(list(shares.values())), luck, side="right"))
+    return list(shares)[min(at, len(shares) - 1)]
 
 
 def simulate(drawn: DayDraw, policy: Policy, shifts: tuple[Shift, ...]) -> Result:
     """Run a drawn day under a policy. Raises NotReplayable where the policy can't be told from a log."""
-    kinds = {call.kind for call in drawn.calls} | {kind for shift in shifts for span in shift.spans for kind in span.kinds}
+    kinds = {call.kind for call in drawn.calls} | {
+        kind for shift in shifts for span in shift.spans for kind in span.kinds
+    }
     number = {kind: i for i, kind in enumerate(sorted(kinds))}
     work = Work(
         at=[call.at for call in drawn.calls],
