@@ -18,6 +18,7 @@ COMMANDS = {
     "dlq": "services.cli.dlq:dlq",
     "nps": "services.cli.nps:nps",
     "escalation": "services.cli.escalation:escalation",
+    "router": "services.cli.router:router",
 }
 
 
