@@ -31,7 +31,8 @@ UNSEEN: Final = (
 _UNSEEN: Final = re.compile(f"[{UNSEEN}]+")
 SIMPLER: Final[dict[int, str]] = str.maketrans(dict(zip(TRADITIONAL, SIMPLIFIED, strict=True)) | EMOJI | {"ς": "σ"})
 """Step 3's characters. The final sigma is the one letter that is lowered by its place in a word."""
-_SIMPLER_FIRST: Final = re.compile("[" + "".join(map(chr, SIMPLER)) + "]")
+# A regular expression looks its set up in a bitmap, but only below U+10000: above, one range does for all.
+_SIMPLER_FIRST: Final = re.compile(f"[{''.join([chr(c) for c in SIMPLER if c < 0x10000])}\U00010000-\U0010ffff]")
 _CODE: Final = re.compile("|".join(map(re.escape, CODES)))
 _RUNS: Final = re.compile(r"(.)\1{2,}", re.DOTALL)
 _HAN: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
