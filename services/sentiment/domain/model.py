@@ -14,17 +14,18 @@ Kept apart because they learn from different data: Chinese reviews know no neutr
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.sentiment.domain.score import LABELS, Emotion, Evidence, Label, Score, Target
 from services.sentiment.domain.text import Language, guess_language, ngram_hashes, normalise
 
-Label = Literal["negative", "neutral", "positive", "unsure"]
+__all__ = ["LABELS", "Emotion", "Evidence", "Head", "Label", "LinearModel", "Score", "SentimentModel", "Target"]
+
 _SURE: Final = 30.0
 """Log odds beyond which a probability is not told apart from 0 or 1."""
-LABELS: Final[tuple[Label, Label, Label]] = ("negative", "neutral", "positive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +51,6 @@ class LinearModel:
     neutral: Head
     longest: int
     threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What the model makes of one text."""
-
-    language: Language
-    label: Label
-    """The likeliest class, or "unsure" where its probability is below the language's threshold."""
-    polarity: float
-    """P(positive) - P(negative), -1 … 1."""
-    confidence: float
-    """The likeliest class's calibrated probability, 1/3 … 1."""
-    negative: float
-    neutral: float
-    positive: float
 
 
 class SentimentModel:
