@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.sentiment.domain.conversation import Talk
+
 CONTACT_HALF_LIFE: Final = timedelta(minutes=30)
 """Within a contact: what was said half an hour ago weighs half of what is said now."""
 CUSTOMER_HALF_LIFE: Final = timedelta(days=3)
@@ -53,12 +55,13 @@ class ContactMood:
 
 @dataclass(frozen=True, slots=True)
 class CustomerMood:
-    """State per customer: the overall mood (slow), the recent one (fast), the last MAX_CONTACTS contacts."""
+    """State per customer: the overall mood (slow), the recent one (fast), the last MAX_CONTACTS contacts, and the last conversations."""
 
     customer_id: str
     slow: Mood | None = None
     fast: Mood | None = None
     contacts: tuple[ContactMood, ...] = ()
+    talks: tuple[Talk, ...] = ()
 
     @property
     def count(self) -> int:
@@ -84,6 +87,10 @@ class CustomerMood:
         """The contact's mood, if it is among those kept."""
         return next((c for c in self.contacts if c.contact_id == contact_id), None)
 
+    def talk(self, contact_id: str) -> Talk | None:
+        """The contact's conversation, if it is among those kept."""
+        return next((t for t in reversed(self.talks) if t.contact_id == contact_id), None)
+
 
 def fold(mood: Mood | None, polarity: float, time: datetime, half_life: timedelta) -> Mood:
     """`mood` with one more message of that polarity (-1 … 1) at that event time."""
@@ -107,6 +114,13 @@ def value_at(mood: Mood | None, time: datetime, half_life: timedelta) -> float:
 def customer_mood_at(state: CustomerMood, time: datetime) -> float:
     """The customer's mood as it stands at `time`, -1 … 1."""
     return value_at(state.slow, time, CUSTOMER_HALF_LIFE)
+
+
+def customer_weight_at(state: CustomerMood, time: datetime) -> float:
+    """What the customer's mood rests on at `time`, in messages that were said just then."""
+    if state.slow is None:
+        return 0.0
+    return state.slow.weight * _fade(max(time - state.slow.updated, timedelta(0)), CUSTOMER_HALF_LIFE)
 
 
 def fold_message(
