@@ -128,13 +128,9 @@ def _said(incoming: Incoming, message: contact_pb2.MessageReceived) -> Said | No
 
 
 def _corrected(incoming: Incoming, message: sentiment_pb2.SentimentCorrected) -> Corrected:
-    complaint = message.complaint if message.HasField("complaint") else None
-    if not message.label and not message.emotion and complaint is None:
-        raise Unreadable("data", "corrects nothing: label, emotion or complaint must be given")
-    if message.label and message.label not in _LABEL_OF:
+    label = _LABEL_OF.get(message.label)
+    if label is None:
         raise Unreadable("data.label", "is not one of the contract's values")
-    if message.emotion and message.emotion not in _EMOTION_OF:
-        raise Unreadable("data.emotion", "is not one of the contract's values")
     return Corrected(
         source=message.message_source,
         message_id=message.message_id,
@@ -143,9 +139,9 @@ def _corrected(incoming: Incoming, message: sentiment_pb2.SentimentCorrected) ->
         seat_id=message.seat_id,
         language=language(message.language),
         text=message.text,
-        label=_LABEL_OF.get(message.label),
+        label=label,
         emotion=_EMOTION_OF.get(message.emotion, ""),
-        complaint=complaint,
+        complaint=message.complaint if message.HasField("complaint") else None,
         time=incoming.time,
     )
 
@@ -235,7 +231,7 @@ def correction_message(row: FeedbackRow) -> sentiment_pb2.Correction:
         number=row.number,
         text=row.text,
         language=row.language,
-        label=LABELS.get(row.label or "", sentiment_pb2.LABEL_UNSPECIFIED),
+        label=LABELS.get(row.label, sentiment_pb2.LABEL_UNSPECIFIED),
         emotion=EMOTIONS.get(row.emotion or "", sentiment_pb2.EMOTION_UNSPECIFIED),
         complaint=row.complaint,
         corrected_at=timestamp(row.corrected_at),

@@ -31,8 +31,7 @@ def count(fact: Fact) -> Iterator[Delta]:
             counts = {"anger_milli": round(fact.anger * 1000)}
             segment = (("pool", fact.pool),)
         case FeedbackGiven():
-            given = fact.correction.label
-            counts = {"corrected": 1, "corrected_wrong": int(given is not None and given != fact.score.label)}
+            counts = {"corrected": 1, "corrected_wrong": int(fact.correction.label != fact.score.label)}
     yield Delta(METRIC.name, (), "PT1M", start, counts)
     if segment:
         yield Delta(METRIC.name, segment, "PT1M", start, counts)

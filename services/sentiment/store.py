@@ -111,12 +111,12 @@ async def conversations(pool: Any, contact_ids: Sequence[str]) -> dict[str, tupl
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRow:
-    """A correction as it is kept. None: that was not corrected."""
+    """A correction as it is kept. None: nothing was said of that."""
 
     number: int
     text: str
     language: str
-    label: str | None
+    label: str
     emotion: str | None
     complaint: bool | None
     corrected_at: datetime

@@ -48,7 +48,7 @@ class SeatLeft:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """Somebody who knows better tells how a message is to be read. None, or "" for the emotion: that is not what is corrected."""
+    """Somebody who knows better tells how a message is to be read. None, or "" for the emotion: nothing is said of that."""
 
     source: str
     message_id: str
@@ -57,7 +57,7 @@ class Corrected:
     seat_id: str
     language: Language | None
     text: str
-    label: Label | None
+    label: Label
     emotion: str
     complaint: bool | None
     time: datetime

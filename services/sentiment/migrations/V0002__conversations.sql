@@ -25,8 +25,8 @@ CREATE TABLE feedback (
     corrected_at   timestamptz      NOT NULL,
     text           text             NOT NULL,
     language       text             NOT NULL,
-    label          text,    -- negative, neutral, positive, unsure; null where it was not corrected
-    emotion        text,    -- likewise
+    label          text             NOT NULL, -- negative, neutral, positive, unsure
+    emotion        text,    -- null where nothing was said of it
     complaint      boolean, -- likewise
     model          text             NOT NULL,
     model_label    text             NOT NULL,
