@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
+from services.cli.feedback import feedback
+
 if TYPE_CHECKING:  # imported when a text is scored: `touchline --help` must not wait for numpy
     from services.sentiment.domain.model import Score, SentimentModel
     from services.sentiment.domain.text import Language
@@ -33,6 +35,9 @@ class Asked:
 @click.group()
 def sentiment() -> None:
     """Sentiment of what customers say."""
+
+
+sentiment.add_command(feedback)
 
 
 @sentiment.command()

@@ -1,5 +1,6 @@
 """Sentiment on the wire: what is read, what is said, what a correction and a state look like."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -10,6 +11,7 @@ from touchline.router.v1 import events_pb2 as router_pb2
 from touchline.seat.v1 import events_pb2 as seat_pb2
 from touchline.sentiment.v1 import sentiment_pb2
 
+from services.cli.feedback import line
 from services.runtime import catalogue
 from services.runtime.errors import Unreadable
 from services.runtime.records import Incoming
@@ -28,6 +30,7 @@ from services.sentiment.domain.events import (
 )
 from services.sentiment.domain.load import SeatOff, SeatOn
 from services.sentiment.domain.score import EMOTIONS, Emotion, Evidence, Score, Target
+from services.sentiment.store import FeedbackRow
 
 AT = datetime(2026, 11, 18, 23, 59, 30, tzinfo=UTC)
 ANGRY = Emotion("angry", (0.0, 0.9, 0.05, 0.0, 0.0, 0.05), 0.8)
@@ -158,3 +161,18 @@ def test_a_correction_is_nobodys_event() -> None:
 
 def test_a_conversation_comes_back_from_json() -> None:
     assert msgspec.json.decode(msgspec.json.encode(talk()), type=conversation.Talk) == talk()
+
+
+def test_a_kept_correction_becomes_a_line_that_training_reads() -> None:
+    row = FeedbackRow(7, "还行", "zh", "neutral", None, None, AT, "model 2", "negative", 0.6, 0.3, 0.1)
+    assert line(codec.correction_message(row)) == {
+        "number": 7,
+        "text": "还行",
+        "lang": "zh",
+        "label": "neutral",
+        "at": "2026-11-18T23:59:30Z",
+        "said": {"label": "negative", "probability": {"negative": 0.6, "neutral": 0.3, "positive": 0.1}},
+        "model": "model 2",
+    }
+    more = line(codec.correction_message(replace(row, emotion="sad", complaint=False)))
+    assert (more["emotion"], more["complaint"]) == ("sad", False)
