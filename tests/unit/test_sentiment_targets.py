@@ -1,0 +1,139 @@
+"""Targets: what the lexicon finds, that its evidence adds up, and that a batch says what each text alone says."""
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services import taxonomy
+from services.sentiment.domain.targets import NOTHING, Lexicon, TargetModel, Word, Worth
+from services.sentiment.domain.text import Language, encode, languages, normalise
+from services.sentiment.model import targets as shipped
+
+MODEL = shipped.load()
+WORTH = Worth(bias=-2.0, sure=3.0, maybe=1.0, threshold=0.5)
+SMALL = TargetModel(
+    {
+        "zh": Lexicon(
+            [
+                Word("快", "delivery.time", True),
+                Word("快乐", NOTHING, True),
+                Word("快递员态度", "delivery.courier", True),
+                Word("盒", "delivery.packaging", False),
+                Word("漏", "delivery.packaging", False),
+                Word("漏", "delivery.missing", True),
+            ],
+            WORTH,
+            spaced=False,
+        ),
+        "en": Lexicon(
+            [Word("deliver", "delivery.time", True), Word("app", "other.system", True, whole=True)], WORTH, spaced=True
+        ),
+    }
+)
+ZH_TEXTS = st.text(alphabet="快乐递员态度盒漏好 ,", max_size=20)
+EN_TEXTS = st.text(alphabet="deliveryap @.", max_size=20) | st.sampled_from(["delivery", "app", "apps", "re app"])
+
+
+def stages(model: TargetModel, text: str, language: Language) -> set[str]:
+    return {t.stage for t in model.targets(normalise(text), language)}
+
+
+def test_the_longest_word_wins_and_nothing_means_none() -> None:
+    assert stages(SMALL, "送得快", "zh") == {"delivery.time"}
+    assert stages(SMALL, "快乐", "zh") == set()
+    assert stages(SMALL, "快递员态度好", "zh") == {"delivery.courier"}
+    assert stages(SMALL, "快递员", "zh") == {"delivery.time"}
+
+
+def test_maybe_wants_company() -> None:
+    assert stages(SMALL, "盒", "zh") == set()
+    assert stages(SMALL, "盒,盒,盒", "zh") == set()
+    assert stages(SMALL, "盒漏", "zh") == {"delivery.missing", "delivery.packaging"}
+
+
+def test_english_words_begin_at_a_beginning_and_whole_ones_end_at_an_end() -> None:
+    assert stages(SMALL, "Delivered!", "en") == {"delivery.time"}
+    assert stages(SMALL, "undelivered", "en") == set()
+    assert stages(SMALL, "the app.", "en") == {"other.system"}
+    assert stages(SMALL, "apple", "en") == set()
+    assert stages(SMALL, "@app_help https://app.deliver", "en") == set()
+
+
+@given(st.lists(ZH_TEXTS | EN_TEXTS, max_size=6))
+def test_a_batch_says_what_each_alone_says(texts: list[str]) -> None:
+    encoded = encode(texts)
+    spoken = languages(encoded)
+    for model in (SMALL, MODEL):
+        alone = [model.targets(normalise(t), said) for t, said in zip(texts, spoken, strict=True)]
+        assert model.of_batch(encoded, spoken) == alone
+
+
+@given(ZH_TEXTS)
+def test_the_words_found_add_up_to_the_log_odds(text: str) -> None:
+    plain = normalise(text)
+    mentions = SMALL.mentions(plain, "zh")
+    for target in SMALL.targets(plain, "zh"):
+        odds = SMALL.bias("zh") + math.fsum(m.weight for m in mentions if m.stage == target.stage)
+        assert math.log(target.probability / (1 - target.probability)) == pytest.approx(odds)
+        assert target.area == target.stage.partition(".")[0]
+    for before, after in pairwise(mentions):
+        assert before.end <= after.start or (before.start, before.end) == (after.start, after.end)
+    assert all(0 <= m.start < m.end <= len(plain) for m in mentions)
+
+
+@given(st.text(max_size=80))
+def test_any_text_can_be_asked(text: str) -> None:
+    for language in ("zh", "en"):
+        found = MODEL.targets(normalise(text), language)
+        assert all(0.5 <= t.probability < 1 for t in found)
+        assert [t.probability for t in found] == sorted((t.probability for t in found), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "stage"),
+    [
+        ("外卖少了一份", "zh", "delivery.missing"),
+        ("外賣少了一份", "zh", "delivery.missing"),
+        ("快递太慢了", "zh", "delivery.time"),
+        ("客服态度恶劣", "zh", "aftersales.attitude"),
+        ("价格太贵", "zh", "shopping.price"),
+        ("什么时候退款", "zh", "aftersales.refund"),
+        ("ＡＰＰ登录不了", "zh", "other.system"),
+        ("汤全洒了", "zh", "delivery.packaging"),
+        ("My parcel still hasn't arrived", "en", "delivery.time"),
+        ("I want my money back", "en", "aftersales.refund"),
+        ("Your staff was rude", "en", "aftersales.attitude"),
+        ("The website is down", "en", "other.system"),
+        ("way too expensive", "en", "shopping.price"),
+        ("it stopped working after a week", "en", "goods.function"),
+    ],
+)
+def test_what_the_shipped_lexicon_names(text: str, language: Language, stage: str) -> None:
+    assert stage in stages(MODEL, text, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"), [("", "zh"), ("你好", "zh"), ("真是气死我了", "zh"), ("hello", "en"), ("thanks", "en")]
+)
+def test_nothing_in_particular_has_no_target(text: str, language: Language) -> None:
+    assert stages(MODEL, text, language) == set()
+
+
+def test_every_stage_has_words_in_both_languages() -> None:
+    known = {s.key for s in taxonomy.load().stages}
+    for language in ("zh", "en"):
+        assert {w.stage for w in shipped.entries(language)} - {NOTHING} == known
+
+
+def test_a_stage_that_the_taxonomy_does_not_know_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "targets.toml"
+    file.write_text('[zh.delivery.teleport]\nsure = "传送"\n', encoding="utf-8")
+    with pytest.raises(shipped.TargetsError, match=r"delivery\.teleport"):
+        shipped.load(file)
+    file.write_text(shipped.FILE.read_text(encoding="utf-8").replace("[worth.en]", "[worth.fr]"), encoding="utf-8")
+    with pytest.raises(shipped.TargetsError, match="en"):
+        shipped.load(file)
