@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from services.sentiment.domain.encode import Encoded, encode_normalised
 from services.sentiment.domain.normal import Language
+from services.sentiment.domain.score import Target
 
 NOTHING: Final = ""
 """The stage of words that mean none, and only keep shorter ones from being found in them."""
@@ -27,15 +28,6 @@ _ANCHOR: Final = 4
 _SLOT_BITS: Final = 16
 _BASE: Final = np.uint64(0xBF58476D1CE4E5B9)
 _FINISH: Final = np.uint64(0x9E3779B97F4A7C15)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a message is about. `stage` is a key of the taxonomy ("delivery.time"), `area` its first part."""
-
-    area: str
-    stage: str
-    probability: float
 
 
 @dataclass(frozen=True, slots=True)
