@@ -78,6 +78,7 @@ def test_the_fact_tells_what_was_scored_and_how_the_mood_stands() -> None:
     assert fact.customer_mood == state.value < 0
     assert fact.contact_mood < 0
     assert state.count == 1
+    assert MESSAGE.text not in encode(state).decode(), "a state holds no words"
 
 
 def test_counts_go_to_the_minute_of_the_event_over_all_and_by_touchpoint() -> None:

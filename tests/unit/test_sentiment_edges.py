@@ -15,7 +15,7 @@ from services.cli.feedback import line
 from services.runtime import catalogue
 from services.runtime.errors import Unreadable
 from services.runtime.records import Incoming
-from services.sentiment import codec
+from services.sentiment import codec, rpc
 from services.sentiment.domain import conversation
 from services.sentiment.domain.conversation import Point, Stint, begin, say
 from services.sentiment.domain.events import (
@@ -176,3 +176,7 @@ def test_a_kept_correction_becomes_a_line_that_training_reads() -> None:
     }
     more = line(codec.correction_message(replace(row, emotion="sad", complaint=False)))
     assert (more["emotion"], more["complaint"]) == ("sad", False)
+
+
+def test_corrections_with_their_texts_are_for_those_alone_who_may_change_things() -> None:
+    assert rpc.servicer(None, None, "model", lambda: AT).changing == ("ListCorrections",)  # type: ignore[arg-type]
