@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services import taxonomy
@@ -63,6 +63,7 @@ def test_english_words_begin_at_a_beginning_and_whole_ones_end_at_an_end() -> No
     assert stages(SMALL, "@app_help https://app.deliver", "en") == set()
 
 
+@settings(deadline=None)
 @given(st.lists(ZH_TEXTS | EN_TEXTS, max_size=6))
 def test_a_batch_says_what_each_alone_says(texts: list[str]) -> None:
     encoded = encode(texts)

@@ -5,12 +5,12 @@ A stage's score is linear in the words found, each counted where it first stands
     log odds = bias + Σ worth(word),   p = 1 / (1 + e^(-log odds))
 
 with one bias and two worths ("sure" and "maybe" words) per language, fitted on labelled texts (docs/models/targets.md).
-So the words' worths are the evidence, and with the bias they add up to the log odds exactly. Where words overlap, the
-leftmost counts, and of those that begin together the longest: 快乐 ("joy") holds no 快 ("quick").
+So the words' worths are the evidence, and with the bias they add up to the log odds exactly. Of words that begin together the
+longest counts, and none that begins within another: 快乐 ("joy") holds no 快 ("quick").
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,11 +21,16 @@ from services.sentiment.domain.encode import Encoded, encode_normalised
 from services.sentiment.domain.normal import Language
 from services.sentiment.domain.score import Target
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
 NOTHING: Final = ""
 """The stage of words that mean none, and only keep shorter ones from being found in them."""
-_ANCHOR: Final = 4
-"""A word is looked for by so many of its first characters."""
-_SLOT_BITS: Final = 16
+_SLOT_BITS: Final = 15
+_PLANE: Final = np.uint32(0xFFFF)
+_GOES_ON: Final = np.uint8(1)
+_ENDS: Final = np.uint8(2)
+_ROUNDING: Final = 1e-9
 _BASE: Final = np.uint64(0xBF58476D1CE4E5B9)
 _FINISH: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -60,6 +65,17 @@ class Worth:
     threshold: float
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Words found in a batch, one entry a word and stage: which text, where in it (start, end), what the word adds to which stage."""
+
+    owner: Ints
+    start: Ints
+    end: Ints
+    stage: Ints
+    weight: Floats
+
+
 class Lexicon:
     """The words of one language and their worth. Raises ValueError for an empty word."""
 
@@ -67,110 +83,160 @@ class Lexicon:
         """`spaced`: the language puts spaces between words, so that they are found from their beginning only."""
         self.worth = worth
         self._spaced = spaced
-        self._words: dict[str, list[Word]] = {}
+        self._stages = tuple(sorted({w.stage for w in words} - {NOTHING}))
+        by_text: dict[str, list[Word]] = {}
         for word in words:
             if not word.text:
                 raise ValueError(f"targets: an empty word in {word.stage or 'nothing'!r}")
-            self._words.setdefault(word.text, []).append(word)
-        lengths: dict[str, set[int]] = {}
-        for text in self._words:
-            lengths.setdefault(text[0], set()).add(len(text))
-        self._lengths = {first: sorted(found, reverse=True) for first, found in lengths.items()}
-        self._anchors = _anchors(self._words)
-        self._answers: dict[float, float] = {}
+            by_text.setdefault(word.text, []).append(word)
+        self._whole = np.array([all(w.whole for w in same) for same in by_text.values()], dtype=np.bool_)
+        entries = [(i, w) for i, same in enumerate(by_text.values()) for w in same if w.stage != NOTHING]
+        self._first = np.searchsorted([i for i, _ in entries], np.arange(len(by_text) + 1))
+        self._entry_stage = np.array([self._stages.index(w.stage) for _, w in entries], dtype=np.int64)
+        self._entry_weight = np.array([worth.sure if w.sure else worth.maybe for _, w in entries], dtype=np.float64)
+        self._levels = _levels(list(by_text))
+        self._initials = np.zeros(_PLANE + 1, dtype=np.bool_)
+        self._initials[[ord(text[0]) & _PLANE for text in by_text]] = True
+        self._known: dict[tuple[int, float], Target | None] = {}
 
-    def find(self, encoded: Encoded) -> list[list[Mention]]:
+    def find(self, encoded: Encoded) -> Found:
         """The words in each text, by place; of a word that comes again only the first."""
-        found: list[list[Mention]] = [[] for _ in range(len(encoded))]
-        places = self._candidates(encoded)
-        joined = encoded.codes.tobytes().decode("utf-32-le", "surrogatepass")
+        places, lengths, ids = self._matches(encoded.codes)
+        if len(places):
+            begins_outside = np.ones(len(places), dtype=np.bool_)
+            begins_outside[1:] = places[1:] >= np.maximum.accumulate(places + lengths)[:-1]
+            begins_outside &= ~_named(encoded.codes, places)
+            places, lengths, ids = places[begins_outside], lengths[begins_outside], ids[begins_outside]
         ends = np.cumsum(encoded.sizes)
         owners = np.searchsorted(ends, places, side="right")
-        starts = (ends - encoded.sizes + 1)[owners]
-        free, last = 0, -1
-        seen: set[str] = set()
-        for place, owner, start in zip(places.tolist(), owners.tolist(), starts.tolist(), strict=True):
-            if place < free or not (length := self._longest(joined, place)) or _named(joined, place):
-                continue
-            free = place + length
-            if owner != last:
-                last, seen = owner, set()
-            text = joined[place:free]
-            if text not in seen:
-                seen.add(text)
-                found[owner] += [
-                    Mention(w.stage, place - start, free - start, self.worth.sure if w.sure else self.worth.maybe)
-                    for w in self._words[text]
-                    if w.stage != NOTHING
-                ]
-        return found
+        _, first = np.unique(owners * len(self._whole) + ids, return_index=True)
+        first.sort()
+        places, lengths, ids, owners = places[first], lengths[first], ids[first], owners[first]
+        starts = places - (ends - encoded.sizes + 1)[owners]
+        repeat = self._first[ids + 1] - self._first[ids]
+        within = np.arange(repeat.sum()) - np.repeat(np.cumsum(repeat) - repeat, repeat)
+        entry = np.repeat(self._first[ids], repeat) + within
+        return Found(
+            np.repeat(owners, repeat),
+            np.repeat(starts, repeat),
+            np.repeat(starts + lengths, repeat),
+            self._entry_stage[entry],
+            self._entry_weight[entry],
+        )
 
-    def _candidates(self, encoded: Encoded) -> NDArray[np.int64]:
-        """Places where a word may begin: where its first characters stand and, with spaces between words, a word begins."""
-        codes = encoded.codes.astype(np.uint64)
-        marked = np.zeros(len(codes), dtype=np.bool_)
-        rolling = codes
-        for size in range(1, min(_ANCHOR, len(codes)) + 1):
-            if size > 1:
-                rolling = rolling[:-1] * _BASE + codes[size - 1 :]
-            if size in self._anchors:
-                marked[: len(rolling)] |= self._anchors[size].take(_slots(rolling))
+    def _matches(self, codes: NDArray[np.uint32]) -> tuple[Ints, Ints, Ints]:
+        """Where a word stands, how long the longest one there is, and which one it is. Walks all places down one trie at once."""
+        letter = (codes >= ord("a")) & (codes <= ord("z"))
+        alive = self._initials.take(codes & _PLANE)
         if self._spaced:
-            letter = (codes >= ord("a")) & (codes <= ord("z"))
-            marked[1:] &= ~letter[:-1]
-        return np.flatnonzero(marked)
+            alive[1:] &= ~letter[:-1]
+        places = np.flatnonzero(alive)
+        rolling = np.zeros(len(places), dtype=np.uint64)
+        best_length = np.zeros(len(codes), dtype=np.int16)
+        best_id = np.zeros(len(codes), dtype=np.int16)
+        for n, level in enumerate(self._levels, start=1):
+            inside = places < len(codes) - n  # the last space of all is no word's
+            if not inside.all():
+                places, rolling = places[inside], rolling[inside]
+            rolling = rolling * _BASE + codes[places + (n - 1)]
+            what = level.what.take(_slots(rolling))
+            hit = np.flatnonzero(what & _ENDS)
+            if len(hit):
+                at = np.minimum(np.searchsorted(level.hashes, rolling[hit]), len(level.hashes) - 1)
+                ids = level.ids[at]
+                right = level.hashes[at] == rolling[hit]
+                right &= ~(self._whole[ids] & letter[places[hit] + n])
+                best_length[places[hit[right]]] = n
+                best_id[places[hit[right]]] = ids[right]
+            goes_on = (what & _GOES_ON) > 0
+            places, rolling = places[goes_on], rolling[goes_on]
+            if not len(places):
+                break
+        found = np.flatnonzero(best_length)
+        return found, best_length[found].astype(np.int64), best_id[found].astype(np.int64)
 
-    def _longest(self, joined: str, place: int) -> int:
-        """The length of the longest word that stands there, or 0."""
-        for length in self._lengths.get(joined[place], ()):
-            words = self._words.get(joined[place : place + length])
-            if words and not (words[0].whole and joined[place + length].isalpha()):
-                return length
-        return 0
+    def mentions(self, encoded: Encoded) -> tuple[Mention, ...]:
+        """The words of the only text."""
+        found = self.find(encoded)
+        columns = (found.stage, found.start, found.end, found.weight)
+        return tuple(
+            Mention(self._stages[stage], start, end, weight)
+            for stage, start, end, weight in zip(*(c.tolist() for c in columns), strict=True)
+        )
 
-    def targets(self, mentions: Sequence[Mention]) -> tuple[Target, ...]:
-        """The stages that are likely enough, the likeliest first."""
-        odds: dict[str, float] = {}
-        for mention in mentions:
-            odds[mention.stage] = odds.get(mention.stage, self.worth.bias) + mention.weight
-        named = [
-            Target(stage.partition(".")[0], stage, p)
-            for stage, z in odds.items()
-            if (p := self._probability(z)) >= self.worth.threshold
-        ]
-        named.sort(key=lambda t: -t.probability)
-        return tuple(named)
+    def targets(self, encoded: Encoded) -> list[tuple[Target, ...]]:
+        """Each text's stages that are likely enough, the likeliest first."""
+        found = self.find(encoded)
+        named: list[tuple[Target, ...]] = [()] * len(encoded)
+        key, which = np.unique(found.owner * len(self._stages) + found.stage, return_inverse=True)
+        odds = np.bincount(which, weights=found.weight, minlength=len(key)) + self.worth.bias
+        likely = odds >= self._least
+        owner, stage = np.divmod(key[likely], max(1, len(self._stages)))
+        for i, at, z in zip(owner.tolist(), stage.tolist(), odds[likely].tolist(), strict=True):
+            target = self._target(at, z)
+            named[i] = (target,) if not named[i] else _by_probability((*named[i], target))
+        return named
 
-    def _probability(self, z: float) -> float:
-        p = self._answers.get(z)
-        if p is None:
-            p = self._answers[z] = 1.0 / (1.0 + math.exp(-z))
-        return p
+    @property
+    def _least(self) -> float:
+        """The log odds from which a stage is named, less what rounding may take."""
+        return math.log(self.worth.threshold / (1 - self.worth.threshold)) - _ROUNDING
+
+    def _target(self, stage: int, z: float) -> Target:
+        known = self._known.get((stage, z))
+        if known is None:
+            name = self._stages[stage]
+            known = self._known[stage, z] = Target(name.partition(".")[0], name, 1.0 / (1.0 + math.exp(-z)))
+        return known
 
 
-def _anchors(words: Iterable[str]) -> dict[int, NDArray[np.bool_]]:
-    """Per number of first characters, up to _ANCHOR, in which slots words with so many are."""
-    tables: dict[int, NDArray[np.bool_]] = {}
-    for word in words:
-        first = word[:_ANCHOR]
+def _by_probability(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    return tuple(sorted(targets, key=lambda t: -t.probability))
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """The trie at one depth. `what` says by slot of a prefix's hash whether one goes on or ends there; the rest is of those that end."""
+
+    what: NDArray[np.uint8]
+    hashes: NDArray[np.uint64]
+    ids: Ints
+
+
+def _levels(words: Sequence[str]) -> list[_Level]:
+    depth = max(map(len, words), default=0)
+    what = [np.zeros(1 << _SLOT_BITS, dtype=np.uint8) for _ in range(depth)]
+    ending: list[list[tuple[int, int]]] = [[] for _ in range(depth)]
+    for i, word in enumerate(words):
         rolling = np.zeros(1, dtype=np.uint64)
-        for code in np.frombuffer(first.encode("utf-32-le"), dtype="<u4").astype(np.uint64):
-            rolling = rolling * _BASE + code
-        table = tables.setdefault(len(first), np.zeros(1 << _SLOT_BITS, dtype=np.bool_))
-        table[_slots(rolling)] = True
-    return tables
+        for n, char in enumerate(word, start=1):
+            rolling = rolling * _BASE + np.uint64(ord(char))
+            what[n - 1][_slots(rolling)] |= _ENDS if n == len(word) else _GOES_ON
+        ending[len(word) - 1].append((int(rolling[0]), i))
+    levels = []
+    for flags, found in zip(what, ending, strict=True):
+        found.sort()
+        hashes = np.array([h for h, _ in found], dtype=np.uint64)
+        levels.append(_Level(flags, hashes, np.array([i for _, i in found], dtype=np.int64)))
+    return levels
 
 
-def _slots(rolling: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _slots(rolling: NDArray[np.uint64]) -> Ints:
     mixed = rolling * _FINISH
     mixed >>= np.uint64(64 - _SLOT_BITS)
     return mixed.view(np.int64)
 
 
-def _named(joined: str, place: int) -> bool:
-    """Whether the place is within a name or an address (@safaricom, https://…), which says nothing of what is meant."""
-    begin = joined.rfind(" ", 0, place) + 1
-    return joined.startswith(("@", ".@", "http"), begin)
+def _named(codes: NDArray[np.uint32], places: Ints) -> NDArray[np.bool_]:
+    """Whether a place is within a name or an address (@safaricom, https://…), which says nothing of what is meant."""
+    spaces = np.flatnonzero(codes == ord(" "))
+    begin = spaces[np.searchsorted(spaces, places) - 1] + 1
+    first = codes[begin]
+    name = (first == ord("@")) | ((first == ord(".")) & (codes[begin + 1] == ord("@")))
+    address = first == ord("h")
+    for n, char in enumerate("ttp", start=1):
+        address &= codes[np.minimum(begin + n, len(codes) - 1)] == ord(char)
+    return np.asarray(name | address)
 
 
 class TargetModel:
@@ -182,7 +248,7 @@ class TargetModel:
     def mentions(self, plain: str, language: Language) -> tuple[Mention, ...]:
         """The words found in a normalised text, by place: the evidence for its targets."""
         lexicon = self._lexicons.get(language)
-        return tuple(lexicon.find(encode_normalised([plain]))[0]) if lexicon else ()
+        return lexicon.mentions(encode_normalised([plain])) if lexicon else ()
 
     def bias(self, language: Language) -> float:
         """What a stage's log odds are before any word; with the mentions' weights they add up."""
@@ -191,17 +257,16 @@ class TargetModel:
     def targets(self, plain: str, language: Language) -> tuple[Target, ...]:
         """What a normalised text is about, the likeliest first; empty for nothing in particular."""
         lexicon = self._lexicons.get(language)
-        return lexicon.targets(lexicon.find(encode_normalised([plain]))[0]) if lexicon else ()
+        return lexicon.targets(encode_normalised([plain]))[0] if lexicon else ()
 
     def of_batch(self, encoded: Encoded, languages: Sequence[Language]) -> list[tuple[Target, ...]]:
         """`targets` of each text, in order."""
         out: list[tuple[Target, ...]] = [()] * len(encoded)
         for language, lexicon in self._lexicons.items():
             mine = np.fromiter((spoken == language for spoken in languages), dtype=np.bool_, count=len(languages))
-            if not mine.any():
-                continue
-            part = encoded if mine.all() else encoded.take(mine)
-            for i, mentions in zip(np.flatnonzero(mine).tolist(), lexicon.find(part), strict=True):
-                if mentions:
-                    out[i] = lexicon.targets(mentions)
+            if mine.all() and len(mine):
+                return lexicon.targets(encoded)
+            if mine.any():
+                for i, named in zip(np.flatnonzero(mine).tolist(), lexicon.targets(encoded.take(mine)), strict=True):
+                    out[i] = named
         return out
