@@ -24,6 +24,7 @@ from services.sentiment.domain.events import (
     Said,
     SeatLeft,
     SeatTook,
+    TalkPast,
 )
 from services.sentiment.domain.load import LoadEvent, SeatOff, SeatOn
 from services.sentiment.domain.score import EMOTIONS as FEELINGS
@@ -254,7 +255,7 @@ class Writer:
                 yield Publish(self._shifted(fact), fact.customer_id, fact.time)
             case AngerAbsorbed():
                 yield Publish(_absorbed(fact), fact.customer_id, fact.time)
-            case FeedbackGiven():
+            case FeedbackGiven() | TalkPast():
                 return  # kept by the store alone
 
     def _scored(self, fact: MessageScored) -> sentiment_pb2.MessageScored:

@@ -1,11 +1,18 @@
 """What the service counts, by the minute in which it was said: over all, for the touchpoint, and for the pool that bore it."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Final
 
 from services.runtime.pipeline import Delta, Metric
-from services.sentiment.domain.events import AngerAbsorbed, ConversationShifted, Fact, FeedbackGiven, MessageScored
+from services.sentiment.domain.events import (
+    AngerAbsorbed,
+    ConversationShifted,
+    Fact,
+    FeedbackGiven,
+    MessageScored,
+    TalkPast,
+)
 
 METRIC: Final = Metric(
     "sentiment",
@@ -18,24 +25,26 @@ METRIC: Final = Metric(
 
 def count(fact: Fact) -> Iterator[Delta]:
     """A message under its label and its polarity in thousandths; turns by direction; anger by pool; corrections."""
-    start = _minute(fact.correction.time if isinstance(fact, FeedbackGiven) else fact.time)
     segment: tuple[tuple[str, str], ...] = ()
     match fact:
         case MessageScored():
+            time = fact.time
             counts = {fact.score.label: 1, "polarity_milli": round(fact.score.polarity * 1000)}
             segment = (("touchpoint", fact.touchpoint),) if fact.touchpoint else ()
         case ConversationShifted():
+            time = fact.time
             counts = {fact.turn.direction: 1}
             segment = (("touchpoint", fact.touchpoint),) if fact.touchpoint else ()
         case AngerAbsorbed():
+            time = fact.time
             counts = {"anger_milli": round(fact.anger * 1000)}
             segment = (("pool", fact.pool),)
         case FeedbackGiven():
+            time = fact.correction.time
             counts = {"corrected": 1, "corrected_wrong": int(fact.correction.label != fact.score.label)}
+        case TalkPast():
+            return
+    start = time.astimezone(UTC).replace(second=0, microsecond=0)
     yield Delta(METRIC.name, (), "PT1M", start, counts)
     if segment:
         yield Delta(METRIC.name, segment, "PT1M", start, counts)
-
-
-def _minute(time: datetime) -> datetime:
-    return time.astimezone(UTC).replace(second=0, microsecond=0)

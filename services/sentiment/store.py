@@ -9,13 +9,14 @@ import msgspec
 
 from services.runtime.pipeline import Change, Db
 from services.sentiment.domain.conversation import Talk
-from services.sentiment.domain.events import Fact, FeedbackGiven, MessageScored
+from services.sentiment.domain.events import Fact, FeedbackGiven, MessageScored, TalkPast
 from services.sentiment.domain.mood import CustomerMood
 
 PIPELINE: Final = "sentiment"
 """The customers' pipeline, under whose name their states stand."""
 _AT_ONCE: Final = 5_000
 _STATE: Final = msgspec.json.Decoder(CustomerMood)
+_TALK: Final = msgspec.json.Decoder(Talk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,31 @@ async def project(db: Db, changes: Sequence[Change[CustomerMood, Fact]], model: 
     given = [fact for c in changes for fact in c.facts if isinstance(fact, FeedbackGiven)]
     if given:
         await _keep_feedback(db, given, model)
+    past = [fact for c in changes for fact in c.facts if isinstance(fact, TalkPast)]
+    if past:
+        await _keep_past(db, past)
+
+
+async def _keep_past(db: Db, past: Sequence[TalkPast]) -> None:
+    """What comes late for a conversation that has left begins it anew: the one with more messages stands."""
+    fullest: dict[str, TalkPast] = {}
+    for fact in past:
+        known = fullest.get(fact.talk.contact_id)
+        if known is None or sum(fact.talk.said) >= sum(known.talk.said):
+            fullest[fact.talk.contact_id] = fact
+    facts = [fullest[contact_id] for contact_id in sorted(fullest)]
+    await db.execute(
+        """INSERT INTO conversation AS c (contact_id, customer_id, at, messages, body)
+           SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::int[], $5::text[]::jsonb[])
+           ON CONFLICT (contact_id) DO UPDATE SET
+               customer_id = excluded.customer_id, at = excluded.at, messages = excluded.messages, body = excluded.body
+           WHERE excluded.messages >= c.messages""",
+        [f.talk.contact_id for f in facts],
+        [f.customer_id for f in facts],
+        [f.talk.at for f in facts],
+        [sum(f.talk.said) for f in facts],
+        [msgspec.json.encode(f.talk).decode() for f in facts],
+    )
 
 
 async def _keep_feedback(db: Db, given: Sequence[FeedbackGiven], model: str) -> None:
@@ -95,16 +121,19 @@ async def moods(pool: Any, kind: str, ids: Sequence[str]) -> list[MoodRow]:
 
 async def conversations(pool: Any, contact_ids: Sequence[str]) -> dict[str, tuple[str, Talk]]:
     """By contact, its customer and its conversation, for those that are known still."""
-    rows = await pool.fetch(
+    past = await pool.fetch(
+        "SELECT contact_id, customer_id, body::text FROM conversation WHERE contact_id = ANY($1)", contact_ids
+    )
+    found = {contact_id: (customer_id, _TALK.decode(body)) for contact_id, customer_id, body in past}
+    states = await pool.fetch(
         """SELECT m.id, e.key, e.body::text FROM mood m JOIN runtime.entity e ON e.pipeline = $1 AND e.key = m.customer_id
            WHERE m.kind = 'contact' AND m.id = ANY($2)""",
         PIPELINE,
         contact_ids,
     )
-    found = {}
-    for contact_id, customer_id, body in rows:
+    for contact_id, customer_id, body in states:
         talk = _STATE.decode(body).talk(contact_id)
-        if talk is not None:
+        if talk is not None and (contact_id not in found or sum(talk.said) >= sum(found[contact_id][1].said)):
             found[contact_id] = (customer_id, talk)
     return found
 
@@ -146,6 +175,7 @@ async def forget(pool: Any, moods_before: datetime, feedback_before: datetime, l
     dropped = 0
     limits: Mapping[str, tuple[str, datetime]] = {
         "mood": ("last_at", moods_before),
+        "conversation": ("at", moods_before),
         "feedback": ("corrected_at", feedback_before),
         "seat_load": ("heard", loads_before),
     }

@@ -115,6 +115,18 @@ async def facts(stack, topic: str, kind, run: str) -> list:
     return list(found.values())
 
 
+async def seat_bears_it(stack, stub, run: str, since: datetime) -> None:
+    pool, seat = f"care-{run}", f"s-{run}"
+    borne = await facts(stack, "pool.events", sentiment_pb2.AngerAbsorbed, run)
+    assert [(a.message_id, a.pool, a.seat_id) for a in borne] == [(f"{run}-{n}", pool, seat) for n in (4, 5, 6)]
+    asked_load = sentiment_pb2.GetSeatLoadRequest(pool=pool)
+    load = (await stub.GetSeatLoad(asked_load, timeout=10)).seats[seat]
+    assert load.messages == 3
+    assert load.absorbed == pytest.approx(sum(a.anger for a in borne))
+    assert 0 < load.load < load.absorbed, "ten minutes have passed since"
+    assert load.since.ToDatetime(tzinfo=UTC) == since
+
+
 async def test_a_conversation_turns_once_and_its_seat_bears_it_through_a_sigkill(stack, service, stub, publisher):
     run = uuid4().hex[:6]
     start = datetime.now(UTC) - timedelta(minutes=10)
@@ -171,14 +183,14 @@ async def test_a_conversation_turns_once_and_its_seat_bears_it_through_a_sigkill
     assert mood.customers[f"hu-{run}"].messages == mood.contacts[contact].messages == 5
     assert mood.customers[f"hu-{run}"].mood == pytest.approx(scores[-1].customer_mood)
 
-    borne = await facts(stack, "pool.events", sentiment_pb2.AngerAbsorbed, run)
-    assert [(a.message_id, a.pool, a.seat_id) for a in borne] == [(f"{run}-{n}", pool, seat) for n in (4, 5, 6)]
-    asked_load = sentiment_pb2.GetSeatLoadRequest(pool=pool)
-    load = (await stub.GetSeatLoad(asked_load, timeout=10)).seats[seat]
-    assert load.messages == 3
-    assert load.absorbed == pytest.approx(sum(a.anger for a in borne))
-    assert 0 < load.load < load.absorbed, "ten minutes have passed since"
-    assert load.since.ToDatetime(tzinfo=UTC) == at(-60)
+    await seat_bears_it(stack, stub, run, at(-60))
+    # The customer comes again, twice: the conversation leaves the state, and is known all the same.
+    more = [said(run, n, CUSTOMER, PLEASED, at(3600 + n), contact=f"k{n}-{run}") for n in (7, 8)]
+    await publisher.publish([*more, *more])
+    await service.settled()
+    assert (await stub.GetConversation(asked, timeout=10)).contacts[contact] == conversation
+    newer = sentiment_pb2.GetConversationRequest(contact_ids=[f"k8-{run}"])
+    assert (await stub.GetConversation(newer, timeout=10)).contacts[f"k8-{run}"].brought_along < 0
 
     await publisher.publish([other(seat_pb2.SeatSignedOut(pool=pool, seat_id=seat), run, "off", at(120))])
     await service.settled()

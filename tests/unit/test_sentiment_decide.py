@@ -23,6 +23,7 @@ from services.sentiment.domain.events import (
     Said,
     SeatLeft,
     SeatTook,
+    TalkPast,
 )
 from services.sentiment.domain.mood import CustomerMood
 from services.sentiment.domain.score import Evidence, Label, Score
@@ -204,6 +205,25 @@ def test_a_customers_state_stays_small_and_comes_back_from_json(words: list[tupl
     assert msgspec.json.decode(encode(state), type=CustomerMood) == state
 
 
+def test_a_conversation_leaves_the_state_once_when_newer_ones_have_come() -> None:
+    events = [said(n, 0.1 * n, contact_id=f"c{n // 2}") for n in range(10)]
+    state, facts = run(*events)
+    past = [f for f in facts if isinstance(f, TalkPast)]
+    assert [f.talk.contact_id for f in past] == ["c0", "c1", "c2"]
+    assert all(f.talk.said == (2, 0, 0) and f.customer_id == "hu" for f in past)
+    assert [t.contact_id for t in state.talks] == ["c3", "c4"]
+    assert [list(count(f)) for f in past] == [[], [], []]
+    # Two that go on at once both stay, and a seat that took a contact in which nothing was said leaves no trace.
+    state, facts = run(*(said(n, 0.1, contact_id=f"c{n % 2}") for n in range(10)))
+    assert not [f for f in facts if isinstance(f, TalkPast)]
+    silent, _ = run(SeatTook("hu", "c0", "care", "s1", NOON))
+    assert not [
+        f
+        for f in run(said(1, 0.1, contact_id="c1"), said(2, 0.1, contact_id="c2"), state=silent)[1]
+        if isinstance(f, TalkPast)
+    ]
+
+
 UUID = "0b6c2a1e-6f0e-4c55-9d0c-6f3f3c9a7b11"
 
 
@@ -218,14 +238,14 @@ def contact(number: int, polarities: list[float]) -> list[Event]:
     return events
 
 
-def test_a_state_takes_few_bytes_and_never_more_than_ten_thousand() -> None:
+def test_a_state_takes_few_bytes_and_never_more_than_seven_thousand() -> None:
     usual, _ = run(*contact(0, [0.1, -0.3, 0.2, 0.4]))
-    assert len(encode(usual)) < 2_200
+    assert len(encode(usual)) < 1_800
     largest, _ = run(
         *(event for number in range(12) for event in contact(number, [0.5, 0.6, 0.5, -0.9, -0.8, -0.9] * 2))
     )
     assert len(largest.talks) == MAX_TALKS
-    assert len(encode(largest)) < 10_000
+    assert len(encode(largest)) < 7_000
 
 
 def test_a_state_from_before_conversations_is_read() -> None:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from services.sentiment.domain.score import Label
 
@@ -105,7 +105,7 @@ class Stint:
 class Talk:
     """State of one conversation. `points` are packed, oldest first; `said` counts messages by speaker, as SPEAKERS has them.
 
-    recent: the customer's last messages since the last turn, packed. level: what stands for the ones before, -1 … 1, with the
+    recent: time and polarity of the customer's last messages since the last turn, as they begin a packed point. level: what stands for the ones before, -1 … 1, with the
     weight of `steady` messages. at: the latest time seen; heard: the latest at which the customer said something.
     """
 
@@ -177,19 +177,33 @@ def say(talk: Talk, point: Point) -> tuple[Talk, Turn | None]:
     points = (*talk.points, packed)
     if point.time < talk.at:
         points = tuple(sorted(points, key=_millis))
-    who = SPEAKERS.index(point.speaker)
+    points = points[-POINTS:]
     customer, bot, seat = talk.said
-    changed: dict[str, Any] = {
-        "at": max(talk.at, point.time),
-        "points": points[-POINTS:],
-        "said": (customer + (who == 0), bot + (who == 1), seat + (who == 2)),
-    }
-    turn = None
-    if who == 0 and (talk.heard is None or point.time >= talk.heard):
-        changed["heard"] = point.time
+    who = point.speaker
+    said = (customer + (who == "customer"), bot + (who == "bot"), seat + (who == "seat"))
+    at = max(talk.at, point.time)
+    heard, watched, turn = talk.heard, None, None
+    if who == "customer" and (heard is None or point.time >= heard):
+        heard = point.time
         if point.label != "unsure":
-            turn = _watch(talk, packed, points[-POINTS:], changed)
-    return replace(talk, **changed), turn
+            watched, turn = _watch(talk, packed, points)
+    level, steady, recent = watched or (talk.level, talk.steady, talk.recent)
+    # Written out: `replace` takes several times as long, and this is done for each message.
+    after = Talk(
+        contact_id=talk.contact_id,
+        at=at,
+        heard=heard,
+        brought=talk.brought,
+        level=level,
+        steady=steady,
+        recent=recent,
+        said=said,
+        points=points,
+        turns=talk.turns + (turn is not None),
+        turn=turn or talk.turn,
+        stints=talk.stints,
+    )
+    return after, turn
 
 
 def _millis(packed: str) -> int:
@@ -200,34 +214,42 @@ def _polarity(packed: str) -> float:
     return int(packed.split(";", 2)[1]) / 1000
 
 
-def _watch(talk: Talk, packed: str, points: tuple[str, ...], changed: dict[str, Any]) -> Turn | None:
-    """The turn that the customer's message made certain; what it changes in the conversation goes into `changed`."""
-    recent = (*talk.recent, packed)
+def _watch(
+    talk: Talk, packed: str, points: tuple[str, ...]
+) -> tuple[tuple[float, float, tuple[str, ...]], Turn | None]:
+    """The level, its weight and the recent messages after one more of the customer's; and the turn that it made certain."""
+    recent = (*talk.recent, ";".join(packed.split(";", 2)[:2]))
     polarities = [_polarity(p) for p in recent]
     found = split(talk.level, talk.steady, polarities)
     if found is not None:
         where, before, after = found
-        since = recent[where]
-        place = points.index(since) if since in points else 0
+        place = _place(points, recent[where:])
         turn = Turn(
             direction="soured" if after < before else "brightened",
-            turning=since,
+            turning=points[place],
             confirmed=packed,
             before=points[max(place - BEFORE, 0) : place],
             level_before=round(before, _DIGITS),
             level_after=round(after, _DIGITS),
         )
-        changed |= {"recent": recent[where:], "level": 0.0, "steady": 0.0, "turns": talk.turns + 1, "turn": turn}
-        return turn
-    if len(recent) > RECENT:  # the oldest goes over into the level
-        steady = min(talk.steady + 1, STEADY)
-        step = polarities[0] - talk.level
-        if talk.steady:
-            step = min(max(step, -STEP), STEP)
-        changed |= {"level": round(talk.level + step / steady, _DIGITS), "steady": steady}
-        recent = recent[1:]
-    changed["recent"] = recent
-    return None
+        return (0.0, 0.0, recent[where:]), turn
+    if len(recent) <= RECENT:
+        return (talk.level, talk.steady, recent), None
+    # The oldest goes over into the level.
+    steady = min(talk.steady + 1, STEADY)
+    step = polarities[0] - talk.level
+    if talk.steady:
+        step = min(max(step, -STEP), STEP)
+    return (round(talk.level + step / steady, _DIGITS), steady, recent[1:]), None
+
+
+def _place(points: tuple[str, ...], since: tuple[str, ...]) -> int:
+    """Where among the points the first of these messages of the customer is that is still kept; the last one always is."""
+    for short in since:
+        for place, packed in enumerate(points):
+            if packed.startswith(short + ";") and unpack(packed).speaker == "customer":
+                return place
+    return len(points) - 1
 
 
 def split(level: float, weight: float, polarities: Sequence[float]) -> tuple[int, float, float] | None:

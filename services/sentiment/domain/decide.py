@@ -1,9 +1,7 @@
 """The service's decision for one customer: what was said, who serves them, what was corrected in; moods and facts out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from services.sentiment.domain import conversation
@@ -19,6 +17,7 @@ from services.sentiment.domain.events import (
     Said,
     SeatLeft,
     SeatTook,
+    TalkPast,
 )
 from services.sentiment.domain.load import anger
 from services.sentiment.domain.mood import CustomerMood, customer_mood_at, customer_weight_at, fold_message
@@ -31,8 +30,8 @@ Explainer = Callable[[str, Language | None], Sequence[Evidence]]
 """Tells where a text's scores show in it."""
 Result = tuple[CustomerMood, tuple[Fact, ...]]
 
-MAX_TALKS: Final = 3
-"""Conversations kept of a customer; the one of which was heard least lately goes first."""
+MAX_TALKS: Final = 2
+"""Conversations in a customer's state, for two may go on at once; that of which nothing was heard for longest goes first."""
 EVIDENCE: Final = 3
 """Pieces of evidence in a fact, for each output."""
 
@@ -49,9 +48,7 @@ def decide(state: CustomerMood, event: Event, now: datetime, score: Scorer, expl
         case SeatTook():
             return _took(state, event)
         case SeatLeft():
-            talk = state.talk(event.contact_id)
-            left = conversation.leave(talk, event.seat_id, event.time) if talk else talk
-            return (state if left is talk or left is None else _keep(state, left)), ()
+            return _left(state, event)
         case Corrected():
             return state, (FeedbackGiven(event, score(event.text, event.language)),)
 
@@ -72,7 +69,7 @@ def _said(state: CustomerMood, event: Said, time: datetime, score: Score, explai
     )
     talk, turn = conversation.say(talk, point)
     if event.speaker != "customer":
-        return _keep(state, talk), ()
+        return _keep(state, talk)
     after, contact = fold_message(state, event.contact_id, event.touchpoint, score.polarity, time)
     facts: list[Fact] = [
         MessageScored(
@@ -106,7 +103,8 @@ def _said(state: CustomerMood, event: Said, time: datetime, score: Score, explai
         )
     if stint is not None and angry:
         facts.append(_absorbed(event.customer_id, talk.contact_id, stint, point))
-    return _keep(after, talk), tuple(facts)
+    kept, past = _keep(after, talk)
+    return kept, (*facts, *past)
 
 
 def strongest(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
@@ -128,8 +126,14 @@ def _took(state: CustomerMood, event: SeatTook) -> Result:
     stint = Stint(event.pool, event.seat_id, event.time)
     since = [p for p in map(conversation.unpack, talk.points) if p.anger and p.time >= stint.began]
     borne = [p for p in since if conversation.serving(talk, p.time) is None]
-    absorbed = partial(_absorbed, event.customer_id, event.contact_id, stint)
-    return _keep(state, conversation.serve(talk, stint)), tuple(map(absorbed, borne))
+    kept, past = _keep(state, conversation.serve(talk, stint))
+    return kept, (*(_absorbed(event.customer_id, event.contact_id, stint, p) for p in borne), *past)
+
+
+def _left(state: CustomerMood, event: SeatLeft) -> Result:
+    talk = state.talk(event.contact_id)
+    left = conversation.leave(talk, event.seat_id, event.time) if talk else None
+    return (state, ()) if left is None or left is talk else _keep(state, left)
 
 
 def _absorbed(customer_id: str, contact_id: str, stint: Stint, point: Point) -> AngerAbsorbed:
@@ -149,8 +153,13 @@ def _begin(state: CustomerMood, contact_id: str, time: datetime) -> Talk:
     return conversation.begin(contact_id, time, customer_mood_at(state, time), customer_weight_at(state, time))
 
 
-def _keep(state: CustomerMood, talk: Talk) -> CustomerMood:
-    if state.talks and state.talks[-1].contact_id == talk.contact_id:
-        return replace(state, talks=(*state.talks[:-1], talk))
+def _keep(state: CustomerMood, talk: Talk) -> tuple[CustomerMood, tuple[TalkPast, ...]]:
+    """The state with the conversation, and those that it has no more room for."""
     others = [t for t in state.talks if t.contact_id != talk.contact_id]
-    return replace(state, talks=tuple(sorted([*others, talk], key=lambda t: (t.at, t.contact_id))[-MAX_TALKS:]))
+    talks = sorted([*others, talk], key=_heard) if others else [talk]
+    kept = CustomerMood(state.customer_id, state.slow, state.fast, state.contacts, tuple(talks[-MAX_TALKS:]))
+    return kept, tuple(TalkPast(state.customer_id, t) for t in talks[:-MAX_TALKS] if any(t.said))
+
+
+def _heard(talk: Talk) -> tuple[datetime, str]:
+    return (talk.at, talk.contact_id)

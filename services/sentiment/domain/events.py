@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.sentiment.domain.conversation import Speaker, Turn
+from services.sentiment.domain.conversation import Speaker, Talk, Turn
 from services.sentiment.domain.score import Evidence, Label, Score
 from services.sentiment.domain.text import Language
 
@@ -122,4 +122,12 @@ class FeedbackGiven:
     score: Score
 
 
-Fact = MessageScored | ConversationShifted | AngerAbsorbed | FeedbackGiven
+@dataclass(frozen=True, slots=True)
+class TalkPast:
+    """Fact: a conversation leaves its customer's state, for newer ones have come."""
+
+    customer_id: str
+    talk: Talk
+
+
+Fact = MessageScored | ConversationShifted | AngerAbsorbed | FeedbackGiven | TalkPast

@@ -6,7 +6,7 @@ that is kept, so messages may arrive in any order with the same result (up to ro
 must be dropped before.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -132,11 +132,12 @@ def fold_message(
     contact = ContactMood(contact_id, touchpoint, mood)
     others = [c for c in state.contacts if c.contact_id != contact_id]
     kept = sorted([*others, contact], key=lambda c: (c.mood.updated, c.contact_id))[-MAX_CONTACTS:]
-    after = replace(
-        state,
+    after = CustomerMood(
+        customer_id=state.customer_id,
         slow=fold(state.slow, polarity, time, CUSTOMER_HALF_LIFE),
         fast=fold(state.fast, polarity, time, TREND_HALF_LIFE),
         contacts=tuple(kept),
+        talks=state.talks,
     )
     return after, mood
 

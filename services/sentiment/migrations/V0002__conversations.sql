@@ -2,6 +2,16 @@
 -- last_at has no index on purpose: each message moves it, and an index would cost each of those writes more than the rare sweep.
 ALTER TABLE mood ADD COLUMN customer_id text NOT NULL DEFAULT '';
 
+-- Conversations that have left their customer's state, as they stood then.
+CREATE TABLE conversation (
+    contact_id  text        PRIMARY KEY,
+    customer_id text        NOT NULL,
+    at          timestamptz NOT NULL,
+    messages    int         NOT NULL,
+    body        jsonb       NOT NULL
+);
+CREATE INDEX conversation_by_time ON conversation (at);
+
 -- What seats on shift bear, as GetSeatLoad answers it. load is as of updated; a seat that goes off shift leaves the table.
 CREATE TABLE seat_load (
     seat_id  text             NOT NULL,
