@@ -109,7 +109,7 @@ def take(pipe: Pipeline[Any, Any, Any], facts: Iterable[Any]) -> None:
 
 def run(service: str, seed: int) -> None:
     rng, pipe = random.Random(seed), pipelines()[service]
-    state, now = pipe.initial("repair" if service == "assignment" else "c1"), NOW
+    state, now = pipe.initial("repair" if service in ("assignment", "load") else "c1"), NOW
     keep = msgspec.json.Decoder(pipe.state_type)
     for _ in range(ROUNDS):
         now += timedelta(seconds=rng.choice((0, 1, 30, 4000)))
@@ -139,6 +139,7 @@ def of(service: str, share: float) -> Callable[..., None]:
 
 test_nps = of("nps", 2)
 test_sentiment = of("sentiment", 1)
+test_load = of("load", 1)
 test_escalation = of("escalation", 2)
 test_triage = of("triage", 2)
 test_assignment = of("assignment", 2)
