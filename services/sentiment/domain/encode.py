@@ -224,6 +224,19 @@ def ngram_hashes(
     return _finish(np.concatenate(by_length), bits), np.concatenate(owners)
 
 
+def ngram_hashes_of_length(encoded: Encoded, length: int, bits: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Those of `ngram_hashes` with exactly so many characters."""
+    rolling = encoded.codes.astype(np.uint64) + _ONE
+    owner = np.repeat(np.arange(len(encoded)), encoded.sizes)
+    if len(owner) < length:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    codes = rolling - _ONE
+    for n in range(2, length + 1):
+        rolling = rolling[:-1] * _BASE + codes[n - 1 :]
+    whole = owner[: len(rolling)] == owner[length - 1 :]
+    return _finish(rolling[whole], bits), owner[: len(rolling)][whole]
+
+
 def _finish(rolling: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
     mixed = rolling ^ (rolling >> _HALF)
     mixed *= _FINISH
