@@ -81,5 +81,30 @@ COUNTS = Instrument("touchline.counts", "{count}", "what the services count, ove
 RPC_SECONDS = Instrument(
     "touchline.rpc.duration", "s", "time that a gRPC call took at the server", ("method", "status")
 )
+UNFAMILIAR = Instrument(
+    "touchline.sentiment.unfamiliar",
+    "{standard_error}",
+    "how much less familiar the last hour's texts are than the model's training texts, in standard errors; above 4 surely",
+    ("language",),
+)
+OVERCONFIDENT = Instrument(
+    "touchline.sentiment.overconfident",
+    "{standard_error}",
+    "how many fewer labels people found right than the model's confidence expected, in standard errors; beyond ±4 surely",
+    (),
+)
 ACCEPTED = Instrument("touchline.gateway.events", "{event}", "events at the gateway's door", ("channel", "outcome"))
-METRICS = (EVENTS, FACTS, BATCH_SECONDS, RETRIES, REBALANCES, LAG, BACKLOG, COUNTS, RPC_SECONDS, ACCEPTED)
+METRICS = (
+    EVENTS,
+    FACTS,
+    BATCH_SECONDS,
+    RETRIES,
+    REBALANCES,
+    LAG,
+    BACKLOG,
+    COUNTS,
+    RPC_SECONDS,
+    UNFAMILIAR,
+    OVERCONFIDENT,
+    ACCEPTED,
+)

@@ -13,18 +13,21 @@ from services.runtime.service import House, Parts, serve
 from services.runtime.settings import load as settings_of
 from services.runtime.topics import ROUTING_DECIDED, TOUCHPOINT_EVENTS
 from services.sentiment import codec, counters, loads, model, rpc, store
-from services.sentiment.domain.decide import Scorer, decide
+from services.sentiment.domain.decide import decide
 from services.sentiment.domain.events import Event, Fact
 from services.sentiment.domain.load import LONGEST_SHIFT
 from services.sentiment.domain.mood import CustomerMood
+from services.sentiment.model import familiarity
+from services.sentiment.reading import Reading
 from services.sentiment.settings import SentimentSettings
+from services.sentiment.watch import Watch
 
 log = logging.getLogger(__name__)
 
-FORGET_EVERY_S = 3600.0
+EVERY_S = 3600.0
 
 
-def pipeline(score: Scorer, name: str) -> Pipeline[CustomerMood, Event, Fact]:
+def pipeline(reading: Reading, name: str) -> Pipeline[CustomerMood, Event, Fact]:
     """Customers' conversations, and who serves them. `name` is the model's."""
     return Pipeline(
         name=store.PIPELINE,
@@ -32,7 +35,8 @@ def pipeline(score: Scorer, name: str) -> Pipeline[CustomerMood, Event, Fact]:
         state_type=CustomerMood,
         initial=CustomerMood,
         read=codec.read,
-        decide=partial(decide, score=score),
+        enrich=reading,
+        decide=partial(decide, score=reading.model.score),
         write=codec.Writer(name),
         project=partial(store.project, model=name),
         count=counters.count,
@@ -40,7 +44,11 @@ def pipeline(score: Scorer, name: str) -> Pipeline[CustomerMood, Event, Fact]:
     )
 
 
-def _forgetting(house: House, settings: SentimentSettings) -> Callable[[], Coroutine[Any, Any, None]]:
+def _hourly(
+    house: House, settings: SentimentSettings, watch: Watch, name: str
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    """What is past keeping is dropped, and the model's confidence held against what people said since."""
+
     async def forget() -> None:
         while True:
             now = house.clock()
@@ -51,9 +59,10 @@ def _forgetting(house: House, settings: SentimentSettings) -> Callable[[], Corou
                     now - timedelta(days=settings.feedback_days),
                     now - LONGEST_SHIFT,
                 )
+                watch.judge(await store.judgements(house.pool, name))
             except Exception:  # the next hour will do: what is kept a little longer is still within what is stated
                 log.exception("what is past keeping could not be dropped")
-            await asyncio.sleep(FORGET_EVERY_S)
+            await asyncio.sleep(EVERY_S)
 
     return forget
 
@@ -62,10 +71,11 @@ async def build(house: House) -> Parts:
     """The service's parts."""
     settings = settings_of(SentimentSettings)
     loaded, name = model.load(), model.name()
+    watch = Watch(familiarity.load(), house.clock)
     return Parts(
-        pipelines=[pipeline(loaded.score, name), loads.pipeline()],
+        pipelines=[pipeline(Reading(loaded, watch), name), loads.pipeline()],
         servicers=[rpc.servicer(house.pool, loaded, name, house.clock)],
-        tasks=[_forgetting(house, settings)],
+        tasks=[_hourly(house, settings, watch, name)],
     )
 
 

@@ -11,6 +11,8 @@ from services.runtime.pipeline import Change, Db
 from services.sentiment.domain.conversation import Talk
 from services.sentiment.domain.events import Fact, FeedbackGiven, MessageScored, TalkPast
 from services.sentiment.domain.mood import CustomerMood
+from services.sentiment.domain.score import LABELS
+from services.sentiment.domain.shift import Calibration, judged
 
 PIPELINE: Final = "sentiment"
 """The customers' pipeline, under whose name their states stand."""
@@ -165,6 +167,20 @@ async def corrections(pool: Any, after: int, limit: int) -> list[FeedbackRow]:
         limit,
     )
     return [FeedbackRow(*r) for r in rows]
+
+
+async def judgements(pool: Any, model: str) -> Calibration:
+    """How often this model's likeliest label was right where people said so: the last 10,000 times."""
+    rows = await pool.fetch(
+        """SELECT label, negative, neutral, positive FROM feedback WHERE model = $1 AND label <> 'unsure'
+           ORDER BY number DESC LIMIT 10000""",
+        model,
+    )
+    found = Calibration()
+    for label, *probabilities in rows:
+        confidence = max(probabilities)
+        found += judged(min(max(confidence, 0.0), 1.0), LABELS[probabilities.index(confidence)] == label)
+    return found
 
 
 async def forget(pool: Any, moods_before: datetime, feedback_before: datetime, loads_before: datetime) -> int:

@@ -25,6 +25,8 @@ from services.runtime.records import Incoming, Record
 from services.sentiment import loads, model
 from services.sentiment.domain import text as texts
 from services.sentiment.main import pipeline as sentiment_pipeline
+from services.sentiment.reading import Reading
+from services.sentiment.watch import Watch
 from tests.fuzz import shapes
 from tests.fuzz.harness import fuzz
 
@@ -39,7 +41,7 @@ def policy() -> Policy:
 
 @cache
 def sentiment() -> Pipeline[Any, Any, Any]:
-    return sentiment_pipeline(model.load().score, model.name())
+    return sentiment_pipeline(Reading(model.load(), Watch({}, lambda: NOW)), model.name())
 
 
 @cache

@@ -218,9 +218,10 @@ async def test_corrections_are_kept_exported_and_dropped_in_time(service, stub, 
             said(run, 0, CUSTOMER, PLEASED, now),
             corrected(0, sentiment_pb2.LABEL_NEGATIVE, "first"),
             corrected(1, sentiment_pb2.LABEL_NEUTRAL, "second", emotion=sentiment_pb2.EMOTION_SAD, complaint=True),
-            corrected(0, sentiment_pb2.LABEL_POSITIVE, "third"),  # the same seat thinks again
         ]
     )
+    await service.settled()
+    await publisher.publish([corrected(0, sentiment_pb2.LABEL_POSITIVE, "third")])  # the same seat thinks again
     await service.settled()
     argv = [sys.executable, "-m", "services.cli.main", "sentiment", "feedback", "export", "--address", service.address]
     done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, timeout=60)

@@ -11,7 +11,7 @@ from services.runtime.batch import encode
 from services.runtime.pipeline import Delta
 from services.sentiment.counters import count
 from services.sentiment.domain.conversation import unpack
-from services.sentiment.domain.decide import EVIDENCE, MAX_TALKS, decide
+from services.sentiment.domain.decide import MAX_TALKS, decide
 from services.sentiment.domain.events import (
     AngerAbsorbed,
     ConversationShifted,
@@ -20,6 +20,7 @@ from services.sentiment.domain.events import (
     Fact,
     FeedbackGiven,
     MessageScored,
+    Read,
     Said,
     SeatLeft,
     SeatTook,
@@ -254,22 +255,19 @@ def test_a_state_from_before_conversations_is_read() -> None:
     assert (state.value < 0, state.talks) == (True, ())
 
 
-def test_a_fact_shows_the_strongest_evidence_of_each_output() -> None:
-    pieces = [
-        Evidence(i, i + 1, weight, output)
-        for output in ("polarity", "complaint")
-        for i, weight in enumerate((0.1, -2.0, 0.5, 1.0, 0.2))
-    ]
-    asked = []
+def test_what_was_read_with_its_batch_is_not_scored_again() -> None:
+    def never(text: str, language: Language | None) -> Score:
+        raise AssertionError(text)
 
-    def explain(text: str, language: Language | None) -> list[Evidence]:
-        asked.append((text, language))
-        return pieces
-
-    _, (fact,) = decide(CustomerMood("hu"), MESSAGE, NOON, scorer(-0.8), explain)
+    pieces = (Evidence(0, 2, -1.5, "polarity"),)
+    read = Read(MESSAGE, scored(-0.8, "negative"), pieces, 0.25)
+    state, (fact,) = decide(CustomerMood("hu"), read, NOON, never)
     assert isinstance(fact, MessageScored)
-    assert asked == [(MESSAGE.text, "zh")]
-    assert [(e.output, e.weight) for e in fact.evidence] == [
-        (o, w) for o in ("polarity", "complaint") for w in (-2.0, 0.5, 1.0)
-    ]
-    assert len(fact.evidence) == 2 * EVIDENCE
+    assert (fact.evidence, fact.unseen) == (pieces, 0.25)
+    assert state == decide(CustomerMood("hu"), MESSAGE, NOON, scorer(-0.8))[0]
+    start = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    assert next(iter(count(fact))) == Delta(
+        "sentiment", (("language", "zh"),), "PT1M", start, {"familiar_n": 1, "unseen_milli": 250}
+    )
+    corrected = Corrected("app", "m1", "hu", "c1", "s1", None, "?", "positive", "", None, NOON)
+    assert decide(state, Read(corrected, read.score), NOON, never)[1] == (FeedbackGiven(corrected, read.score),)

@@ -92,7 +92,7 @@ def test_what_concerns_a_seats_load_is_read_by_its_pools_owner_alone() -> None:
 
 def test_a_scored_message_says_everything_that_the_model_made_of_it() -> None:
     pieces = (Evidence(0, 2, -1.5, "polarity"), Evidence(2, 4, 0.7, "complaint"))
-    fact = MessageScored("app", "m", "c", "hu", "delivery", "app", SCORE, pieces, -0.5, -0.4, -0.1, AT)
+    fact = MessageScored("app", "m", "c", "hu", "delivery", "app", SCORE, pieces, None, -0.5, -0.4, -0.1, AT)
     (publish,) = codec.Writer("model 2")(fact)
     message = publish.message
     assert isinstance(message, sentiment_pb2.MessageScored)

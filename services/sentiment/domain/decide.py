@@ -1,6 +1,6 @@
 """The service's decision for one customer: what was said, who serves them, what was corrected in; moods and facts out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +14,7 @@ from services.sentiment.domain.events import (
     Fact,
     FeedbackGiven,
     MessageScored,
+    Read,
     Said,
     SeatLeft,
     SeatTook,
@@ -21,39 +22,35 @@ from services.sentiment.domain.events import (
 )
 from services.sentiment.domain.load import anger
 from services.sentiment.domain.mood import CustomerMood, customer_mood_at, customer_weight_at, fold_message
-from services.sentiment.domain.score import Evidence, Score
+from services.sentiment.domain.score import Score
 from services.sentiment.domain.text import Language
 
 Scorer = Callable[[str, Language | None], Score]
 """Scores one text in a language, or in the one it guesses."""
-Explainer = Callable[[str, Language | None], Sequence[Evidence]]
-"""Tells where a text's scores show in it."""
 Result = tuple[CustomerMood, tuple[Fact, ...]]
 
 MAX_TALKS: Final = 2
 """Conversations in a customer's state, for two may go on at once; that of which nothing was heard for longest goes first."""
-EVIDENCE: Final = 3
-"""Pieces of evidence in a fact, for each output."""
 
 
-def decide(state: CustomerMood, event: Event, now: datetime, score: Scorer, explain: Explainer | None = None) -> Result:
-    """Score what was said, fold it into its conversation and, where the customer said it, into the customer's mood.
+def decide(state: CustomerMood, event: Event, now: datetime, score: Scorer) -> Result:
+    """Fold what was said into its conversation and, where the customer said it, into the customer's mood.
 
-    A message from the future (by `now`) counts in its minute all the same, but its mood is dated `now`,
-    so that a wrong clock can't make the customer's later messages look old.
+    What was not read with its batch is scored now. A message from the future (by `now`) counts in its minute all the same, but its
+    mood is dated `now`, so that a wrong clock can't make the customer's later messages look old.
     """
-    match event:
-        case Said():
-            return _said(state, event, min(event.time, now), score(event.text, event.language), explain)
-        case SeatTook():
-            return _took(state, event)
-        case SeatLeft():
-            return _left(state, event)
-        case Corrected():
-            return state, (FeedbackGiven(event, score(event.text, event.language)),)
+    if isinstance(event, Said | Corrected):
+        event = Read(event, score(event.text, event.language))
+    if isinstance(event, Read):
+        text = event.event
+        if isinstance(text, Corrected):
+            return state, (FeedbackGiven(text, event.score),)
+        return _said(state, text, event, min(text.time, now))
+    return _took(state, event) if isinstance(event, SeatTook) else _left(state, event)
 
 
-def _said(state: CustomerMood, event: Said, time: datetime, score: Score, explain: Explainer | None) -> Result:
+def _said(state: CustomerMood, event: Said, read: Read, time: datetime) -> Result:
+    score = read.score
     talk = state.talk(event.contact_id) or _begin(state, event.contact_id, time)
     angry = anger(score) if event.speaker == "customer" else 0.0
     point = Point(
@@ -80,7 +77,8 @@ def _said(state: CustomerMood, event: Said, time: datetime, score: Score, explai
             touchpoint=event.touchpoint,
             channel=event.channel,
             score=score,
-            evidence=strongest(explain(event.text, score.language)) if explain is not None else (),
+            evidence=read.evidence,
+            unseen=read.unseen,
             contact_mood=contact.value,
             customer_mood=after.value,
             trend=after.trend,
@@ -105,19 +103,6 @@ def _said(state: CustomerMood, event: Said, time: datetime, score: Score, explai
         facts.append(_absorbed(event.customer_id, talk.contact_id, stint, point))
     kept, past = _keep(after, talk)
     return kept, (*facts, *past)
-
-
-def strongest(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """The few pieces of each output that weigh most, either way, in the order in which they came."""
-    ranked = sorted(range(len(evidence)), key=lambda i: -abs(evidence[i].weight))
-    taken: dict[str, int] = {}
-    kept = []
-    for i in ranked:
-        output = evidence[i].output
-        if taken.get(output, 0) < EVIDENCE:
-            taken[output] = taken.get(output, 0) + 1
-            kept.append(i)
-    return tuple(evidence[i] for i in sorted(kept))
 
 
 def _took(state: CustomerMood, event: SeatTook) -> Result:

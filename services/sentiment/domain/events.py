@@ -63,7 +63,21 @@ class Corrected:
     time: datetime
 
 
-Event = Said | SeatTook | SeatLeft | Corrected
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A text with what the model makes of it: batches are read at once, before they are decided.
+
+    evidence: where it shows; empty where nobody asked. unseen: the share of its n-grams that no training text had, 0 … 1; None
+    where it is too short to tell.
+    """
+
+    event: Said | Corrected
+    score: Score
+    evidence: tuple[Evidence, ...] = ()
+    unseen: float | None = None
+
+
+Event = Said | SeatTook | SeatLeft | Corrected | Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,8 @@ class MessageScored:
     score: Score
     evidence: tuple[Evidence, ...]
     """The few strongest pieces."""
+    unseen: float | None
+    """The share of its n-grams that no training text had, 0 … 1; None where it is too short to tell."""
     contact_mood: float
     customer_mood: float
     trend: float
