@@ -132,6 +132,8 @@ def _corrected(incoming: Incoming, message: sentiment_pb2.SentimentCorrected) ->
     label = _LABEL_OF.get(message.label)
     if label is None:
         raise Unreadable("data.label", "is not one of the contract's values")
+    if not message.text.strip():
+        raise Unreadable("data.text", "is blank")
     return Corrected(
         source=message.message_source,
         message_id=message.message_id,

@@ -29,8 +29,9 @@ from services.sentiment.domain.events import (
     SeatTook,
 )
 from services.sentiment.domain.load import SeatOff, SeatOn
-from services.sentiment.domain.score import EMOTIONS, Emotion, Evidence, Score, Target
+from services.sentiment.domain.score import EMOTIONS, LABELS, Emotion, Evidence, Score, Target
 from services.sentiment.store import FeedbackRow
+from services.sentiment.training.feedback import parse
 
 AT = datetime(2026, 11, 18, 23, 59, 30, tzinfo=UTC)
 ANGRY = Emotion("angry", (0.0, 0.9, 0.05, 0.0, 0.0, 0.05), 0.8)
@@ -71,6 +72,9 @@ def test_a_correction_is_read_and_one_without_a_known_label_is_refused() -> None
     assert (found.emotion, found.complaint) == ("sad", False)
     message.label = 17  # type: ignore[assignment]
     with pytest.raises(Unreadable, match=r"data\.label"):
+        codec.read(incoming(message))
+    message.label, message.text = sentiment_pb2.LABEL_NEUTRAL, " \n"
+    with pytest.raises(Unreadable, match=r"data\.text"):
         codec.read(incoming(message))
 
 
@@ -176,6 +180,11 @@ def test_a_kept_correction_becomes_a_line_that_training_reads() -> None:
     }
     more = line(codec.correction_message(replace(row, emotion="sad", complaint=False)))
     assert (more["emotion"], more["complaint"]) == ("sad", False)
+    learnt = parse(more)
+    assert (learnt.text, learnt.language, learnt.said) == ("还行", "zh", (0.6, 0.3, 0.1))
+    assert learnt.label is not None
+    assert learnt.emotion is not None
+    assert (LABELS[learnt.label], EMOTIONS[learnt.emotion], learnt.complaint) == ("neutral", "sad", False)
 
 
 def test_corrections_with_their_texts_are_for_those_alone_who_may_change_things() -> None:
