@@ -254,6 +254,10 @@ class TargetModel:
         """What a stage's log odds are before any word; with the mentions' weights they add up."""
         return self._lexicons[language].worth.bias
 
+    def worth(self, language: Language) -> Worth:
+        """What the language's words count."""
+        return self._lexicons[language].worth
+
     def targets(self, plain: str, language: Language) -> tuple[Target, ...]:
         """What a normalised text is about, the likeliest first; empty for nothing in particular."""
         lexicon = self._lexicons.get(language)
