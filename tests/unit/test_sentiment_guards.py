@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.sentiment.domain.score import EMOTIONS, LABELS
-from services.sentiment.training import feedback, refuse
+from services.sentiment.training import feedback, gate, refuse
+from services.sentiment.training.behaviour import Rate
 
 SHIPPED = {
     "online_shopping_zh": {
@@ -93,6 +94,31 @@ def test_lost_behaviour_is_named() -> None:
         "negation.zh",
         "names.en",
     ]
+
+
+def rate(passed: int) -> Rate:
+    return Rate("negation", "zh", ("minimum",), passed, 24, ())
+
+
+def test_the_gate_opens_for_the_first_and_the_better_and_shuts_for_the_worse(tmp_path: Path) -> None:
+    assert gate.worse(tmp_path, SHIPPED, [rate(18)]) == []
+    gate.keep(tmp_path, SHIPPED, [rate(18)], anew=False)
+    low = changed("online_shopping_zh", "accuracy", 0.9)
+    assert [w.figure for w in gate.worse(tmp_path, low, [rate(12)])] == ["accuracy", "negation.zh"]
+    gate.keep(tmp_path, changed("online_shopping_zh", "accuracy", 0.95), [rate(19)], anew=False)
+    assert [w.before for w in gate.worse(tmp_path, low, [rate(19)])] == [0.95]
+    gate.keep(tmp_path, low, [rate(12)], anew=True)
+    assert gate.worse(tmp_path, low, [rate(12)]) == []
+
+
+def test_a_model_without_best_figures_is_compared_with_its_own(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text(json.dumps({"format": 1, "figures": SHIPPED}), encoding="utf-8")
+    assert gate.worse(tmp_path, changed("online_shopping_zh", "accuracy", 0.9), [rate(12)])
+    (tmp_path / gate.FILE).write_text("{", encoding="utf-8")
+    with pytest.raises(gate.GateError, match=r"best\.json"):
+        gate.worse(tmp_path, SHIPPED, [])
+    gate.keep(tmp_path, SHIPPED, [], anew=True)
+    assert gate.worse(tmp_path, SHIPPED, []) == []
 
 
 def written(tmp_path: Path, *lines: object) -> Path:
