@@ -22,7 +22,6 @@ from services.sentiment.domain.normal import Language
 from services.sentiment.domain.score import Target
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 NOTHING: Final = ""
 """The stage of words that mean none, and only keep shorter ones from being found in them."""
@@ -47,7 +46,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """An entry of the lexicon. English words begin at a word's beginning; a `whole` one also ends at its end."""
+    """An entry of the lexicon. In a spaced language it begins where a word begins; a `whole` one also ends where one ends."""
 
     text: str
     stage: str
@@ -67,13 +66,13 @@ class Worth:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Words found in a batch, one entry a word and stage: which text, where in it (start, end), what the word adds to which stage."""
+    """Words found in a batch, one entry a word and stage: which text, where in it (start, end), which stage, whether it is a sure one."""
 
     owner: Ints
     start: Ints
     end: Ints
     stage: Ints
-    weight: Floats
+    sure: NDArray[np.bool_]
 
 
 class Lexicon:
@@ -93,11 +92,13 @@ class Lexicon:
         entries = [(i, w) for i, same in enumerate(by_text.values()) for w in same if w.stage != NOTHING]
         self._first = np.searchsorted([i for i, _ in entries], np.arange(len(by_text) + 1))
         self._entry_stage = np.array([self._stages.index(w.stage) for _, w in entries], dtype=np.int64)
-        self._entry_weight = np.array([worth.sure if w.sure else worth.maybe for _, w in entries], dtype=np.float64)
+        self._entry_sure = np.array([w.sure for _, w in entries], dtype=np.bool_)
         self._levels = _levels(list(by_text))
         self._initials = np.zeros(_PLANE + 1, dtype=np.bool_)
         self._initials[[ord(text[0]) & _PLANE for text in by_text]] = True
-        self._known: dict[tuple[int, float], Target | None] = {}
+        # The log odds from which a stage is named, less what rounding may take.
+        self._least = math.log(worth.threshold / (1 - worth.threshold)) - _ROUNDING
+        self._answers: dict[int, tuple[Target]] = {}
 
     def find(self, encoded: Encoded) -> Found:
         """The words in each text, by place; of a word that comes again only the first."""
@@ -121,14 +122,14 @@ class Lexicon:
             np.repeat(starts, repeat),
             np.repeat(starts + lengths, repeat),
             self._entry_stage[entry],
-            self._entry_weight[entry],
+            self._entry_sure[entry],
         )
 
     def _matches(self, codes: NDArray[np.uint32]) -> tuple[Ints, Ints, Ints]:
         """Where a word stands, how long the longest one there is, and which one it is. Walks all places down one trie at once."""
-        letter = (codes >= ord("a")) & (codes <= ord("z"))
         alive = self._initials.take(codes & _PLANE)
         if self._spaced:
+            letter = (codes >= ord("a")) & (codes <= ord("z"))
             alive[1:] &= ~letter[:-1]
         places = np.flatnonzero(alive)
         rolling = np.zeros(len(places), dtype=np.uint64)
@@ -145,7 +146,8 @@ class Lexicon:
                 at = np.minimum(np.searchsorted(level.hashes, rolling[hit]), len(level.hashes) - 1)
                 ids = level.ids[at]
                 right = level.hashes[at] == rolling[hit]
-                right &= ~(self._whole[ids] & letter[places[hit] + n])
+                if self._spaced:
+                    right &= ~(self._whole[ids] & letter[places[hit] + n])
                 best_length[places[hit[right]]] = n
                 best_id[places[hit[right]]] = ids[right]
             goes_on = (what & _GOES_ON) > 0
@@ -158,10 +160,10 @@ class Lexicon:
     def mentions(self, encoded: Encoded) -> tuple[Mention, ...]:
         """The words of the only text."""
         found = self.find(encoded)
-        columns = (found.stage, found.start, found.end, found.weight)
+        columns = (found.stage, found.start, found.end, found.sure)
         return tuple(
-            Mention(self._stages[stage], start, end, weight)
-            for stage, start, end, weight in zip(*(c.tolist() for c in columns), strict=True)
+            Mention(self._stages[stage], start, end, self.worth.sure if sure else self.worth.maybe)
+            for stage, start, end, sure in zip(*(c.tolist() for c in columns), strict=True)
         )
 
     def targets(self, encoded: Encoded) -> list[tuple[Target, ...]]:
@@ -169,25 +171,23 @@ class Lexicon:
         found = self.find(encoded)
         named: list[tuple[Target, ...]] = [()] * len(encoded)
         key, which = np.unique(found.owner * len(self._stages) + found.stage, return_inverse=True)
-        odds = np.bincount(which, weights=found.weight, minlength=len(key)) + self.worth.bias
+        sure = np.bincount(which, weights=found.sure, minlength=len(key))
+        maybe = np.bincount(which, minlength=len(key)) - sure
+        odds = self.worth.bias + self.worth.sure * sure + self.worth.maybe * maybe
         likely = odds >= self._least
         owner, stage = np.divmod(key[likely], max(1, len(self._stages)))
-        for i, at, z in zip(owner.tolist(), stage.tolist(), odds[likely].tolist(), strict=True):
-            target = self._target(at, z)
-            named[i] = (target,) if not named[i] else _by_probability((*named[i], target))
+        codes = (stage << 40) + (sure[likely].astype(np.int64) << 20) + maybe[likely].astype(np.int64)
+        answers = self._answers
+        for i, code, at, z in zip(owner.tolist(), codes.tolist(), stage.tolist(), odds[likely].tolist(), strict=True):
+            one = answers.get(code)
+            if one is None:
+                one = answers[code] = self._answer(at, z)
+            named[i] = _by_probability(named[i] + one) if named[i] else one
         return named
 
-    @property
-    def _least(self) -> float:
-        """The log odds from which a stage is named, less what rounding may take."""
-        return math.log(self.worth.threshold / (1 - self.worth.threshold)) - _ROUNDING
-
-    def _target(self, stage: int, z: float) -> Target:
-        known = self._known.get((stage, z))
-        if known is None:
-            name = self._stages[stage]
-            known = self._known[stage, z] = Target(name.partition(".")[0], name, 1.0 / (1.0 + math.exp(-z)))
-        return known
+    def _answer(self, stage: int, z: float) -> tuple[Target]:
+        name = self._stages[stage]
+        return (Target(name.partition(".")[0], name, 1.0 / (1.0 + math.exp(-z))),)
 
 
 def _by_probability(targets: tuple[Target, ...]) -> tuple[Target, ...]:
