@@ -10,6 +10,8 @@ from services.runtime.records import timestamp
 from services.runtime.rpc import Servicer, check_batch, invalid
 from services.sentiment import codec, loads, store
 from services.sentiment.domain.model import SentimentModel
+from services.sentiment.domain.score import Evidence
+from services.sentiment.reading import explained
 
 LONGEST_TEXT = 20_000
 CONVERSATIONS = 100
@@ -35,8 +37,13 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
         if request.language not in ("", "zh", "en"):
             raise invalid("language: is none of zh, en")
         languages = [codec.language(request.language)] * len(request.texts)
-        scores = await asyncio.to_thread(self._model.score_batch, list(request.texts), languages)
-        return sentiment_pb2.ScoreResponse(scores=[codec.score_message(s) for s in scores], model=self._name)
+        texts = list(request.texts)
+        scores = await asyncio.to_thread(self._model.score_batch, texts, languages)
+        shown: list[tuple[Evidence, ...]] = [()] * len(texts)
+        if request.with_evidence:
+            shown = await asyncio.to_thread(explained, self._model, texts, [s.language for s in scores])
+        answers = [codec.score_message(s, pieces) for s, pieces in zip(scores, shown, strict=True)]
+        return sentiment_pb2.ScoreResponse(scores=answers, model=self._name)
 
     async def GetMood(self, request: sentiment_pb2.GetMoodRequest, context: Any) -> sentiment_pb2.GetMoodResponse:  # noqa: N802 (gRPC's name)
         """Moods of up to 1,000 customers and 1,000 contacts."""

@@ -1,15 +1,19 @@
 """A batch of texts is read as each of them alone, and how familiar the words are is told."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from touchline.sentiment.v1 import sentiment_pb2
 
 from services.sentiment import model
 from services.sentiment.domain.encode import encode
 from services.sentiment.domain.events import Corrected, Event, Read, Said, SeatLeft
+from services.sentiment.domain.score import Evidence, Score
 from services.sentiment.domain.shift import Drift, Familiarity, judged, known_slots
 from services.sentiment.reading import Reading
+from services.sentiment.rpc import SentimentAnswers
 from services.sentiment.watch import MINUTES, Watch
 
 AT = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
@@ -107,3 +111,46 @@ def test_confidence_is_held_against_what_people_said(watch: Watch) -> None:
     watch.judge(wrong)
     assert watch.calibration.distance > 4
     assert np.isfinite(watch.calibration.distance)
+
+
+class Telling:
+    """A model that calls every text negative but the word for fine, and shows evidence."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def score_batch(self, texts: list[str], _: object) -> list[Score]:
+        return [Score("zh", "positive" if t == "好" else "negative", -0.5, 0.9, 0.6, 0.3, 0.1) for t in texts]
+
+    def explain_batch(self, texts: list[str], given: list[str]) -> list[SimpleNamespace]:
+        assert given == ["zh"] * len(texts)
+        self.asked += texts
+        weights = (0.1, -2.0, 0.5, 1.0, 0.2)
+        pieces = tuple(
+            Evidence(i, i + 1, w, output) for output in ("polarity", "complaint") for i, w in enumerate(weights)
+        )
+        return [SimpleNamespace(evidence=pieces) for _ in texts]
+
+
+async def test_the_strongest_evidence_is_shown_where_somebody_may_act_on_it(watch: Watch) -> None:
+    told = Telling()
+    events = [said("差"), said("好"), said("差劲", speaker="seat"), said("很差")]
+    found = await Reading(told, watch)(events)  # type: ignore[arg-type]
+    assert told.asked == ["差", "很差"]
+    shown = [read.evidence for read in found if isinstance(read, Read)]
+    assert [(e.output, e.weight) for e in shown[0]] == [
+        (o, w) for o in ("polarity", "complaint") for w in (-2.0, 0.5, 1.0)
+    ]
+    assert shown[1] == shown[2] == ()
+    assert shown[3] == shown[0]
+
+
+async def test_a_call_is_shown_all_evidence_where_it_asks() -> None:
+    answers = SentimentAnswers(None, Telling(), "model", lambda: AT)  # type: ignore[arg-type]
+    request = sentiment_pb2.ScoreRequest(texts=["好", "差"])
+    assert all(not s.evidence for s in (await answers.Score(request, None)).scores)
+    request.with_evidence = True
+    found = (await answers.Score(request, None)).scores
+    assert [len(s.evidence) for s in found] == [10, 10]
+    piece = found[0].evidence[1]
+    assert (piece.start, piece.end, piece.weight, piece.output) == (1, 2, -2.0, "polarity")
