@@ -94,8 +94,10 @@ class Lexicon:
         self._entry_stage = np.array([self._stages.index(w.stage) for _, w in entries], dtype=np.int64)
         self._entry_sure = np.array([w.sure for _, w in entries], dtype=np.bool_)
         self._levels = _levels(list(by_text))
-        self._initials = np.zeros(_PLANE + 1, dtype=np.bool_)
-        self._initials[[ord(text[0]) & _PLANE for text in by_text]] = True
+        # The first level by the character itself; those beyond the plane share a place with one within it.
+        self._initials = np.zeros(_PLANE + 1, dtype=np.uint8)
+        for text in by_text:
+            self._initials[ord(text[0]) & _PLANE] |= _ENDS if len(text) == 1 else _GOES_ON
         # The log odds from which a stage is named, less what rounding may take.
         self._least = math.log(worth.threshold / (1 - worth.threshold)) - _ROUNDING
         self._answers: dict[int, tuple[Target]] = {}
@@ -127,20 +129,22 @@ class Lexicon:
 
     def _matches(self, codes: NDArray[np.uint32]) -> tuple[Ints, Ints, Ints]:
         """Where a word stands, how long the longest one there is, and which one it is. Walks all places down one trie at once."""
-        alive = self._initials.take(codes & _PLANE)
+        what = self._initials.take(codes & _PLANE)
         if self._spaced:
             letter = (codes >= ord("a")) & (codes <= ord("z"))
-            alive[1:] &= ~letter[:-1]
-        places = np.flatnonzero(alive)
-        rolling = np.zeros(len(places), dtype=np.uint64)
+            what[1:] &= letter[:-1] - np.uint8(1)  # after a letter: nothing
+        places = np.flatnonzero(what)
+        what = what[places]
+        rolling = codes[places].astype(np.uint64)
         best_length = np.zeros(len(codes), dtype=np.int16)
         best_id = np.zeros(len(codes), dtype=np.int16)
         for n, level in enumerate(self._levels, start=1):
-            inside = places < len(codes) - n  # the last space of all is no word's
-            if not inside.all():
-                places, rolling = places[inside], rolling[inside]
-            rolling = rolling * _BASE + codes[places + (n - 1)]
-            what = level.what.take(_slots(rolling))
+            if n > 1:
+                inside = places < len(codes) - n  # the last space of all is no word's
+                if not inside.all():
+                    places, rolling = places[inside], rolling[inside]
+                rolling = rolling * _BASE + codes[places + (n - 1)]
+                what = level.what.take(_slots(rolling))
             hit = np.flatnonzero(what & _ENDS)
             if len(hit):
                 at = np.minimum(np.searchsorted(level.hashes, rolling[hit]), len(level.hashes) - 1)
@@ -174,24 +178,22 @@ class Lexicon:
         sure = np.bincount(which, weights=found.sure, minlength=len(key))
         maybe = np.bincount(which, minlength=len(key)) - sure
         odds = self.worth.bias + self.worth.sure * sure + self.worth.maybe * maybe
-        likely = odds >= self._least
+        likely = np.flatnonzero(odds >= self._least)
         owner, stage = np.divmod(key[likely], max(1, len(self._stages)))
+        order = np.lexsort((-odds[likely], owner))
+        owner, stage, likely = owner[order], stage[order], likely[order]
         codes = (stage << 40) + (sure[likely].astype(np.int64) << 20) + maybe[likely].astype(np.int64)
         answers = self._answers
         for i, code, at, z in zip(owner.tolist(), codes.tolist(), stage.tolist(), odds[likely].tolist(), strict=True):
             one = answers.get(code)
             if one is None:
                 one = answers[code] = self._answer(at, z)
-            named[i] = _by_probability(named[i] + one) if named[i] else one
+            named[i] = named[i] + one if named[i] else one
         return named
 
     def _answer(self, stage: int, z: float) -> tuple[Target]:
         name = self._stages[stage]
         return (Target(name.partition(".")[0], name, 1.0 / (1.0 + math.exp(-z))),)
-
-
-def _by_probability(targets: tuple[Target, ...]) -> tuple[Target, ...]:
-    return tuple(sorted(targets, key=lambda t: -t.probability))
 
 
 @dataclass(frozen=True, slots=True)
