@@ -14,7 +14,7 @@ class Span(StrEnum):
     RECEIVE = "receive"  # a batch was polled; links to each traced record
     PROCESS = "process"  # one event, from its record to its facts; its parent is the record's context
     DECIDE = "decide"  # the pure decision
-    LOOK_UP = "look up"  # what a decision asked of other services, for a batch at once
+    LOOK_UP = "look up"  # what a decision asked of other services or of a model, for a batch at once
     TRANSACT = "transact"  # the batch's transaction in Postgres
     SEND = "send"  # a record handed to Kafka, until all replicas acknowledged it
     POST_EVENTS = "POST /v1/events"  # a channel's request at the gateway
