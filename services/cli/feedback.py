@@ -59,8 +59,8 @@ async def pages(address: str, after: int) -> "AsyncIterator[list[sentiment_pb2.C
     async with channel(address) as to:
         stub = sentiment_pb2_grpc.SentimentServiceStub(to)
         while True:
-            request = sentiment_pb2.ListCorrectionsRequest(after=after, limit=_PAGE)
-            found = list((await stub.ListCorrections(request, timeout=30)).corrections)
+            request = sentiment_pb2.ExportCorrectionsRequest(after=after, limit=_PAGE)
+            found = list((await stub.ExportCorrections(request, timeout=30)).corrections)
             if found:
                 yield found
             if len(found) < _PAGE:

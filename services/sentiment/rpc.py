@@ -97,16 +97,16 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
             }
         )
 
-    async def ListCorrections(  # noqa: N802 (gRPC's name)
-        self, request: sentiment_pb2.ListCorrectionsRequest, context: Any
-    ) -> sentiment_pb2.ListCorrectionsResponse:
+    async def ExportCorrections(  # noqa: N802 (gRPC's name)
+        self, request: sentiment_pb2.ExportCorrectionsRequest, context: Any
+    ) -> sentiment_pb2.ExportCorrectionsResponse:
         """Corrections with their texts, by rising number."""
         if not 0 <= request.limit <= LARGEST_LIMIT:
             raise invalid(f"limit: is {request.limit}; between 0 (for {DEFAULT_LIMIT}) and {LARGEST_LIMIT} is possible")
         if request.after < 0:
             raise invalid(f"after: is {request.after}; 0 is the least")
         found = await store.corrections(self._pool, request.after, request.limit or DEFAULT_LIMIT)
-        return sentiment_pb2.ListCorrectionsResponse(corrections=[codec.correction_message(c) for c in found])
+        return sentiment_pb2.ExportCorrectionsResponse(corrections=[codec.correction_message(c) for c in found])
 
 
 def servicer(pool: Any, model: SentimentModel, name: str, clock: Clock) -> Servicer:
@@ -114,4 +114,4 @@ def servicer(pool: Any, model: SentimentModel, name: str, clock: Clock) -> Servi
     answers = SentimentAnswers(pool, model, name, clock)
     register = sentiment_pb2_grpc.add_SentimentServiceServicer_to_server
     # Corrections change nothing, but hold many customers' texts: not for everybody who may look up a mood.
-    return Servicer(register, answers, "touchline.sentiment.v1.SentimentService", changing=("ListCorrections",))
+    return Servicer(register, answers, "touchline.sentiment.v1.SentimentService", changing=("ExportCorrections",))

@@ -234,7 +234,7 @@ async def test_corrections_are_kept_exported_and_dropped_in_time(service, stub, 
     assert sum(mine[0]["said"]["probability"].values()) == pytest.approx(1, abs=1e-5)
     assert mine[0]["number"] < mine[1]["number"]
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await stub.ListCorrections(sentiment_pb2.ListCorrectionsRequest(limit=5000), timeout=10)
+        await stub.ExportCorrections(sentiment_pb2.ExportCorrectionsRequest(limit=5000), timeout=10)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
     async with asyncpg.create_pool(service.dsn, min_size=1, max_size=1) as pool:

@@ -188,4 +188,4 @@ def test_a_kept_correction_becomes_a_line_that_training_reads() -> None:
 
 
 def test_corrections_with_their_texts_are_for_those_alone_who_may_change_things() -> None:
-    assert rpc.servicer(None, None, "model", lambda: AT).changing == ("ListCorrections",)  # type: ignore[arg-type]
+    assert rpc.servicer(None, None, "model", lambda: AT).changing == ("ExportCorrections",)  # type: ignore[arg-type]
