@@ -32,6 +32,7 @@ _ENDS: Final = np.uint8(2)
 _ROUNDING: Final = 1e-9
 _BASE: Final = np.uint64(0xBF58476D1CE4E5B9)
 _FINISH: Final = np.uint64(0x9E3779B97F4A7C15)
+_MASK: Final = 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +211,12 @@ def _levels(words: Sequence[str]) -> list[_Level]:
     what = [np.zeros(1 << _SLOT_BITS, dtype=np.uint8) for _ in range(depth)]
     ending: list[list[tuple[int, int]]] = [[] for _ in range(depth)]
     for i, word in enumerate(words):
-        rolling = np.zeros(1, dtype=np.uint64)
+        rolling = 0
         for n, char in enumerate(word, start=1):
-            rolling = rolling * _BASE + np.uint64(ord(char))
-            what[n - 1][_slots(rolling)] |= _ENDS if n == len(word) else _GOES_ON
-        ending[len(word) - 1].append((int(rolling[0]), i))
+            rolling = (rolling * int(_BASE) + ord(char)) & _MASK
+            slot = (rolling * int(_FINISH) & _MASK) >> (64 - _SLOT_BITS)
+            what[n - 1][slot] |= _ENDS if n == len(word) else _GOES_ON
+        ending[len(word) - 1].append((rolling, i))
     levels = []
     for flags, found in zip(what, ending, strict=True):
         found.sort()
