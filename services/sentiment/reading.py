@@ -12,6 +12,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from services.sentiment.domain.encode import encode
 from services.sentiment.domain.events import Corrected, Event, Read, Said
+from services.sentiment.domain.evidence import strongest
 from services.sentiment.domain.model import SentimentModel
 from services.sentiment.domain.score import Evidence, Score
 from services.sentiment.domain.shift import drift_of
@@ -48,18 +49,6 @@ def explained(model: object, texts: Sequence[str], languages: Sequence[Language 
     return [shown.evidence for shown in model.explain_batch(texts, languages)]
 
 
-def strongest(evidence: Sequence[Evidence], most: int = STRONGEST) -> tuple[Evidence, ...]:
-    """The few pieces of each output that weigh most, either way, in the order in which they came."""
-    taken: dict[str, int] = {}
-    kept = []
-    for i in sorted(range(len(evidence)), key=lambda i: -abs(evidence[i].weight)):
-        output = evidence[i].output
-        if taken.get(output, 0) < most:
-            taken[output] = taken.get(output, 0) + 1
-            kept.append(i)
-    return tuple(evidence[i] for i in sorted(kept))
-
-
 def matters(event: Said | Corrected, score: Score) -> bool:
     """Whether somebody may act on the score, and wants to see what it rests on: a customer is unhappy, angry or complains."""
     if not isinstance(event, Said) or event.speaker != "customer":
@@ -94,7 +83,7 @@ class Reading:
         asked = [i for i, (event, score) in enumerate(zip(events, scores, strict=True)) if matters(event, score)]
         shown = explained(self.model, [events[i].text for i in asked], [scores[i].language for i in asked])
         for i, pieces in zip(asked, shown, strict=True):
-            evidence[i] = strongest(pieces)
+            evidence[i] = strongest(pieces, STRONGEST)
         return [
             Read(event, score, why, share)
             for event, score, why, share in zip(events, scores, evidence, unseen, strict=True)
