@@ -1,6 +1,6 @@
 """Reads what is said, a batch at once: the model's scores, their evidence, and how familiar the words are.
 
-Looking at two thousand texts together takes the model a tenth of the time of one after the other. Pure all the same: the same text
+Looking at two thousand texts together takes the model a third of the time of one after the other. Pure all the same: the same text
 is always read in the same way, whatever stands beside it.
 """
 
@@ -12,7 +12,6 @@ from typing import Final, Protocol, runtime_checkable
 
 from services.sentiment.domain.encode import encode
 from services.sentiment.domain.events import Corrected, Event, Read, Said
-from services.sentiment.domain.evidence import strongest
 from services.sentiment.domain.model import SentimentModel
 from services.sentiment.domain.score import Evidence, Score
 from services.sentiment.domain.shift import drift_of
@@ -47,6 +46,18 @@ def explained(model: object, texts: Sequence[str], languages: Sequence[Language 
     if not texts or not isinstance(model, Explains):
         return [()] * len(texts)
     return [shown.evidence for shown in model.explain_batch(texts, languages)]
+
+
+def strongest(evidence: Sequence[Evidence], most: int) -> tuple[Evidence, ...]:
+    """The few pieces of each output that weigh most, either way, in the order in which they came."""
+    taken: dict[str, int] = {}
+    kept = []
+    for i in sorted(range(len(evidence)), key=lambda i: -abs(evidence[i].weight)):
+        output = evidence[i].output
+        if taken.get(output, 0) < most:
+            taken[output] = taken.get(output, 0) + 1
+            kept.append(i)
+    return tuple(evidence[i] for i in sorted(kept))
 
 
 def matters(event: Said | Corrected, score: Score) -> bool:
