@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from services.sentiment.domain.targets import Target
 from services.sentiment.domain.text import Language
-
-__all__ = ["EMOTIONS", "LABELS", "NO_EMOTION", "Emotion", "EmotionLabel", "Evidence", "Label", "Score", "Target"]
 
 Label = Literal["negative", "neutral", "positive", "unsure"]
 LABELS: Final[tuple[Label, Label, Label]] = ("negative", "neutral", "positive")
@@ -29,6 +26,15 @@ class Emotion:
 
 
 NO_EMOTION: Final = Emotion("neutral", tuple(float(i == _CALM) for i in range(len(EMOTIONS))), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the text is about: an area of the touchpoint taxonomy, a stage within it ("" where unknown), how likely."""
+
+    area: str
+    stage: str
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
