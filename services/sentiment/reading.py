@@ -1,7 +1,7 @@
 """Reads what is said, a batch at once: the model's scores, their evidence, and how familiar the words are.
 
-Looking at two thousand texts together takes the model a third of the time of one after the other. Pure all the same: the same text
-is always read in the same way, whatever stands beside it.
+Looking at two thousand texts together takes the model a small part of the time of one after the other. The same text
+always has the same score, whatever stands beside it.
 """
 
 import logging
@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 STRONGEST: Final = 3
 """Pieces of evidence in a fact, for each output."""
+SHOWN: Final = 50
+"""Texts of a batch whose evidence is looked for, the unhappiest first: it takes as long as reading twenty texts. Only where hundreds
+come at once does a fact go without."""
 COMPLAINS: Final = 0.5
 """Probability from which a message counts as a complaint here."""
 
@@ -92,6 +95,7 @@ class Reading:
         unseen = self.unseen([e.text for e in events], scores)
         evidence: list[tuple[Evidence, ...]] = [()] * len(events)
         asked = [i for i, (event, score) in enumerate(zip(events, scores, strict=True)) if matters(event, score)]
+        asked = sorted(asked, key=lambda i: scores[i].polarity)[:SHOWN]
         shown = explained(self.model, [events[i].text for i in asked], [scores[i].language for i in asked])
         for i, pieces in zip(asked, shown, strict=True):
             evidence[i] = strongest(pieces, STRONGEST)

@@ -12,7 +12,7 @@ from services.sentiment.domain.encode import encode
 from services.sentiment.domain.events import Corrected, Event, Read, Said, SeatLeft
 from services.sentiment.domain.score import Evidence, Score
 from services.sentiment.domain.shift import Drift, Familiarity, judged, known_slots
-from services.sentiment.reading import Reading
+from services.sentiment.reading import SHOWN, Reading
 from services.sentiment.rpc import SentimentAnswers
 from services.sentiment.watch import MINUTES, Watch
 
@@ -143,6 +143,13 @@ async def test_the_strongest_evidence_is_shown_where_somebody_may_act_on_it(watc
     ]
     assert shown[1] == shown[2] == ()
     assert shown[3] == shown[0]
+
+
+async def test_where_hundreds_come_at_once_evidence_is_looked_for_in_some(watch: Watch) -> None:
+    told = Telling()
+    found = await Reading(told, watch)([said("差") for _ in range(300)])  # type: ignore[arg-type]
+    assert len(told.asked) == SHOWN
+    assert sum(bool(read.evidence) for read in found if isinstance(read, Read)) == SHOWN
 
 
 async def test_a_call_is_shown_all_evidence_where_it_asks() -> None:
