@@ -25,6 +25,7 @@ import psutil
 
 from services.sentiment.domain import cascade
 from services.sentiment.domain.encode import encode, languages
+from services.sentiment.domain.linear import log_odds
 from services.sentiment.domain.model import SentimentModel
 from services.sentiment.model import load
 from services.sentiment.training import phrases
@@ -95,7 +96,7 @@ def polarity(model: SentimentModel) -> Callable[[Sequence[str]], object]:
     def work(texts: Sequence[str]) -> object:
         encoded = encode(texts)
         languages(encoded)
-        (odds,) = cascade.log_odds((one.polar,), encoded, one.longest)
+        (odds,) = log_odds((one.polar,), encoded, one.longest)
         return cascade.sigmoid(odds * one.alone.linear[0] + one.alone.bias[0])
 
     return work

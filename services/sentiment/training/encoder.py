@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 Params = dict[str, Any]
 
 _EPSILON: Final = 1e-12
-_WIDTHS: Final = (16, 24, 32, 48, 64, 96)
+_WIDTHS: Final = (8, 16, 24, 32, 48, 64, 96)
 PREFIX: Final = "query: "
 """What the encoder was trained to see before a text that is no passage."""
 

@@ -18,7 +18,7 @@ WORDS: Final[dict[Language, int]] = {"zh": 20_000, "en": 12_000}
 _UNIT: Final = re.compile(r"[0-9a-z'\u00c0-\u024f]+|[\u3400-\u9fff]+|\S")
 _HAN: Final = re.compile(r"[\u3400-\u9fff]+")
 _OFTEN: Final = 3
-_COHESION: Final = 3.0
+_COHESION: Final = 2.0
 
 
 def words(texts: Sequence[str], language: Language, pieces: Sequence[str] = ()) -> list[str]:
@@ -68,7 +68,7 @@ def random_embedding(count: int, size: int, seed: int) -> Floats:
 
 def reduced(vectors: Floats, size: int) -> Floats:
     """The `size` directions in which the vectors differ most (principal components), at the scale of a random start."""
-    centred = vectors - vectors.mean(axis=0)
+    centred = vectors.astype(np.float32) - vectors.mean(axis=0, dtype=np.float32)
     _, _, directions = np.linalg.svd(centred.T @ centred)
     kept = centred @ directions[:size].T
     return np.asarray(0.1 * kept / kept.std(), dtype=np.float32)
