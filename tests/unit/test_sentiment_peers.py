@@ -27,10 +27,14 @@ def test_peers_get_the_raw_validation_texts_once(tmp_path: Path) -> None:
     rows = [f"1,{t}" for t in texts] + [f"0,{t}" for t in texts]
     (tmp_path / "sentiment").mkdir()
     (tmp_path / "sentiment/waimai_zh.csv").write_text("label,review\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    found, classes = peers.held_back(tmp_path, "waimai_zh", "review", "label", {"0": NEGATIVE, "1": POSITIVE})
+    found, classes = peers.held_back(tmp_path, "waimai_zh", "review", "label", {"0": NEGATIVE, "1": POSITIVE}, 1000)
     assert found == [t for t in texts if split_of(normalise(t), "waimai_zh") == VALIDATE]
     assert 0 < len(found) < 100
     assert set(classes) == {POSITIVE}
+    few, _ = peers.held_back(tmp_path, "waimai_zh", "review", "label", {"0": NEGATIVE, "1": POSITIVE}, 5)
+    assert len(few) == 5
+    assert few[0] == found[0]
+    assert set(few) < set(found)
 
 
 def test_what_was_measured_is_in_the_table() -> None:
