@@ -54,8 +54,8 @@ proto: gen/ready ## generates the Python of proto/
 proto-baseline: setup ## takes proto/ as it stands for what later changes must not break (at a release)
 	@scripts/proto_baseline.sh
 
-train: setup ## trains the models anew from ../shared/data
-	@$(BIN)/python -m services.sentiment.training --data ../shared/data
+train: setup ## trains the models anew from ../shared/data (TEACHER=1 asks the teacher first, FEEDBACK=file learns from corrections)
+	@$(BIN)/python -m services.sentiment.training --data ../shared/data $(if $(TEACHER),--teacher .teacher/notes.npz) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(ARGS)
 
 .venv-bench/ready: requirements/bench.lock
 	@$(BIN)/python -m bench.peers.quix

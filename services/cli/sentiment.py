@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
+from services.cli.feedback import feedback
+
 if TYPE_CHECKING:  # imported when a text is scored: `touchline --help` must not wait for numpy
-    from services.sentiment.domain.model import Score, SentimentModel
+    from services.sentiment.domain.model import Explained, SentimentModel
     from services.sentiment.domain.text import Language
 
-_CHUNK: Final = 1 << 16
+_CHUNK: Final = 1 << 18
 _LANGUAGES: "Final[dict[Any, Language | None]]" = {None: None, "zh": "zh", "en": "en"}
 _DIGITS: Final = 6
 """Decimals of the probabilities that are written: more than the weights carry."""
@@ -35,9 +37,13 @@ def sentiment() -> None:
     """Sentiment of what customers say."""
 
 
+sentiment.add_command(feedback)
+
+
 @sentiment.command()
 def score() -> None:
-    """Score messages: {"id","text"[,"lang"]} a line in; id, lang, label, polarity, probability a line out.
+    """Score messages: {"id","text"[,"lang"]} a line in; a line out with id, lang, label, polarity, probability,
+    emotion, targets, complaint and evidence: which characters speak for what, and how much.
 
     A line that can't be read is answered in its place by {"line","error"}, and the exit code becomes 1.
     """
@@ -95,14 +101,21 @@ def read(raw: bytes, line: int) -> Asked:
 def answers(model: "SentimentModel", asked: list[Asked]) -> Iterator[str]:
     """One JSON object per line, in order."""
     good = [a for a in asked if a.error is None]
-    scores = iter(model.score_batch([a.text for a in good], [a.language for a in good]))
+    scores = iter(model.explain_batch([a.text for a in good], [a.language for a in good]))
     for a in asked:
         value = {"line": a.line, "error": a.error} if a.error else answer(a.id, next(scores))
         yield json.dumps(value, separators=(",", ":"))
 
 
-def answer(asked_id: Any, scored: "Score") -> dict[str, Any]:
-    """The answer's object; `probability` is given also under "unsure"."""
+def answer(asked_id: Any, explained: "Explained") -> dict[str, Any]:
+    """The answer's object; `probability` is given also under "unsure".
+
+    An output's evidence and its `rest` (bias, and what the second opinion added) add up to its `log_odds`.
+    """
+    from services.sentiment.domain.model import EMOTIONS
+
+    scored = explained.score
+    emotion = scored.emotion
     return {
         "id": asked_id,
         "lang": scored.language,
@@ -113,4 +126,19 @@ def answer(asked_id: Any, scored: "Score") -> dict[str, Any]:
             "neutral": round(scored.neutral, _DIGITS),
             "positive": round(scored.positive, _DIGITS),
         },
+        "emotion": {
+            "label": emotion.label,
+            "probability": {name: round(p, _DIGITS) for name, p in zip(EMOTIONS, emotion.probability, strict=True)},
+            "strength": round(emotion.strength, _DIGITS),
+        },
+        "targets": [
+            {"area": t.area, "stage": t.stage, "probability": round(t.probability, _DIGITS)} for t in scored.targets
+        ],
+        "complaint": round(scored.complaint, _DIGITS),
+        "evidence": [
+            {"start": e.start, "end": e.end, "weight": round(e.weight, _DIGITS), "for": e.output}
+            for e in explained.evidence
+        ],
+        "log_odds": {name: round(z, _DIGITS) for name, z in explained.log_odds.items()},
+        "rest": {name: round(z, _DIGITS) for name, z in explained.rest.items()},
     }

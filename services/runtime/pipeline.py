@@ -95,7 +95,7 @@ class Pipeline(Generic[S, E, F]):
     decide: (state, event, now) → (state, facts). Pure. What it raises dead-letters the event.
     write: a fact as what becomes of it: events to publish and answers to commands (none for facts that only the store wants).
     tick, due: (state, now) → (state, facts) when `due(state)` has come.
-    enrich: looks up what `decide` needs from other services, for a whole batch at once; never raises, a failed lookup stands in the event.
+    enrich: looks up what `decide` needs from other services or a model, for a whole batch at once; never raises, a failed lookup stands in the event.
     project: writes read models in the batch's transaction, from its changes.
     count: the counter changes that follow from a fact.
     """

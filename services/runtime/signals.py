@@ -14,7 +14,7 @@ class Span(StrEnum):
     RECEIVE = "receive"  # a batch was polled; links to each traced record
     PROCESS = "process"  # one event, from its record to its facts; its parent is the record's context
     DECIDE = "decide"  # the pure decision
-    LOOK_UP = "look up"  # what a decision asked of other services, for a batch at once
+    LOOK_UP = "look up"  # what a decision asked of other services or of a model, for a batch at once
     TRANSACT = "transact"  # the batch's transaction in Postgres
     SEND = "send"  # a record handed to Kafka, until all replicas acknowledged it
     POST_EVENTS = "POST /v1/events"  # a channel's request at the gateway
@@ -81,5 +81,30 @@ COUNTS = Instrument("touchline.counts", "{count}", "what the services count, ove
 RPC_SECONDS = Instrument(
     "touchline.rpc.duration", "s", "time that a gRPC call took at the server", ("method", "status")
 )
+UNFAMILIAR = Instrument(
+    "touchline.sentiment.unfamiliar",
+    "{standard_error}",
+    "how much less familiar the last hour's texts are than the model's training texts, in standard errors; above 4 surely",
+    ("language",),
+)
+OVERCONFIDENT = Instrument(
+    "touchline.sentiment.overconfident",
+    "{standard_error}",
+    "how many fewer labels people found right than the model's confidence expected, in standard errors; beyond ±4 surely",
+    (),
+)
 ACCEPTED = Instrument("touchline.gateway.events", "{event}", "events at the gateway's door", ("channel", "outcome"))
-METRICS = (EVENTS, FACTS, BATCH_SECONDS, RETRIES, REBALANCES, LAG, BACKLOG, COUNTS, RPC_SECONDS, ACCEPTED)
+METRICS = (
+    EVENTS,
+    FACTS,
+    BATCH_SECONDS,
+    RETRIES,
+    REBALANCES,
+    LAG,
+    BACKLOG,
+    COUNTS,
+    RPC_SECONDS,
+    UNFAMILIAR,
+    OVERCONFIDENT,
+    ACCEPTED,
+)

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -139,6 +139,12 @@ class Meters:
 
     def gauge(self, signal: Instrument, read: "metrics.CallbackT") -> ObservableGauge:
         return self.meter.create_observable_gauge(signal.name, [read], signal.unit, signal.meaning)
+
+    def watch(
+        self, signal: Instrument, read: Callable[[], Iterable[tuple[float, Mapping[str, str]]]]
+    ) -> ObservableGauge:
+        """A gauge whose values, each with its labels, are read whenever somebody looks."""
+        return self.gauge(signal, lambda _: [metrics.Observation(value, dict(labels)) for value, labels in read()])
 
 
 @cache

@@ -1,32 +1,82 @@
-"""The sentiment service: what customers say in, scores and running moods out."""
+"""The sentiment service: what is said in, scores, running moods, turns of conversations and seats' loads out."""
 
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from services.runtime.pipeline import Pipeline
 from services.runtime.service import House, Parts, serve
-from services.runtime.topics import TOUCHPOINT_EVENTS
-from services.sentiment import codec, counters, model, rpc, store
-from services.sentiment.domain.decide import CustomerMessage, MessageScored, decide
+from services.runtime.settings import load as settings_of
+from services.runtime.topics import ROUTING_DECIDED, TOUCHPOINT_EVENTS
+from services.sentiment import codec, counters, loads, model, rpc, store
+from services.sentiment.domain.decide import decide
+from services.sentiment.domain.events import Event, Fact
+from services.sentiment.domain.load import LONGEST_SHIFT
 from services.sentiment.domain.mood import CustomerMood
+from services.sentiment.model import familiarity
+from services.sentiment.reading import Reading
+from services.sentiment.settings import SentimentSettings
+from services.sentiment.watch import Watch
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 3600.0
+
+
+def pipeline(reading: Reading, name: str) -> Pipeline[CustomerMood, Event, Fact]:
+    """Customers' conversations, and who serves them. `name` is the model's."""
+    return Pipeline(
+        name=store.PIPELINE,
+        topics=(TOUCHPOINT_EVENTS, ROUTING_DECIDED),
+        state_type=CustomerMood,
+        initial=CustomerMood,
+        read=codec.read,
+        enrich=reading,
+        decide=partial(decide, score=reading.model.score),
+        write=codec.Writer(name),
+        project=partial(store.project, model=name),
+        count=counters.count,
+        metric=counters.METRIC,
+    )
+
+
+def _hourly(
+    house: House, settings: SentimentSettings, watch: Watch, name: str
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    """What is past keeping is dropped, and the model's confidence held against what people said since."""
+
+    async def forget() -> None:
+        while True:
+            now = house.clock()
+            try:
+                await store.forget(
+                    house.pool,
+                    now - timedelta(days=settings.keep_days),
+                    now - timedelta(days=settings.feedback_days),
+                    now - LONGEST_SHIFT,
+                )
+                watch.judge(await store.judgements(house.pool, name))
+            except Exception:  # the next hour will do: what is kept a little longer is still within what is stated
+                log.exception("what is past keeping could not be dropped")
+            await asyncio.sleep(EVERY_S)
+
+    return forget
 
 
 async def build(house: House) -> Parts:
     """The service's parts."""
+    settings = settings_of(SentimentSettings)
     loaded, name = model.load(), model.name()
-    pipeline: Pipeline[CustomerMood, CustomerMessage, MessageScored] = Pipeline(
-        name="sentiment",
-        topics=(TOUCHPOINT_EVENTS,),
-        state_type=CustomerMood,
-        initial=CustomerMood,
-        read=codec.read,
-        decide=partial(decide, score=loaded.score),
-        write=codec.Writer(name),
-        project=store.project,
-        count=counters.count,
-        metric=counters.METRIC,
+    watch = Watch(familiarity.load(), house.clock)
+    return Parts(
+        pipelines=[pipeline(Reading(loaded, watch), name), loads.pipeline()],
+        servicers=[rpc.servicer(house.pool, loaded, name, house.clock)],
+        tasks=[_hourly(house, settings, watch, name)],
     )
-    return Parts(pipelines=[pipeline], servicers=[rpc.servicer(house.pool, loaded, name)])
 
 
 if __name__ == "__main__":

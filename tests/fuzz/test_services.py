@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -22,10 +22,11 @@ from services.runtime import catalogue, records, validate
 from services.runtime.errors import Unreadable
 from services.runtime.pipeline import Delta, Pipeline, Publish
 from services.runtime.records import Incoming, Record
-from services.sentiment import codec, counters, model
+from services.sentiment import loads, model
 from services.sentiment.domain import text as texts
-from services.sentiment.domain.decide import decide
-from services.sentiment.domain.mood import CustomerMood
+from services.sentiment.main import pipeline as sentiment_pipeline
+from services.sentiment.reading import Reading
+from services.sentiment.watch import Watch
 from tests.fuzz import shapes
 from tests.fuzz.harness import fuzz
 
@@ -40,12 +41,7 @@ def policy() -> Policy:
 
 @cache
 def sentiment() -> Pipeline[Any, Any, Any]:
-    loaded = model.load()
-    return Pipeline(
-        name="sentiment", topics=("touchpoint.events",), state_type=CustomerMood, initial=CustomerMood, read=codec.read,
-        decide=partial(decide, score=loaded.score), write=codec.Writer(model.name()), count=counters.count,
-        metric=counters.METRIC,
-    )  # fmt: skip
+    return sentiment_pipeline(Reading(model.load(), Watch({}, lambda: NOW)), model.name())
 
 
 @cache
@@ -54,6 +50,7 @@ def pipelines() -> dict[str, Pipeline[Any, Any, Any]]:
     return {
         "nps": NPS,
         "sentiment": sentiment(),
+        "load": loads.pipeline(),
         "escalation": escalation(EscalationSettings().policy()),
         "triage": triage_pipeline(policy(), nobody),
         "assignment": assignment_pipeline(policy()),
@@ -64,7 +61,8 @@ KINDS: dict[str, list[Any]] = {
     name: sorted((k for k in catalogue.by_name().values() if k.topic in topics), key=lambda k: k.name)
     for name, topics in {
         "nps": {"touchpoint.events"},
-        "sentiment": {"touchpoint.events"},
+        "sentiment": {"touchpoint.events", "routing.decided"},
+        "load": {"pool.events"},
         "escalation": {"touchpoint.events", "sentiment.scored"},
         "triage": {"touchpoint.events"},
         "assignment": {"pool.events"},
@@ -75,7 +73,7 @@ KINDS: dict[str, list[Any]] = {
 def incoming(service: str, rng: random.Random) -> Incoming | None:
     """An event that the contract lets in, of one customer or pool; None where it didn't."""
     kind = rng.choice(KINDS[service])
-    key = "repair" if service == "assignment" else "c1"
+    key = "repair" if service in ("assignment", "load") else "c1"
     message: Any = shapes.message(kind.message, rng, rng.choice((0.0, 0.0, 0.1, 0.4)))
     if kind.key_field:
         setattr(message, kind.key_field, key)
@@ -113,7 +111,7 @@ def take(pipe: Pipeline[Any, Any, Any], facts: Iterable[Any]) -> None:
 
 def run(service: str, seed: int) -> None:
     rng, pipe = random.Random(seed), pipelines()[service]
-    state, now = pipe.initial("repair" if service == "assignment" else "c1"), NOW
+    state, now = pipe.initial("repair" if service in ("assignment", "load") else "c1"), NOW
     keep = msgspec.json.Decoder(pipe.state_type)
     for _ in range(ROUNDS):
         now += timedelta(seconds=rng.choice((0, 1, 30, 4000)))
@@ -143,6 +141,7 @@ def of(service: str, share: float) -> Callable[..., None]:
 
 test_nps = of("nps", 2)
 test_sentiment = of("sentiment", 1)
+test_load = of("load", 1)
 test_escalation = of("escalation", 2)
 test_triage = of("triage", 2)
 test_assignment = of("assignment", 2)

@@ -33,7 +33,7 @@ from tests.authority import Authority, needs_openssl
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DESK, PEER, STRANGER = "d" * 24, "p" * 24, "s" * 24
-CHANGES = {"Accept", "Decline", "Finish", "CloseFollowUp", "Publish"}
+CHANGES = {"Accept", "Decline", "Finish", "CloseFollowUp", "ExportCorrections", "Publish"}
 ROUTER, ESCALATION = "touchline.router.v1.RouterService", "touchline.escalation.v1.EscalationService"
 
 
@@ -158,7 +158,7 @@ def every_service() -> list[Servicer]:
     return [
         *real(Answers()),
         services.nps.rpc.servicer(nothing, ""),
-        services.sentiment.rpc.servicer(nothing, nothing, ""),
+        services.sentiment.rpc.servicer(nothing, nothing, "", nothing),
         services.gateway.rpc.servicer(nothing, gateway),
     ]
 
@@ -251,7 +251,7 @@ def test_a_wrong_file_of_callers_is_named_without_its_keys(given: Any, named: st
 
 async def test_sentiments_lookups_are_guarded_as_well(keys: Path) -> None:
     nothing: Any = None
-    server = RpcServer(RpcSettings(keys_file=keys), [services.sentiment.rpc.servicer(nothing, nothing, "")], status)
+    server = RpcServer(RpcSettings(keys_file=keys), [services.sentiment.rpc.servicer(nothing, nothing, "", nothing)], status)
     await server.start()
     try:
         async with channel(f"127.0.0.1:{server.port}", RpcSettings()) as to:

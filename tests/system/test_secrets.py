@@ -78,7 +78,7 @@ class Plant:
         """The data with the mark in every text that a person may have written."""
         if isinstance(data, dict):
             return {k: v if k in IMPERSONAL else self.into(v) for k, v in data.items()}
-        return self.text if isinstance(data, str) and not data.startswith(("20", "SPEAKER_", "TICKET_")) else data
+        return self.text if isinstance(data, str) and not data.startswith(("20", "SPEAKER_", "TICKET_", "LABEL_", "EMOTION_")) else data
 
     def found(self, places: dict[str, str]) -> list[str]:
         return [place for place, text in places.items() if any(shape in text for shape in self.shapes)]
@@ -138,6 +138,10 @@ async def ask(live: Live, plant: Plant) -> list[str]:
          sentiment_pb2.ScoreRequest(texts=[plant.text], language=plant.tag)),
         ("sentiment", sentiment_pb2_grpc.SentimentServiceStub, "GetMood",
          sentiment_pb2.GetMoodRequest(customer_ids=[f"{plant.customer}\0"])),
+        ("sentiment", sentiment_pb2_grpc.SentimentServiceStub, "GetConversation",
+         sentiment_pb2.GetConversationRequest(contact_ids=[f"{plant.text}\0"])),
+        ("sentiment", sentiment_pb2_grpc.SentimentServiceStub, "GetSeatLoad",
+         sentiment_pb2.GetSeatLoadRequest(seat_ids=[f"{plant.text}\0"])),
         ("nps", nps_pb2_grpc.NpsServiceStub, "GetNps", nps_pb2.GetNpsRequest(dimensions=[f"{plant.tag}\0"])),
         ("escalation", escalation_pb2_grpc.EscalationServiceStub, "CloseFollowUp",
          escalation_pb2.CloseFollowUpRequest(follow_up_id=plant.text, outcome=plant.text)),

@@ -282,7 +282,7 @@ def _exported() -> frozenset[str]:
         labels = dict.fromkeys(one.labels, "x")
         if one.unit == "s":
             meter.create_histogram(one.name, one.unit).record(1, labels)
-        elif one in (signals.LAG, signals.BACKLOG):
+        elif one in (signals.LAG, signals.BACKLOG, signals.UNFAMILIAR, signals.OVERCONFIDENT):
             meter.create_gauge(one.name, one.unit).set(1, labels)
         elif one is signals.COUNTS:
             meter.create_up_down_counter(one.name, one.unit).add(1, labels)

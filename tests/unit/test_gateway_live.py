@@ -30,6 +30,7 @@ NEVER_TOLD = {  # seats' events belong to no customer; counters and commands to 
     "touchline.metrics.CounterChanged.v1",
     "touchline.escalation.FollowUpCloseRequested.v1",
     "touchline.router.ContactWithdrawn.v1",
+    "touchline.sentiment.AngerAbsorbed.v1",
 }
 count = itertools.count()
 

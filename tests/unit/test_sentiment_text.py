@@ -4,18 +4,23 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from services.sentiment.domain.characters import SIMPLIFIED, TRADITIONAL
 from services.sentiment.domain.text import (
     MAX_CHARS,
+    encode,
     guess_language,
+    languages,
     ngram_hashes,
     normalise,
     normalise_with_offsets,
 )
 
-TEXTS = st.text(max_size=60) | st.text(alphabet="aAＡ好坏！! \u3000\t\u200b哈😀e\u0301ﬁ㎏", max_size=60)
+TEXTS = st.text(max_size=60) | st.text(
+    alphabet="aAＡ好坏！! \u3000\t\u200b哈😀😃👍\U0001f3fde\u0301ﬁ㎏…．[泪淚]［貴Σςİ\x00\ud800", max_size=60
+)
 
 
 @given(TEXTS)
@@ -46,6 +51,13 @@ def test_normal_form_has_no_runs_no_doubled_spaces_and_no_edges(text: str) -> No
     [
         ("ＧＯＯＤ！！！！", "good!!"),
         ("  好\n\n吃 \u200b ", "好 吃"),
+        ("垃\u200b圾", "垃圾"),
+        ("這個東西壞了，客服沒人理", "这个东西坏了,客服没人理"),
+        ("太慢了……", "太慢了.."),
+        ("👍🏽👍🏿", "👍👍"),
+        ("🤬", "😡"),
+        ("❤️", "❤"),
+        ("難受[淚]［怒］[泪", "难受😭😡[泪"),
         ("哈哈哈哈哈", "哈哈"),
         ("soooo", "soo"),
         ("", ""),
@@ -104,6 +116,30 @@ HASHES = [828630, 332780, 1189779, 828630, 1720917, 1624854, 555052]
 )
 def test_language(text: str, language: str) -> None:
     assert guess_language(text) == language
+
+
+@settings(deadline=None)
+@given(st.lists(TEXTS | st.text(max_size=5), max_size=6))
+@example(["", " ", "\u200b", "a"])
+@example(["…", "a…", "…b…."])
+@example(["a" * 5000, "…a" * 4000, "\u200ba" * 3000])
+def test_many_at_once_are_the_same_as_each_alone(texts: list[str]) -> None:
+    encoded = encode(texts)
+    assert encoded.texts() == [normalise(t) for t in texts]
+    assert languages(encoded) == [guess_language(normalise(t)) for t in texts]
+    marked = np.arange(len(texts)) % 2 == 0
+    assert encoded.take(marked).texts() == [normalise(t) for t in texts[::2]]
+
+
+def test_every_character_alone_and_between_others_is_the_same_in_both_ways() -> None:
+    chars = [chr(c) for c in range(0x30000) if not 0xD800 <= c < 0xE000]
+    assert encode(chars).texts() == [normalise(c) for c in chars]
+    assert encode([f"a{c}好" for c in chars]).texts() == [normalise(f"a{c}好") for c in chars]
+
+
+@given(st.sampled_from(TRADITIONAL), TEXTS)
+def test_traditional_is_as_simplified(char: str, text: str) -> None:
+    assert normalise(f"{text}{char}") == normalise(f"{text}{SIMPLIFIED[TRADITIONAL.index(char)]}")
 
 
 @given(TEXTS)

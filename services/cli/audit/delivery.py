@@ -19,6 +19,7 @@ NATURAL: dict[str, tuple[str, ...]] = {
     "OfferReturned": ("pool", "token"),
     "ContactAccepted": ("pool", "token"),
     "ContactClosed": ("contact_id",),
+    "AngerAbsorbed": ("message_source", "message_id", "pool", "seat_id"),
     "ComplaintFlagged": ("follow_up_id",),
     "FollowUpClosed": ("follow_up_id",),
     "FollowUpOverdue": ("follow_up_id",),

@@ -11,12 +11,12 @@ from services.cli.audit.wire import Bad, Broken, Event, Name, Record, from_cloud
 
 TOUCHPOINTS = "touchpoint.events"
 POOLS = "pool.events"
-FACT_TOPICS = ("sentiment.scored", "routing.decided", "nps.changed", "escalation.flagged")
+FACT_TOPICS = ("sentiment.scored", "sentiment.shifted", "routing.decided", "nps.changed", "escalation.flagged")
 EVENT_TOPICS = (TOUCHPOINTS, POOLS, *FACT_TOPICS)
 METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
 DEAD = ".dlq"
 # Facts that Touchline itself puts on the two topics on which channels publish.
-INTERNAL = frozenset(("ContactQueued", "ContactWithdrawn", "FollowUpCloseRequested"))
+INTERNAL = frozenset(("ContactQueued", "ContactWithdrawn", "AngerAbsorbed", "FollowUpCloseRequested"))
 ALL_TOPICS = (*EVENT_TOPICS, *(topic + DEAD for topic in EVENT_TOPICS), *METRIC_TOPICS)
 
 

@@ -1,6 +1,6 @@
 // A customer's steps in chapters: each contact one, and what happens between them. Pure.
 
-const OF_THE_CONTACT = new Set(["scored", "closed"]); // belong to their contact however late they come
+const OF_THE_CONTACT = new Set(["scored", "turned", "corrected", "closed"]); // belong to their contact however late they come
 
 /** Who speaks, and the words without the speaker's name before them; null where nobody says anything. */
 export function speech(step) {

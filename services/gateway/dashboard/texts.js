@@ -189,6 +189,8 @@ const TEXTS = {
   "kind.said": ["说", "says"],
   "kind.handover": ["转人工", "handover"],
   "kind.scored": ["情绪", "mood"],
+  "kind.turned": ["转折", "turn"],
+  "kind.corrected": ["更正", "correction"],
   "kind.routed": ["分派", "routed"],
   "kind.queued": ["排队", "waits"],
   "kind.offered": ["振铃", "offered"],

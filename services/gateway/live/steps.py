@@ -62,6 +62,17 @@ _LABELS = {
     sentiment.LABEL_POSITIVE: ("满意", "happy"),
     sentiment.LABEL_UNSURE: ("难以判断", "unsure"),
 }
+_EMOTIONS = {
+    sentiment.EMOTION_HAPPY: ("开心", "happy"),
+    sentiment.EMOTION_ANGRY: ("生气", "angry"),
+    sentiment.EMOTION_SAD: ("难过", "sad"),
+    sentiment.EMOTION_FEAR: ("担心", "worried"),
+    sentiment.EMOTION_SURPRISE: ("惊讶", "surprised"),
+}
+_TURNED = {
+    sentiment.DIRECTION_SOURED: ("变差", "for the worse"),
+    sentiment.DIRECTION_BRIGHTENED: ("好转", "for the better"),
+}
 _RETURNED = {
     "declined": ("坐席拒接", "declined"),
     "timeout": ("超时未接", "not answered in time"),
@@ -119,11 +130,33 @@ def _abandoned(_: contact.ContactAbandoned) -> Step:
 def _scored(m: sentiment.MessageScored) -> Step:
     zh, en = _LABELS.get(m.score.label, ("未评分", "not scored"))
     figures = f"{m.score.polarity:+.2f}"
+    feels = _EMOTIONS.get(m.score.emotion)
+    more_zh, more_en = (f"，{feels[0]}", f", {feels[1]}") if feels else ("", "")
     return Step(
         "scored",
-        f"情绪：{zh}（{figures}），累计心情 {m.customer_mood:+.2f}",
-        f"Mood: {en} ({figures}), running mood {m.customer_mood:+.2f}",
+        f"情绪：{zh}（{figures}）{more_zh}，累计心情 {m.customer_mood:+.2f}",
+        f"Mood: {en} ({figures}){more_en}, running mood {m.customer_mood:+.2f}",
         m.score.polarity,
+    )
+
+
+def _turned(m: sentiment.ConversationShifted) -> Step:
+    zh, en = _TURNED.get(m.turn.direction, ("转折", "somehow"))
+    figures = f"{m.turn.level_before:+.2f} → {m.turn.level_after:+.2f}"
+    last = m.turn.before[-1].speaker if m.turn.before else contact.SPEAKER_UNSPECIFIED
+    who = _SPEAKERS.get(last)
+    after_zh, after_en = (f"，此前是{who[0]}在说话", f", after the {who[1].lower()} had spoken") if who else ("", "")
+    return Step("turned", f"对话{zh}（{figures}）{after_zh}", f"The conversation turned {en} ({figures}){after_en}")
+
+
+def _score_corrected(m: sentiment.SentimentCorrected) -> Step:
+    zh, en = _LABELS.get(m.label, ("", ""))
+    feels = _EMOTIONS.get(m.emotion, ("", ""))
+    told_zh, told_en = "、".join(filter(None, (zh, feels[0]))), ", ".join(filter(None, (en, feels[1])))
+    return Step(
+        "corrected",
+        f"坐席 {m.seat_id} 更正了评分" + (f"：{told_zh}" if told_zh else ""),
+        f"Seat {m.seat_id} corrected a score" + (f": {told_en}" if told_en else ""),
     )
 
 
@@ -242,6 +275,8 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     contact.ContactEnded: _ended,
     contact.ContactAbandoned: _abandoned,
     sentiment.MessageScored: _scored,
+    sentiment.ConversationShifted: _turned,
+    sentiment.SentimentCorrected: _score_corrected,
     router.ContactTriaged: _triaged,
     router.ContactQueued: _queued,
     router.ContactOffered: _offered,

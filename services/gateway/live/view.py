@@ -24,6 +24,7 @@ EVENT_TOPICS = (
     topics.TOUCHPOINT_EVENTS,
     topics.POOL_EVENTS,
     topics.SENTIMENT_SCORED,
+    topics.SENTIMENT_SHIFTED,
     topics.ROUTING_DECIDED,
     topics.NPS_CHANGED,
     topics.ESCALATION_FLAGGED,

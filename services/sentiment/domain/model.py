@@ -1,145 +1,175 @@
-"""The linear model: two sparse sums over character n-grams, one probability each.
+"""Scores texts: language, polarity, emotion, complaint, what it is about, and where each shows.
 
-For a normalised text with n-grams g1…gm, each head's score is
-
-    z = bias + (1/√m) · Σ weight[hash(gi)],   p = 1 / (1 + e^(-z / temperature))
-
-The neutral head says how likely the text holds no opinion, the polar head which way an opinion goes:
-
-    P(neutral) = p_neutral,   P(positive) = (1 - p_neutral) · p_polar,   the rest is negative.
-
-Kept apart because they learn from different data: Chinese reviews know no neutral, questions no praise.
+See `cascade` for how a language's outputs come about, `evidence` for where they show.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sentiment.domain.text import Language, guess_language, ngram_hashes, normalise
+from services.sentiment.domain import cascade, evidence
+from services.sentiment.domain.cascade import OUTPUTS, Answers, LanguageModel
+from services.sentiment.domain.encode import Encoded, encode, languages
+from services.sentiment.domain.score import EMOTIONS, LABELS, Emotion, EmotionLabel, Evidence, Label, Score, Target
+from services.sentiment.domain.targets import TargetModel
+from services.sentiment.domain.text import Language, Normalised, normalise_with_offsets
 
-Label = Literal["negative", "neutral", "positive", "unsure"]
-_SURE: Final = 30.0
-"""Log odds beyond which a probability is not told apart from 0 or 1."""
-LABELS: Final[tuple[Label, Label, Label]] = ("negative", "neutral", "positive")
+__all__ = ["EMOTIONS", "LABELS", "Emotion", "Evidence", "Explained", "Label", "Score", "SentimentModel", "Target"]
 
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """One binary decision. `weights` has 2^bits small integers; `scale` is the worth of one of them."""
-
-    weights: NDArray[np.int8]
-    scale: float
-    bias: float
-    temperature: float
-
-    @property
-    def bits(self) -> int:
-        """log2 of the table's length."""
-        return int(self.weights.size).bit_length() - 1
+BATCH: Final = 1024
+"""Texts scored at a time: more would only need more memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class LinearModel:
-    """The heads of one language, its longest n-gram, and the confidence below which it is unsure."""
+class Explained:
+    """A score with where it shows. For an output, the stretches' weights and its `rest` add up to its `log_odds`.
 
-    polar: Head
-    neutral: Head
-    longest: int
-    threshold: float
+    The rest is the bias and, where the network gave its second opinion (`asked`), what that added.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What the model makes of one text."""
-
-    language: Language
-    label: Label
-    """The likeliest class, or "unsure" where its probability is below the language's threshold."""
-    polarity: float
-    """P(positive) - P(negative), -1 … 1."""
-    confidence: float
-    """The likeliest class's calibrated probability, 1/3 … 1."""
-    negative: float
-    neutral: float
-    positive: float
+    score: Score
+    evidence: tuple[Evidence, ...]
+    rest: Mapping[str, float]
+    log_odds: Mapping[str, float]
+    asked: bool
 
 
 class SentimentModel:
     """Scores texts of any supported language; holds no state besides its weights."""
 
-    def __init__(self, languages: Mapping[Language, LinearModel]) -> None:
-        self._languages = dict(languages)
+    def __init__(self, models: Mapping[Language, LanguageModel], targets: TargetModel | None = None) -> None:
+        self._models = dict(models)
+        self._targets = targets
 
     def score(self, text: str, language: Language | None = None) -> Score:
         """The score of one text; its language is guessed where it isn't given. Raises ValueError."""
-        plain = normalise(text)
-        spoken = language or guess_language(plain)
-        model = self._model(spoken)
-        return _score(spoken, model.threshold, probabilities_of_one(model, plain))
+        return self.score_batch((text,), (language,))[0]
 
-    def score_batch(self, texts: Sequence[str], languages: Sequence[Language | None] | None = None) -> list[Score]:
+    def score_batch(self, texts: Sequence[str], given: Sequence[Language | None] | None = None) -> list[Score]:
         """One score per text, in order; the same as scoring each alone, faster. Raises ValueError for an unknown language."""
-        given = languages if languages is not None else [None] * len(texts)
-        plain = [normalise(t) for t in texts]
-        spoken = [g or guess_language(t) for g, t in zip(given, plain, strict=True)]
-        scores: dict[int, Score] = {}
-        for language in dict.fromkeys(spoken):
-            model = self._model(language)
-            mine = [i for i, spoke in enumerate(spoken) if spoke == language]
-            rows = probabilities(model, [plain[i] for i in mine]).tolist()
-            scores.update((i, _score(language, model.threshold, row)) for i, row in zip(mine, rows, strict=True))
-        return [scores[i] for i in range(len(texts))]
+        scores: list[Score] = []
+        for start in range(0, len(texts), BATCH):
+            mine = given[start : start + BATCH] if given is not None else None
+            scores += self._each(texts[start : start + BATCH], mine)
+        return scores
 
-    def _model(self, language: Language) -> LinearModel:
-        model = self._languages.get(language)
+    def explain(self, text: str, language: Language | None = None) -> tuple[Evidence, ...]:
+        """Where the score of one text shows. Raises ValueError for an unknown language."""
+        return self.explain_batch((text,), (language,))[0].evidence
+
+    def explain_batch(self, texts: Sequence[str], given: Sequence[Language | None] | None = None) -> list[Explained]:
+        """Scores with their evidence, in order. Raises ValueError for an unknown language."""
+        explained: list[Explained] = []
+        for start in range(0, len(texts), BATCH):
+            chunk = texts[start : start + BATCH]
+            mine = given[start : start + BATCH] if given is not None else None
+            own: dict[int, Explained] = {}
+            for language, which, encoded in self._sorted(chunk, mine):
+                own.update(zip(which, self._explained(language, [chunk[i] for i in which], encoded), strict=True))
+            explained += [own[i] for i in range(len(chunk))]
+        return explained
+
+    def answers(self, language: Language, encoded: Encoded) -> Answers:
+        """The outputs of texts of one language as arrays: the fastest way. Raises ValueError."""
+        return cascade.answer(self.of(language), encoded)
+
+    def of(self, language: Language) -> LanguageModel:
+        """A language's model. Raises ValueError."""
+        model = self._models.get(language)
         if model is None:
-            raise ValueError(f"language: no model for {language!r}, known: {sorted(self._languages)}")
+            raise ValueError(f"language: no model for {language!r}, known: {sorted(self._models)}")
         return model
 
+    def _each(self, texts: Sequence[str], given: Sequence[Language | None] | None) -> list[Score]:
+        own: dict[int, Score] = {}
+        for language, which, encoded in self._sorted(texts, given):
+            own.update(zip(which, self._scores(language, encoded, self.answers(language, encoded)), strict=True))
+        return [own[i] for i in range(len(texts))]
 
-def probabilities(model: LinearModel, plain: Sequence[str]) -> NDArray[np.float64]:
-    """P(negative), P(neutral), P(positive) of each normalised text: an array of len(plain) × 3."""
-    bits = max(model.polar.bits, model.neutral.bits)
-    hashes, owners = ngram_hashes(plain, model.longest, bits)
-    lengths = np.bincount(owners, minlength=len(plain))
-    polar, neutral = (
-        head_probabilities(head, hashes >> (bits - head.bits), owners, lengths) for head in (model.polar, model.neutral)
-    )
-    return np.stack([(1 - neutral) * (1 - polar), neutral, (1 - neutral) * polar], axis=1)
+    def _sorted(
+        self, texts: Sequence[str], given: Sequence[Language | None] | None
+    ) -> list[tuple[Language, list[int], Encoded]]:
+        """The texts by language, with their places."""
+        encoded = encode(texts)
+        spoken = languages(encoded)
+        if given is not None:
+            spoken = [g or s for g, s in zip(given, spoken, strict=True)]
+        kinds = list(dict.fromkeys(spoken))
+        for kind in kinds:
+            self.of(kind)
+        if len(kinds) == 1:
+            return [(kinds[0], list(range(len(texts))), encoded)]
+        sets = []
+        for kind in kinds:
+            mine: NDArray[np.bool_] = np.fromiter((s == kind for s in spoken), dtype=np.bool_, count=len(spoken))
+            sets.append((kind, np.flatnonzero(mine).tolist(), encoded.take(mine)))
+        return sets
+
+    def _explained(self, language: Language, texts: Sequence[str], encoded: Encoded) -> list[Explained]:
+        model = self.of(language)
+        answers = self.answers(language, encoded)
+        scores = self._scores(language, encoded, answers)
+        parts = cascade.parts(model, encoded, answers)
+        explained = []
+        at = 0
+        for i, (text, size, score) in enumerate(zip(texts, encoded.sizes.tolist(), scores, strict=True)):
+            plain = normalise_with_offsets(text)
+            found: list[Evidence] = []
+            odds: dict[str, float] = {}
+            rest: dict[str, float] = {}
+            for column in _shown(score.emotion.probability):
+                mine = evidence.spans(plain, parts[at : at + size, column], OUTPUTS[column])
+                found += mine
+                odds[OUTPUTS[column]] = float(answers.log_odds[i, column])
+                rest[OUTPUTS[column]] = odds[OUTPUTS[column]] - sum(e.weight for e in mine)
+            if score.targets and self._targets:
+                found += _mentions(self._targets, plain, score)
+            explained.append(Explained(score, tuple(found), rest, odds, bool(answers.asked[i])))
+            at += size
+        return explained
+
+    def _scores(self, language: Language, encoded: Encoded, answers: Answers) -> list[Score]:
+        model = self.of(language)
+        label, emotion = answers.label(), answers.emotion()
+        targets = self._targets.of_batch(encoded, [language] * len(encoded)) if self._targets else [()] * len(encoded)
+        rows = zip(
+            label.tolist(),
+            label.argmax(axis=1).tolist(),
+            emotion.tolist(),
+            emotion.argmax(axis=1).tolist(),
+            answers.strength().tolist(),
+            answers.complaint().tolist(),
+            targets,
+            strict=True,
+        )
+        scores = []
+        for row, best, feels, feel, strength, complaint, about in rows:
+            negative, neutral, positive = row
+            confidence = row[best]
+            named: Label = LABELS[best] if confidence >= model.unsure else "unsure"
+            felt: EmotionLabel = EMOTIONS[feel] if feels[feel] >= model.emotion_unsure else "unsure"
+            emotional = Emotion(felt, tuple(feels), strength)
+            polarity = positive - negative
+            scores.append(
+                Score(language, named, polarity, confidence, negative, neutral, positive, emotional, complaint, about)
+            )
+        return scores
 
 
-def head_probabilities(
-    head: Head, hashes: NDArray[np.int64], owners: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """The head's probability for each text, from its n-grams' table indices and their number."""
-    sums = np.bincount(owners, weights=head.weights.take(hashes), minlength=len(lengths))
-    z = (head.bias + head.scale * sums / np.sqrt(lengths)) / head.temperature
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(z, -_SURE, _SURE))), dtype=np.float64)
+def _shown(emotion: Sequence[float]) -> tuple[int, ...]:
+    """The outputs that are explained: polarity, complaint, the likeliest emotion."""
+    likeliest = max(range(len(EMOTIONS)), key=lambda i: emotion[i])
+    return cascade.POLARITY, cascade.COMPLAINT, cascade.EMOTION.start + likeliest
 
 
-def probabilities_of_one(model: LinearModel, plain: str) -> tuple[float, float, float]:
-    """`probabilities` of one text, without what arrays cost where there is one number in them."""
-    bits = max(model.polar.bits, model.neutral.bits)
-    hashes, _ = ngram_hashes([plain], model.longest, bits)
-    polar, neutral = (
-        _one_probability(head, hashes if head.bits == bits else hashes >> (bits - head.bits))
-        for head in (model.polar, model.neutral)
-    )
-    return (1 - neutral) * (1 - polar), neutral, (1 - neutral) * polar
-
-
-def _one_probability(head: Head, hashes: NDArray[np.int64]) -> float:
-    total = int(head.weights.take(hashes).sum(dtype=np.int64))
-    z = (head.bias + head.scale * total / math.sqrt(len(hashes))) / head.temperature
-    return 1.0 / (1.0 + math.exp(-min(max(z, -_SURE), _SURE)))
-
-
-def _score(language: Language, threshold: float, row: Sequence[float]) -> Score:
-    negative, neutral, positive = row
-    confidence = max(row)
-    label = LABELS[row.index(confidence)] if confidence >= threshold else "unsure"
-    return Score(language, label, positive - negative, confidence, negative, neutral, positive)
+def _mentions(targets: TargetModel, plain: Normalised, score: Score) -> list[Evidence]:
+    """The words behind the targets that are named."""
+    named = {t.stage for t in score.targets}
+    return [
+        Evidence(*plain.span(m.start, m.end), m.weight, f"target:{m.stage}")
+        for m in targets.mentions(plain.text, score.language)
+        if m.stage in named
+    ]

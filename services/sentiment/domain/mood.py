@@ -6,9 +6,11 @@ that is kept, so messages may arrive in any order with the same result (up to ro
 must be dropped before.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from services.sentiment.domain.conversation import Talk
 
 CONTACT_HALF_LIFE: Final = timedelta(minutes=30)
 """Within a contact: what was said half an hour ago weighs half of what is said now."""
@@ -53,12 +55,13 @@ class ContactMood:
 
 @dataclass(frozen=True, slots=True)
 class CustomerMood:
-    """State per customer: the overall mood (slow), the recent one (fast), the last MAX_CONTACTS contacts."""
+    """State per customer: the overall mood (slow), the recent one (fast), the last MAX_CONTACTS contacts, and the last conversations."""
 
     customer_id: str
     slow: Mood | None = None
     fast: Mood | None = None
     contacts: tuple[ContactMood, ...] = ()
+    talks: tuple[Talk, ...] = ()
 
     @property
     def count(self) -> int:
@@ -83,6 +86,10 @@ class CustomerMood:
     def contact(self, contact_id: str) -> ContactMood | None:
         """The contact's mood, if it is among those kept."""
         return next((c for c in self.contacts if c.contact_id == contact_id), None)
+
+    def talk(self, contact_id: str) -> Talk | None:
+        """The contact's conversation, if it is among those kept."""
+        return next((t for t in reversed(self.talks) if t.contact_id == contact_id), None)
 
 
 def fold(mood: Mood | None, polarity: float, time: datetime, half_life: timedelta) -> Mood:
@@ -109,6 +116,13 @@ def customer_mood_at(state: CustomerMood, time: datetime) -> float:
     return value_at(state.slow, time, CUSTOMER_HALF_LIFE)
 
 
+def customer_weight_at(state: CustomerMood, time: datetime) -> float:
+    """What the customer's mood rests on at `time`, in messages that were said just then."""
+    if state.slow is None:
+        return 0.0
+    return state.slow.weight * _fade(max(time - state.slow.updated, timedelta(0)), CUSTOMER_HALF_LIFE)
+
+
 def fold_message(
     state: CustomerMood, contact_id: str, touchpoint: str, polarity: float, time: datetime
 ) -> tuple[CustomerMood, Mood]:
@@ -118,11 +132,12 @@ def fold_message(
     contact = ContactMood(contact_id, touchpoint, mood)
     others = [c for c in state.contacts if c.contact_id != contact_id]
     kept = sorted([*others, contact], key=lambda c: (c.mood.updated, c.contact_id))[-MAX_CONTACTS:]
-    after = replace(
-        state,
+    after = CustomerMood(
+        customer_id=state.customer_id,
         slow=fold(state.slow, polarity, time, CUSTOMER_HALF_LIFE),
         fast=fold(state.fast, polarity, time, TREND_HALF_LIFE),
         contacts=tuple(kept),
+        talks=state.talks,
     )
     return after, mood
 

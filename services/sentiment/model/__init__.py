@@ -1,28 +1,47 @@
 """The trained weights that the service is shipped with, and how they are read and written.
 
-`weights.npz` holds one int8 table per language and head; `model.json` what else the heads need, and the
-figures measured when they were trained (see docs/models/sentiment.md).
+`weights.npz` holds each language's tables in 8 bits, the network's words and the rest of it in 16; `model.json` the
+calibration and the figures measured when they were trained (see docs/models/sentiment.md).
 """
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from services.sentiment.domain.model import Head, LinearModel, SentimentModel
+from services.sentiment.domain.cascade import OUTPUTS, LanguageModel, Mix
+from services.sentiment.domain.linear import Heads
+from services.sentiment.domain.model import SentimentModel
+from services.sentiment.domain.network import Network
 from services.sentiment.domain.text import Language
+from services.sentiment.domain.units import SPECIAL, Vocabulary
+from services.sentiment.model import targets
 
 FOLDER: Final = Path(__file__).parent
-FORMAT: Final = 1
+FORMAT: Final = 2
 _LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
-_HEADS: Final = ("polar", "neutral")
+_LAYERS: Final = ("window", "bias", "hidden", "hidden_bias", "output", "output_bias")
+_LIMITS: Final = ("doubt", "unsure", "emotion_unsure")
 
 
 class ModelError(Exception):
     """The model's files are missing or don't fit this code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A language's model as it is written: `layers` are the network's, `embedding` with a step's worth per word."""
+
+    model: LanguageModel
+    words: tuple[str, ...] = ()
+    embedding: NDArray[np.int8] | None = None
+    steps: NDArray[np.float32] | None = None
+    layers: Mapping[str, NDArray[np.float32]] | None = None
 
 
 def load(folder: Path = FOLDER) -> SentimentModel:
@@ -33,42 +52,78 @@ def load(folder: Path = FOLDER) -> SentimentModel:
             tables = {name: stored[name] for name in stored.files}
     except (OSError, ValueError) as e:
         raise ModelError(f"sentiment model in {folder}: {e}") from e
-    if about.get("format") != FORMAT:
-        raise ModelError(f"sentiment model in {folder}: format {about.get('format')!r}, this code reads {FORMAT}")
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        found = about.get("format") if isinstance(about, dict) else None
+        raise ModelError(f"sentiment model in {folder}: format {found!r}, this code reads {FORMAT}")
     try:
-        return SentimentModel({language: _read(about, tables, language) for language in _LANGUAGES})
-    except (KeyError, TypeError) as e:
+        models = {language: _read(about["languages"][language], tables, language) for language in _LANGUAGES}
+        return SentimentModel(models, targets.load())
+    except (KeyError, TypeError, ValueError, targets.TargetsError) as e:
         raise ModelError(f"sentiment model in {folder}: {e} is missing or malformed") from e
 
 
-def _read(about: Mapping[str, Any], tables: Mapping[str, Any], language: Language) -> LinearModel:
-    spec = about["languages"][language]
-    heads = {
-        name: Head(
-            tables[f"{language}_{name}"],
-            float(spec[name]["scale"]),
-            float(spec[name]["bias"]),
-            float(spec[name]["temperature"]),
-        )
-        for name in _HEADS
-    }
-    return LinearModel(heads["polar"], heads["neutral"], int(spec["longest"]), float(spec["threshold"]))
+def _read(spec: Mapping[str, Any], tables: Mapping[str, Any], language: Language) -> LanguageModel:
+    def heads(name: str) -> Heads:
+        own = spec[name]
+        return Heads(tables[f"{language}_{name}"], np.array(own["scale"], float), np.array(own["bias"], float))
+
+    def mix(name: str) -> Mix:
+        rows = spec[name]
+        return Mix(*(np.array([rows[o][part] for o in OUTPUTS], float) for part in ("linear", "network", "bias")))
+
+    return LanguageModel(
+        longest=int(spec["longest"]),
+        polar=heads("polar"),
+        side=heads("side"),
+        alone=mix("alone"),
+        network=_network(tables, language) if f"{language}_words" in tables else None,
+        both=mix("both"),
+        **{name: float(spec[name]) for name in _LIMITS},
+    )
 
 
-def save(folder: Path, models: Mapping[Language, LinearModel], figures: Mapping[str, Any]) -> None:
-    """Writes `models` and the figures measured with them into `folder`."""
+def _network(tables: Mapping[str, Any], language: Language) -> Network:
+    own = {name: tables[f"{language}_{name}"].astype(np.float32) for name in _LAYERS}
+    words = tables[f"{language}_words"].tobytes().decode("utf-8").split("\n")
+    embedding = tables[f"{language}_embedding"].astype(np.float32) * tables[f"{language}_steps"][:, None]
+    if len(embedding) != SPECIAL + len(words):
+        raise ValueError(f"{language}_embedding: has not one row per word")
+    window = own.pop("window")
+    places = tuple(np.ascontiguousarray(embedding @ place) for place in window)
+    return Network(Vocabulary(words), places, **own)
+
+
+def save(folder: Path, kept: Mapping[Language, Kept], figures: Mapping[str, Any]) -> None:
+    """Writes the models and the figures measured with them into `folder`."""
     tables: dict[str, Any] = {}
     languages: dict[str, Any] = {}
-    for language, model in models.items():
-        spec: dict[str, Any] = {"longest": model.longest, "threshold": model.threshold}
-        for name, head in (("polar", model.polar), ("neutral", model.neutral)):
-            tables[f"{language}_{name}"] = head.weights
-            spec[name] = {"scale": head.scale, "bias": head.bias, "temperature": head.temperature}
-        languages[language] = spec
+    for language, one in kept.items():
+        model = one.model
+        tables[f"{language}_polar"], tables[f"{language}_side"] = model.polar.weights, model.side.weights
+        languages[language] = {
+            "longest": model.longest,
+            "polar": {"scale": model.polar.scale.tolist(), "bias": model.polar.bias.tolist()},
+            "side": {"scale": model.side.scale.tolist(), "bias": model.side.bias.tolist()},
+            "alone": _mix(model.alone),
+            "both": _mix(model.both),
+            **{name: getattr(model, name) for name in _LIMITS},
+        }
+        if one.embedding is not None and one.layers is not None:
+            tables[f"{language}_words"] = np.frombuffer("\n".join(one.words).encode(), np.uint8)
+            tables[f"{language}_embedding"], tables[f"{language}_steps"] = one.embedding, one.steps
+            tables.update({f"{language}_{name}": one.layers[name].astype(np.float16) for name in _LAYERS})
+    folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "weights.npz", **tables)
     about = {"format": FORMAT, "languages": languages, "figures": figures}
     text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")
+
+
+def _mix(mix: Mix) -> dict[str, dict[str, float]]:
+    return {
+        output: {"linear": float(mix.linear[i]), "network": float(mix.network[i]), "bias": float(mix.bias[i])}
+        for i, output in enumerate(OUTPUTS)
+    }
 
 
 def name(folder: Path = FOLDER) -> str:
@@ -76,4 +131,4 @@ def name(folder: Path = FOLDER) -> str:
     digest = blake2b(digest_size=4)
     for file in ("model.json", "weights.npz"):
         digest.update((folder / file).read_bytes())
-    return f"linear-{digest.hexdigest()}"
+    return f"cascade-{digest.hexdigest()}"

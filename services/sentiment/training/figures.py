@@ -1,74 +1,87 @@
-"""What the trained model is worth, measured on texts it never saw, as the service serves it."""
+"""What a trained model is worth, measured on texts it never saw."""
 
-import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sentiment.domain.model import LinearModel, SentimentModel, probabilities
-from services.sentiment.domain.text import Language
-from services.sentiment.training.baseline import word_list
+from services.sentiment.domain.cascade import Answers
 from services.sentiment.training.data import Example
 from services.sentiment.training.labels import NEGATIVE, NEUTRAL, POSITIVE
 
-_BATCH: Final = 2000
-_BINARY: Final = ("online_shopping_zh", "waimai_zh")
-_ROUNDS: Final = 200
+Floats = NDArray[np.float64]
+Figures = dict[str, float]
+
+BINARY: Final = ("online_shopping_zh", "waimai_zh")
+"""Sets without a neutral class: judged by the polarity's sign."""
+BINS: Final = 10
 
 
-def predict(model: LinearModel, texts: Sequence[str]) -> NDArray[np.float64]:
-    """Probabilities of all texts, in batches."""
-    return np.concatenate([probabilities(model, texts[i : i + _BATCH]) for i in range(0, len(texts), _BATCH)])
+def measure(examples: Sequence[Example], answers: Answers) -> dict[str, Figures]:
+    """Figures for each data set among the examples."""
+    measured: dict[str, Figures] = {}
+    sources = np.array([e.source for e in examples])
+    for source in sorted(set(sources.tolist())):
+        rows = np.flatnonzero(sources == source).tolist()
+        mine = [examples[i] for i in rows]
+        own = Answers(answers.log_odds[rows], answers.asked[rows])
+        found: Figures = {"texts": float(len(mine))}
+        if mine[0].label is not None or source == "weibo_covid_zh":
+            found |= _polarity(mine, own, source in BINARY)
+        if source == "weibo_covid_zh":
+            found |= _emotion(mine, own)
+        if any(e.complaint is not None for e in mine):
+            found |= _complaint(mine, own)
+        measured[source] = {k: round(v, 4) for k, v in found.items()}
+    return measured
 
 
-def measure(model: LinearModel, language: Language, examples: Sequence[Example]) -> dict[str, dict[str, float]]:
-    """Figures for each data set among the examples (give the validation split)."""
-    p = predict(model, [e.text for e in examples])
-    truth = np.array([e.label for e in examples])
-    figures = {}
-    for source in sorted({e.source for e in examples}):
-        mine = np.array([e.source == source for e in examples])
-        listed = [word_list(e.text, language) for e in examples if e.source == source]
-        one = _binary if source in _BINARY else _three
-        figures[source] = {
-            "texts": float(mine.sum()),
-            **one(p[mine], truth[mine], listed),
-            "unsure": float((p[mine].max(axis=1) < model.threshold).mean()),
+def _polarity(examples: Sequence[Example], answers: Answers, binary: bool) -> Figures:
+    known = np.array([e.label is not None for e in examples])
+    truth = np.array([-1 if e.label is None else e.label for e in examples])[known]
+    p = answers.label()[known]
+    if not binary:
+        guess, sure = p.argmax(axis=1), p.max(axis=1)
+        classes = sorted(set(truth.tolist()))
+        return {
+            "accuracy": float((guess == truth).mean()),
+            "macro_f1": macro_f1(truth, guess, classes),
+            "ece": ece(sure, guess == truth),
         }
-    return {k: {n: round(v, 4) for n, v in f.items()} for k, f in figures.items()}
-
-
-def _binary(p: NDArray[np.float64], truth: NDArray[np.int64], listed: list[tuple[int, int]]) -> dict[str, float]:
-    """The set has no neutral class: the answer is read from the sign of the polarity."""
-    guess = np.where(p[:, POSITIVE] > p[:, NEGATIVE], POSITIVE, NEGATIVE)
     share = p[:, POSITIVE] / (p[:, POSITIVE] + p[:, NEGATIVE])
-    sure = np.maximum(share, 1 - share)
-    right = guess == truth
-    surest = np.argsort(-sure, kind="stable")[: int(0.8 * len(sure))]
-    base = np.array([POSITIVE if balance > 0 else NEGATIVE for _, balance in listed])
+    guess = np.where(p[:, POSITIVE] > p[:, NEGATIVE], POSITIVE, NEGATIVE)
+    sure, right = np.maximum(share, 1 - share), guess == truth
+    kept = np.argsort(-sure, kind="stable")[: int(0.8 * len(sure))]
     return {
         "accuracy": float(right.mean()),
         "macro_f1": macro_f1(truth, guess, (NEGATIVE, POSITIVE)),
         "ece": ece(sure, right),
-        "accuracy_surest_80": float(right[surest].mean()),
+        "surest_80": float(right[kept].mean()),
         "called_neutral": float((p.argmax(axis=1) == NEUTRAL).mean()),
-        "word_list_accuracy": float((base == truth).mean()),
     }
 
 
-def _three(p: NDArray[np.float64], truth: NDArray[np.int64], listed: list[tuple[int, int]]) -> dict[str, float]:
+def _emotion(examples: Sequence[Example], answers: Answers) -> Figures:
+    truth = np.array([e.emotion for e in examples])
+    p = answers.emotion()
     guess = p.argmax(axis=1)
-    base = np.array([label for label, _ in listed])
-    classes = tuple(sorted(set(truth.tolist())))
     return {
-        "accuracy": float((guess == truth).mean()),
-        "macro_f1": macro_f1(truth, guess, classes),
-        "ece": ece(p.max(axis=1), guess == truth),
-        "word_list_accuracy": float((base == truth).mean()),
-        "word_list_macro_f1": macro_f1(truth, base, classes),
+        "emotion_accuracy": float((guess == truth).mean()),
+        "emotion_f1": macro_f1(truth, guess, sorted(set(truth.tolist()))),
+        "emotion_ece": ece(p.max(axis=1), guess == truth),
     }
+
+
+def _complaint(examples: Sequence[Example], answers: Answers) -> Figures:
+    known = np.array([e.complaint is not None for e in examples])
+    truth = np.array([bool(e.complaint) for e in examples])[known].astype(int)
+    p = answers.complaint()[known]
+    guess = (p >= 0.5).astype(int)
+    found = {"complaint_accuracy": float((guess == truth).mean())}
+    if truth.any():
+        found["complaint_f1"] = macro_f1(truth, guess, (1,))
+    return found | {"complaint_ece": ece(np.maximum(p, 1 - p), guess == truth)}
 
 
 def macro_f1(truth: NDArray[np.int64], guess: NDArray[np.int64], classes: Sequence[int]) -> float:
@@ -80,16 +93,15 @@ def macro_f1(truth: NDArray[np.int64], guess: NDArray[np.int64], classes: Sequen
     return sum(each) / len(each)
 
 
-def ece(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 10) -> float:
+def ece(confidence: Floats, right: NDArray[np.bool_], bins: int = BINS) -> float:
     """Expected calibration error over equal-width bins of confidence (Naeini et al. 2015)."""
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(which, weights=confidence - right, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def threshold(p: NDArray[np.float64], truth: NDArray[np.int64], target: float) -> float:
-    """The lowest confidence, in hundredths, above which answers are right at least `target` of the time."""
-    confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
+def threshold(confidence: Floats, right: NDArray[np.bool_], target: float) -> float:
+    """The lowest confidence, in hundredths, from which on answers are right at least `target` of the time."""
     for hundredths in range(34, 100):
         answered = confidence >= hundredths / 100
         if answered.any() and right[answered].mean() >= target:
@@ -97,25 +109,20 @@ def threshold(p: NDArray[np.float64], truth: NDArray[np.int64], target: float) -
     return 1.0
 
 
-def speed(model: SentimentModel, texts: Sequence[str]) -> dict[str, float]:
-    """Messages a second in batches of 1000, and µs for one alone, on this machine, normalisation included."""
-    model.score_batch(texts[:1000])
-    begun = time.perf_counter()
-    for start in range(0, len(texts), 1000):
-        model.score_batch(texts[start : start + 1000])
-    batched = time.perf_counter() - begun
-    sample = sorted(texts, key=lambda t: abs(len(t) - 50))[:_ROUNDS]
-    alone = []
-    for text in sample:
-        begun = time.perf_counter()
-        model.score(text)
-        alone.append(time.perf_counter() - begun)
-    return {"per_second": round(len(texts) / batched), "alone_us": round(1e6 * float(np.median(alone)), 1)}
+def risk_coverage(confidence: Floats, right: NDArray[np.bool_], shares: Sequence[float]) -> list[tuple[float, float]]:
+    """For each share of the texts that is answered, the surest first: the share of wrong answers."""
+    order = np.argsort(-confidence, kind="stable")
+    wrong = np.cumsum(~right[order])
+    found = []
+    for share in shares:
+        answered = max(1, round(share * len(order)))
+        found.append((share, float(wrong[answered - 1] / answered)))
+    return found
 
 
-def as_table(figures: dict[str, dict[str, float]]) -> list[str]:
+def as_table(figures: dict[str, Figures]) -> list[str]:
     """Markdown rows, one a data set."""
-    names = sorted({n for f in figures.values() for n in f}, key=_order)
+    names = list(dict.fromkeys(n for f in figures.values() for n in f))
     head = ["| data set | " + " | ".join(n.replace("_", " ") for n in names) + " |", "|---" * (len(names) + 1) + "|"]
     rows = []
     for source, figure in figures.items():
@@ -124,10 +131,5 @@ def as_table(figures: dict[str, dict[str, float]]) -> list[str]:
     return head + rows
 
 
-def _order(name: str) -> tuple[int, str]:
-    first: dict[str, int] = {"texts": 0, "accuracy": 1, "macro_f1": 2, "ece": 3, "accuracy_surest_80": 4}
-    return first.get(name, 9), name
-
-
-def _cell(name: str, value: float) -> Any:
+def _cell(name: str, value: float) -> str:
     return f"{value:.0f}" if name == "texts" else f"{value:.3f}"

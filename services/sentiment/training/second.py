@@ -1,0 +1,144 @@
+"""The second opinion's training: what the optional teacher has to say, and the network that learns from it and the labels."""
+
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.sentiment.domain.cascade import EMOTION, OUTPUTS
+from services.sentiment.domain.network import Network
+from services.sentiment.domain.text import Language
+from services.sentiment.domain.units import SPECIAL, UNKNOWN_SIGN, UNKNOWN_WORD, Vocabulary
+from services.sentiment.training import encoder, mixing, student, teacher, words
+from services.sentiment.training.build import EMOTION_WEIGHT
+from services.sentiment.training.data import TRAIN, Example
+
+Floats = NDArray[np.float32]
+
+SIZE: Final = 64
+"""Numbers in a word's embedding."""
+SHARE: Final = 0.5
+"""How far the teacher's answer counts where the text has a label as well."""
+_TAUGHT_ALONE: Final = 0.3
+"""What the teacher's answer weighs where the text has no label."""
+_HEAVIEST: Final = 5.0
+EMOTIONS: Final = tuple(range(EMOTION.start, EMOTION.stop))
+_KEPT: Final[dict[str, int]] = {
+    "online_shopping_zh": 14_000,
+    "atec_zh": 2_000,
+    "citizens_zh": 1_000,
+    "banking77_en": 700,
+}
+"""How many of a large set's texts the teacher sees; all of the others, and the small labelled ones twice."""
+_TWICE: Final = ("weibo_covid_zh", "airline_en", "complaints_en")
+_MEASURED: Final = ("waimai_zh", "weibo_covid_zh", "airline_en", "complaints_en", "random_tweets_en")
+
+STUDENT: Final[dict[Language, student.StudentSpec]] = {
+    "zh": student.StudentSpec(group=EMOTIONS, epochs=5),
+    "en": student.StudentSpec(group=EMOTIONS, epochs=12),
+}
+
+
+def key(text: str) -> int:
+    """A text's name in the teacher's notes."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    return zlib.crc32(encoded) << 32 | zlib.crc32(encoded, 1)
+
+
+def lessons_for_teacher(examples: Sequence[Example]) -> tuple[list[str], Floats, Floats]:
+    """The texts that the teacher learns from, with what it is to say."""
+    taken: list[Example] = []
+    for source in sorted({e.source for e in examples}):
+        mine = sorted((e for e in examples if e.source == source and e.split == TRAIN), key=lambda e: key(e.text))
+        taken += mine[: _KEPT.get(source)] * (2 if source in _TWICE else 1)
+    target, weight = mixing.targets(taken)
+    weight = np.minimum(weight, _HEAVIEST)
+    unknown = np.array([e.source.endswith("_en") and e.label == 0 for e in taken])
+    weight[:, EMOTION] *= np.array([EMOTION_WEIGHT.get(e.source, 1.0) for e in taken])[:, None]
+    weight[unknown, EMOTION] = 0  # no English text says which bad feeling it is: that is to come from the Chinese ones
+    return [e.text for e in taken], target.astype(np.float32), weight.astype(np.float32)
+
+
+def teach(
+    examples: Sequence[Example],
+    vocabulary: Mapping[Language, Sequence[str]],
+    spec: encoder.TuneSpec,
+    folder: Path | None,
+) -> tuple[Mapping[int, Floats], dict[str, Floats]]:
+    """Fine-tunes the teacher; its answers for the small sets' texts and some of the others, and a vector for each word."""
+    whole = teacher.load(folder)
+    texts, target, weight = lessons_for_teacher(examples)
+    begun = time.monotonic()
+    tuned = encoder.tune(whole, encoder.tokens(whole, texts, spec.longest), target, weight, spec)
+    print(f"teacher: tuned in {time.monotonic() - begun:.0f} s", flush=True)
+    asked = [*dict.fromkeys(texts), *(e.text for e in examples if e.split != TRAIN and e.source in _MEASURED)]
+    some = list(dict.fromkeys(asked))
+    out, _ = encoder.answers(whole, tuned, encoder.tokens(whole, some, spec.longest), spec)
+    print(f"teacher: {len(some)} answers, {time.monotonic() - begun:.0f} s", flush=True)
+    names = list(dict.fromkeys(w for known in vocabulary.values() for w in known))
+    _, vectors = encoder.answers(whole, tuned, encoder.tokens(whole, names, spec.longest), spec)
+    print(f"teacher: {len(names)} words, {time.monotonic() - begun:.0f} s", flush=True)
+    return {key(t): o for t, o in zip(some, out, strict=True)}, dict(zip(names, vectors, strict=True))
+
+
+def targets(examples: Sequence[Example], answers: Mapping[int, Floats]) -> tuple[Floats, Floats]:
+    """What the network is to say: the labels, softened by the teacher's answers, or these alone."""
+    target, weight = mixing.targets(examples)
+    weight = np.minimum(weight, _HEAVIEST)
+    weight[:, EMOTION] *= np.array([EMOTION_WEIGHT.get(e.source, 1.0) for e in examples])[:, None]
+    known = [(i, answers[k]) for i, k in enumerate(key(e.text) for e in examples) if k in answers]
+    if known:
+        rows = np.array([i for i, _ in known])
+        odds = np.stack([a for _, a in known]).astype(np.float64)
+        soft = 1 / (1 + np.exp(-odds))
+        spread = np.exp(odds[:, EMOTION] - odds[:, EMOTION].max(axis=1, keepdims=True))
+        soft[:, EMOTION] = spread / spread.sum(axis=1, keepdims=True)
+        labelled = weight[rows] > 0
+        target[rows] = np.where(labelled, (1 - SHARE) * target[rows] + SHARE * soft, soft)
+        weight[rows] = np.where(labelled, weight[rows], _TAUGHT_ALONE)
+    return target.astype(np.float32), weight.astype(np.float32)
+
+
+def embedding(vocabulary: Vocabulary, vectors: Mapping[str, Floats] | None, seed: int) -> Floats:
+    """Where the words' embeddings start: at the teacher's vectors in fewer dimensions, or at random."""
+    if not vectors:
+        own = words.random_embedding(len(vocabulary.words), SIZE, seed)
+    else:
+        own = words.reduced(np.stack([vectors[w] for w in vocabulary.words]), SIZE)
+    special = np.zeros((SPECIAL, SIZE), np.float32)
+    special[[UNKNOWN_WORD, UNKNOWN_SIGN]] = own.mean(axis=0)
+    return np.concatenate([special, own])
+
+
+def train(
+    language: Language,
+    examples: Sequence[Example],
+    vocabulary: Vocabulary,
+    answers: Mapping[int, Floats],
+    vectors: Mapping[str, Floats] | None,
+    spec: student.StudentSpec | None = None,
+) -> tuple[Network, student.Params]:
+    """The network of a language, trained on all of the examples; its parameters as they are kept (in 8 bits)."""
+    spec = spec or STUDENT[language]
+    target, weight = targets(examples, answers)
+    data = student.lessons(vocabulary, [e.text for e in examples], target, weight)
+    start = student.start(embedding(vocabulary, vectors, spec.seed), len(OUTPUTS), spec)
+    params = student.train(start, data, spec, f"{language} network")
+    kept = replace_embedding(params)
+    return student.network(vocabulary, kept), kept
+
+
+def replace_embedding(params: student.Params) -> student.Params:
+    """The parameters with embeddings that 8 bits can hold: a row's numbers in 127ths of its largest."""
+    rows, scale = packed(np.asarray(params["embedding"]))
+    return params | {"embedding": rows.astype(np.float32) * scale[:, None]}
+
+
+def packed(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """The rows in 8 bits each and what a step is worth in each."""
+    scale = np.maximum(np.abs(rows).max(axis=1), 1e-6) / 127
+    return np.rint(rows / scale[:, None]).astype(np.int8), scale.astype(np.float32)
