@@ -251,7 +251,9 @@ def test_a_wrong_file_of_callers_is_named_without_its_keys(given: Any, named: st
 
 async def test_sentiments_lookups_are_guarded_as_well(keys: Path) -> None:
     nothing: Any = None
-    server = RpcServer(RpcSettings(keys_file=keys), [services.sentiment.rpc.servicer(nothing, nothing, "", nothing)], status)
+    server = RpcServer(
+        RpcSettings(keys_file=keys), [services.sentiment.rpc.servicer(nothing, nothing, "", nothing)], status
+    )
     await server.start()
     try:
         async with channel(f"127.0.0.1:{server.port}", RpcSettings()) as to:

@@ -78,7 +78,11 @@ class Plant:
         """The data with the mark in every text that a person may have written."""
         if isinstance(data, dict):
             return {k: v if k in IMPERSONAL else self.into(v) for k, v in data.items()}
-        return self.text if isinstance(data, str) and not data.startswith(("20", "SPEAKER_", "TICKET_", "LABEL_", "EMOTION_")) else data
+        return (
+            self.text
+            if isinstance(data, str) and not data.startswith(("20", "SPEAKER_", "TICKET_", "LABEL_", "EMOTION_"))
+            else data
+        )
 
     def found(self, places: dict[str, str]) -> list[str]:
         return [place for place, text in places.items() if any(shape in text for shape in self.shapes)]

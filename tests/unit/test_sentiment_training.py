@@ -135,7 +135,11 @@ def test_the_mix_finds_slope_and_bias_and_trusts_who_knows() -> None:
 def test_words_are_what_stands_together() -> None:
     from services.sentiment.training import words
 
-    texts = [f"外卖{'好坏快慢'[i % 4]}的很 i like 2 of it" for i in range(60)] + ["外地 卖花"] * 9 + ["今天天气不错的样子"] * 200
+    texts = (
+        [f"外卖{'好坏快慢'[i % 4]}的很 i like 2 of it" for i in range(60)]
+        + ["外地 卖花"] * 9
+        + ["今天天气不错的样子"] * 200
+    )
     found = words.words(texts, "zh")
     assert {"外卖", "好", "like", "0"} <= set(found)
     assert "卖好" not in found
