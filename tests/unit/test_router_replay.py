@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.main import cli
-from services.router import policyfile
 from services.router.domain.simulation.fit import Spec, fit, queues_met
 from services.router.domain.simulation.recorded import Call
 from services.router.domain.simulation.shifts import Reading
