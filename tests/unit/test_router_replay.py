@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli.main import cli
-from services.router import policyfile
 from services.router.domain.simulation.fit import Spec, fit, queues_met
 from services.router.domain.simulation.recorded import Call
 from services.router.domain.simulation.shifts import Reading
@@ -143,8 +142,13 @@ def test_a_bad_policy_is_refused_by_place(small: Path, tmp_path: Path):
     done = invoke("--calls", str(small), "--policy", str(path))
     assert done.exit_code == 1
     assert "policy: pools" in done.stderr
-    bot = invoke("--calls", str(small), "--policy", str(policyfile.DEFAULT), "--runs", "1")
-    assert bot.exit_code in (0, 1)
+    path.write_text(
+        'version = "1"\ntimezone = "+00:00"\n[default]\npool = "bot"\n[handover]\npool = "floor"\n[pools.floor]\n',
+        encoding="utf-8",
+    )
+    bot = invoke("--calls", str(small), "--policy", str(path), "--runs", "1")
+    assert bot.exit_code == 1
+    assert 'rule "default" sends calls of type PS to the bot' in bot.stderr
     assert invoke("--calls", str(tmp_path / "none.csv")).exit_code == 2
 
 
