@@ -10,11 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from services.cli.common import fail
-from services.router import policyfile
-from services.router.domain.simulation.ordering import NotReplayable
-from services.router.domain.simulation.shifts import Reading
-from services.router.replay import fitted, run
-from services.router.replay.log import LogError, read
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -40,6 +35,12 @@ def replay(
 
     A policy is in the router's own form: a rule's topic is the log's type, its tier the log's priority.
     """
+    from services.router import policyfile
+    from services.router.domain.simulation.ordering import NotReplayable
+    from services.router.domain.simulation.shifts import Reading
+    from services.router.replay import fitted, run
+    from services.router.replay.log import LogError, read
+
     try:
         policy = policyfile.load(policy_file or run.POLICY)
         days = read(calls, Reading())
