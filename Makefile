@@ -54,7 +54,12 @@ proto: gen/ready ## generates the Python of proto/
 proto-baseline: setup ## takes proto/ as it stands for what later changes must not break (at a release)
 	@scripts/proto_baseline.sh
 
-train: setup ## trains the models anew from ../shared/data (TEACHER=1 asks the teacher first, FEEDBACK=file learns from corrections)
+.venv/train: .venv/ready requirements/train.lock
+	@echo '→ packages for training'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/train.lock
+	@touch $@
+
+train: setup .venv/train ## trains the models anew from ../shared/data (TEACHER=1 asks the teacher first, FEEDBACK=file learns from corrections)
 	@$(BIN)/python -m services.sentiment.training --data ../shared/data $(if $(TEACHER),--teacher .teacher/notes.npz) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(ARGS)
 
 .venv-bench/ready: requirements/bench.lock
@@ -79,7 +84,8 @@ screenshots: setup ## takes the README's pictures of the dashboard and of a trac
 	@$(BIN)/python scripts/screenshot.py
 
 lock: ## locks the packages anew (needs uv); by hashes, without addresses
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --all-extras pyproject.toml -o requirements/dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements/dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/dev.lock --extra train --extra teacher pyproject.toml -o requirements/train.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements/run.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements/bench.in -o requirements/bench.lock
 
