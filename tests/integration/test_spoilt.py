@@ -84,3 +84,24 @@ async def test_the_dashboard_and_the_tools_read_past_it(stack, topic):
             if len(seen) == 3:
                 break
     assert seen == [0, 1, 2]
+
+
+async def test_asking_is_safe_where_it_has_become_hot(stack, topic):
+    """The interpreter calls a method that is called often without the checks that it makes at first."""
+    program = """
+import sys, confluent_kafka
+from services.runtime.librdkafka import headers_of
+from services.runtime.records import GARBLED
+consumer = confluent_kafka.Consumer({"bootstrap.servers": sys.argv[1], "group.id": "x"})
+consumer.assign([confluent_kafka.TopicPartition(sys.argv[2], 0, 0)])
+found = []
+while len(found) < 3:
+    found += consumer.consume(3 - len(found), 20)
+for _ in range(10_000):
+    headers_of(found[0])
+print(headers_of(found[1]) is GARBLED, dict(headers_of(found[2]))["ce_id"])
+"""
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", program, stack.bootstrap, topic], capture_output=True, timeout=60, check=False
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"True b'a-3'\n"), (done.returncode, done.stdout, done.stderr)
