@@ -204,8 +204,9 @@ class KafkaSource:
             messages = [first]
         # Not in one call: that one would wait for `limit` messages until its time is up.
         messages += consumer.consume(limit - len(messages), 0) if len(messages) < limit else []
-        if self._moved:
-            return []  # taken from us, or to be read again from elsewhere, while we polled
+        if self._moved:  # taken from us, or to be read again from elsewhere, while we polled
+            self._heed(messages)
+            return []
         return self._records(messages)
 
     def _records(self, messages: Sequence[Any]) -> list[Record]:
@@ -235,6 +236,11 @@ class KafkaSource:
             told = [TopicPartition(p.topic, p.partition, o) for p, o in offsets.items()]
             with contextlib.suppress(KafkaException, RuntimeError):
                 self._consumer.commit(offsets=told, asynchronous=True)  # returns at once
+
+    def _heed(self, messages: Sequence[Any]) -> None:
+        """Hears the client's end among messages that nobody will read."""
+        for error in filter(None, (m.error() for m in messages)):
+            self._on_error(error)
 
     def _on_error(self, error: KafkaError) -> None:
         # What ends the client is told once, to whoever polls just then.
@@ -278,6 +284,7 @@ class KafkaSource:
             self._paused = True
         message = consumer.poll(0)
         if message is not None:
+            self._heed([message])  # what is held may be dropped
             self._held.append(message)
 
 
