@@ -25,6 +25,7 @@ MAX_ENTRY = 200
 
 _TIMESTAMP = "google.protobuf.Timestamp"
 _EARLIEST_SECOND, _LATEST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 and 9999
+_HALF = re.compile("[\ud800-\udfff]")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][\w-]{0,63}")
 _WHOLE = {
     FieldDescriptor.CPPTYPE_INT32: "int32",
@@ -277,10 +278,30 @@ def from_json(message_class: type[M], data: object) -> M:
     except (KeyError, ValueError, TypeError):
         pass  # ParseDict knows the rest of the mapping, or what is wrong
     try:
-        return ParseDict(data, message_class(), max_recursion_depth=20)
+        return _parsed(message_class, data)
     except (ParseError, ValueError, TypeError, RecursionError):
         path, reason = _locate(message_class, data)
         raise Unreadable("data" + path, reason) from None
+
+
+def _parsed(message_class: type[M], data: dict[str, Any]) -> M:
+    # Names looked up in a descriptor must be whole: asked for half a surrogate pair, protobuf's C code gives an answer
+    # and an error at once, which ends the process where the call is hot.
+    _refuse_halves(data)
+    return ParseDict(data, message_class(), max_recursion_depth=20)
+
+
+def _refuse_halves(value: object) -> None:
+    if isinstance(value, str):
+        if _HALF.search(value):
+            raise ValueError("half a surrogate pair")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_halves(key)
+            _refuse_halves(item)
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_halves(item)
 
 
 def _is_text(value: object) -> bool:
@@ -316,7 +337,7 @@ def _locate(message_class: type[Message], data: dict[str, Any]) -> Found:
         if f is None:
             return "." + plain(key), f"is not a field of {descriptor.name}"
         try:
-            ParseDict({key: value}, message_class(), max_recursion_depth=20)
+            _parsed(message_class, {key: value})
         except (ParseError, ValueError, TypeError, RecursionError):
             path, reason = _why(f, value)
             return f".{f.json_name}{path}", reason
@@ -344,14 +365,10 @@ def _why(f: Any, value: object) -> Found:
 
 def _fits(f: Any, value: object) -> bool:
     if f.type == FieldDescriptor.TYPE_STRING:
-        return isinstance(value, str) and not _has_surrogate(value)
+        return isinstance(value, str) and not _HALF.search(value)
     if f.cpp_type in _WHOLE:
         return isinstance(value, int) and not isinstance(value, bool)
     return True
-
-
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _wants(f: Any, value: object) -> str:

@@ -116,7 +116,11 @@ def run(service: str, seed: int) -> None:
     for _ in range(ROUNDS):
         now += timedelta(seconds=rng.choice((0, 1, 30, 4000)))
         given = incoming(service, rng)
-        event = pipe.read(given) if given is not None else None
+        try:
+            event = pipe.read(given) if given is not None else None
+        except Unreadable as refused:  # it becomes a dead letter, and says why
+            assert refused.field and refused.reason
+            event = None
         if event is not None:
             state, facts = pipe.decide(state, event, now)
             take(pipe, facts)

@@ -1,5 +1,6 @@
 """The oracle's own reading of records and of sent events, from the contract in proto/ alone."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -158,10 +159,14 @@ def _read(record: Record, now: int, place: tuple[str, int, int]) -> Event:
         if mime == b"application/protobuf":
             message.ParseFromString(value)
         elif mime == b"application/json":
+            # Half a surrogate pair among the names would make protobuf's C code fail in a way that ends the process.
+            json.dumps(json.loads(value), ensure_ascii=False).encode()
             Parse(value, message, max_recursion_depth=20)
         else:
             raise Broken("content-type: is neither protobuf nor JSON")
-    except (DecodeError, ParseError, UnicodeDecodeError, RecursionError):
+    except Broken:
+        raise
+    except (DecodeError, ParseError, ValueError, RecursionError):
         raise Broken(f"data: is not a {short(kind)}") from None
     keep_rules(message)
     source_of_cause, id_of_cause = headers.get("ce_causesource"), headers.get("ce_causeid")
