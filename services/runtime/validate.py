@@ -279,7 +279,7 @@ def from_json(message_class: type[M], data: object) -> M:
         pass  # ParseDict knows the rest of the mapping, or what is wrong
     try:
         return _parsed(message_class, data)
-    except (ParseError, ValueError, TypeError, RecursionError):
+    except (ParseError, ValueError, TypeError, OverflowError, RecursionError):
         path, reason = _locate(message_class, data)
         raise Unreadable("data" + path, reason) from None
 
@@ -338,7 +338,7 @@ def _locate(message_class: type[Message], data: dict[str, Any]) -> Found:
             return "." + plain(key), f"is not a field of {descriptor.name}"
         try:
             _parsed(message_class, {key: value})
-        except (ParseError, ValueError, TypeError, RecursionError):
+        except (ParseError, ValueError, TypeError, OverflowError, RecursionError):
             path, reason = _why(f, value)
             return f".{f.json_name}{path}", reason
     return "", f"is not a {descriptor.name} in JSON"

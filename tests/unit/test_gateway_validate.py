@@ -159,6 +159,7 @@ def _verdict(message: Any, *wire: bytes) -> tuple[str, str] | None:
         (contact.ContactRequested, {"wantsHuman": "yes"}, "data.wantsHuman"),
         (contact.MessageReceived, {"speaker": "SPEAKER_DOG"}, "data.speaker"),
         (contact.MessageReceived, {"speaker": "\ud800"}, "data.speaker"),
+        (contact.MessageReceived, {"speaker": math.inf}, "data.speaker"),  # JSON's 1e999
         (contact.MessageReceived, {"\ud800": "x"}, "data.?"),
         (contact.ContactRequested, {"customer": {"\udc00": "x"}}, "data.customer.?"),
         (seat.SeatSignedIn, {"skills": {"refund": "much"}}, "data.skills.refund"),

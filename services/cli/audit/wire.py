@@ -166,7 +166,7 @@ def _read(record: Record, now: int, place: tuple[str, int, int]) -> Event:
             raise Broken("content-type: is neither protobuf nor JSON")
     except Broken:
         raise
-    except (DecodeError, ParseError, ValueError, RecursionError):
+    except (DecodeError, ParseError, ValueError, OverflowError, RecursionError):
         raise Broken(f"data: is not a {short(kind)}") from None
     keep_rules(message)
     source_of_cause, id_of_cause = headers.get("ce_causesource"), headers.get("ce_causeid")
@@ -190,7 +190,7 @@ def from_cloud_event(event: Mapping[str, Any]) -> Event:
     try:
         plain = _plain(message_class.DESCRIPTOR, data)
         message = message_class(**plain) if plain is not None else ParseDict(data, message_class())
-    except (ParseError, TypeError, ValueError):
+    except (ParseError, TypeError, ValueError, OverflowError):
         raise Broken(f"data: is not a {short(kind)}") from None
     keep_rules(message)
     subject = str(event.get("subject") or "")
