@@ -1,0 +1,138 @@
+"""A team that follows up: its terms, and what is kept of it. One owner decides for a team, so nobody is flagged twice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final, Literal
+
+from services.escalation.domain.events import Reason
+
+BINS: Final = 50
+"""Steps of risk in which a team remembers how many cases a shift brings."""
+
+Arm = Literal["", "treated", "held_out"]
+"""The arm of the trial that the lot has given a follow-up; empty for one that is in no trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a manager sets of a team.
+
+    capacity: follow-ups that the team can start in a shift. shifts: when shifts begin, minutes of the local day in `zone`.
+    floors: customer group → follow-ups of a shift that are kept for it.
+    least: the risk from which a case is worth a follow-up at all. margin: by how much a case must be graver to displace.
+    due_in: how long there is to follow up. remind_before: when its owner is reminded, before it is due.
+    overflow_after: how long after it was due it goes to the `supervisor`.
+    keep: cases that are remembered while there is no room for them.
+    holdout: share of flags that nobody sees, to learn what following up is worth; none whose risk is `gravest` or more.
+    """
+
+    capacity: int = 40
+    shifts: tuple[int, ...] = (0, 480, 960)
+    zone: tzinfo = UTC
+    floors: Mapping[str, int] = field(default_factory=dict)
+    least: float = 0.6
+    margin: float = 0.02
+    due_in: timedelta = timedelta(hours=2)
+    remind_before: timedelta = timedelta(minutes=30)
+    overflow_after: timedelta = timedelta(minutes=30)
+    supervisor: str = "supervisor"
+    keep: int = 400
+    holdout: float = 0.0
+    gravest: float = 0.85
+
+    def shift_of(self, now: datetime) -> tuple[datetime, datetime]:
+        """When the shift of that moment began, and when it ends. Days on which clocks are changed may have an odd one."""
+        local = now.astimezone(self.zone)
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        begins = [
+            (midnight + timedelta(days=day, minutes=minute)).astimezone(UTC)
+            for day in (-1, 0, 1, 2)
+            for minute in sorted(self.shifts)
+        ]
+        start = max(b for b in begins if b <= now)
+        return start, min(b for b in begins if b > now)
+
+    def sort_of(self, start: datetime) -> str:
+        """What shifts that begin at that moment's time of day are kept by."""
+        local = start.astimezone(self.zone)
+        return str(local.hour * 60 + local.minute)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A customer who is likely to escalate: what the customer's owner said last.
+
+    at: event time of what changed it last. cause: that event, its source and id joined by a blank.
+    bin: the step of risk in which the shift has counted it, −1 where it has not.
+    """
+
+    case_id: str
+    customer_id: str
+    group: str
+    contact_id: str
+    touchpoint: str
+    risk: float
+    reasons: tuple[Reason, ...]
+    at: datetime
+    cause: str
+    bin: int = -1
+
+    @property
+    def rank(self) -> tuple[float, str]:
+        """Orders cases: the gravest last; by name among equals, so that everyone orders them alike."""
+        return self.risk, self.case_id
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A case that is a follow-up. flagged_at is an event time (the service clock's where time alone raised it).
+
+    owner, claimed_at: who has started it, and when; nobody yet where empty.
+    """
+
+    follow_up_id: str
+    case: Case
+    flagged_at: datetime
+    due_at: datetime
+    owner: str = ""
+    claimed_at: datetime | None = None
+    reminded: bool = False
+    overdue: bool = False
+    overflowed: bool = False
+    arm: Arm = ""
+
+    @property
+    def held_out(self) -> bool:
+        """Whether nobody is to see it."""
+        return self.arm == "held_out"
+
+    @property
+    def started(self) -> bool:
+        """Whether somebody is at it: then nothing displaces it."""
+        return self.claimed_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """State per team.
+
+    shift: when the shift began for which `started` counts, by customer group, the follow-ups that were begun.
+    flags: open follow-ups. waiting: cases for which there is no room. closed: cases that are over, and when.
+    raised: flags so far, which names the next. seen: cases of this shift by step of risk; typical: what its like have
+    brought on average, by the minute of the day at which they begin, over so many (`learned`) of them. threshold, looked_at: the risk from which a case was flagged when that
+    was looked at last, and when that was.
+    """
+
+    team: str
+    shift: datetime | None = None
+    started: Mapping[str, int] = field(default_factory=dict)
+    flags: Mapping[str, Flag] = field(default_factory=dict)
+    waiting: Mapping[str, Case] = field(default_factory=dict)
+    closed: Mapping[str, datetime] = field(default_factory=dict)
+    raised: int = 0
+    seen: tuple[int, ...] = (0,) * BINS
+    typical: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    learned: Mapping[str, int] = field(default_factory=dict)
+    threshold: float = 0.0
+    looked_at: datetime | None = None
