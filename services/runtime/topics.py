@@ -30,6 +30,7 @@ SENTIMENT_SHIFTED = "sentiment.shifted"
 ROUTING_DECIDED = "routing.decided"
 NPS_CHANGED = "nps.changed"
 ESCALATION_FLAGGED = "escalation.flagged"
+TEAM_EVENTS = "team.events"
 COUNTERS = "counters"
 METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
 
@@ -42,6 +43,11 @@ _EVENTS = (
     Topic(NPS_CHANGED, "answers counted, corrected, withdrawn; keyed by customer", config=_kept(30)),
     Topic(
         ESCALATION_FLAGGED, "complaints about to escalate, and their follow-ups; keyed by customer", config=_kept(30)
+    ),
+    Topic(
+        TEAM_EVENTS,
+        "cases that want to be followed up, and what is asked of follow-ups; keyed by team",
+        config=_kept(7),
     ),
 )
 

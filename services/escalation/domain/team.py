@@ -59,6 +59,37 @@ class Terms:
         return str(local.hour * 60 + local.minute)
 
 
+GroupBy = Literal["tier", "language", "channel"]
+"""What a customer's group is, unless the customer needs protection: then it is "vulnerable"."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpPolicy:
+    """Teams and their terms, and whose case goes to whom. version: the declared one, and a hash of the text."""
+
+    version: str
+    default: str
+    group_by: GroupBy
+    teams: Mapping[str, Terms]
+    touchpoints: Mapping[str, str] = field(default_factory=dict)
+
+    def team_of(self, touchpoint: str) -> str:
+        """The team for a touchpoint: the one that names it, or else the nearest above it ("a.b" is below "a")."""
+        parts = touchpoint.split(".")
+        for n in range(len(parts), 0, -1):
+            if (team := self.touchpoints.get(".".join(parts[:n]))) is not None:
+                return team
+        return self.default
+
+    def terms_of(self, team: str) -> Terms:
+        """A team's terms. One that the policy no longer knows keeps what it has begun, and is given nothing new."""
+        return self.teams.get(team) or Terms(capacity=0)
+
+
+ONE_TEAM: Final = FollowUpPolicy("none", "care", "tier", {"care": Terms()})
+"""One team that does everything, where nothing else is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A customer who is likely to escalate: what the customer's owner said last.
