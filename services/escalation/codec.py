@@ -12,12 +12,21 @@ from touchline.sentiment.v1 import sentiment_pb2
 from touchline.ticket.v1 import events_pb2 as ticket_pb2
 
 from services.escalation.domain import events as domain
+from services.escalation.domain import tasks
+from services.escalation.domain.followups import HELD_OUT
+from services.escalation.domain.opening import opening
 from services.runtime.pipeline import Answer, Publish
 from services.runtime.records import Incoming, timestamp
 
-_REFUSED = {
-    "missing": ("NOT_FOUND", "there is no such follow-up"),
-    "closed": ("FAILED_PRECONDITION", "the follow-up is closed already"),
+_REFUSED: dict[tasks.Refused, tuple[str, str]] = {
+    "missing": ("FAILED_PRECONDITION", "the follow-up is closed already"),
+    "claimed": ("FAILED_PRECONDITION", "somebody else has started the follow-up"),
+}
+_RESULTS: dict[tasks.Result, escalation_pb2.Result.ValueType] = {
+    "done": escalation_pb2.RESULT_DONE,
+    "failed": escalation_pb2.RESULT_FAILED,
+    "overtaken": escalation_pb2.RESULT_OVERTAKEN,
+    "displaced": escalation_pb2.RESULT_DISPLACED,
 }
 
 
@@ -39,40 +48,145 @@ def read(incoming: Incoming) -> domain.Event | None:
     return _of_contact(base, incoming.message) or _of_case(base, incoming.message)
 
 
-def write(fact: domain.Fact) -> Iterator[Publish | Answer]:
+def read_team(incoming: Incoming) -> tasks.TeamEvent | None:
+    """The event in the words of a team's follow-ups."""
+    message = incoming.message
+    match message:
+        case escalation_pb2.CaseChanged():
+            return tasks.CaseChanged(
+                team=message.team,
+                case_id=message.case_id,
+                customer_id=message.customer_id,
+                group=message.group,
+                contact_id=message.contact_id,
+                touchpoint=message.touchpoint,
+                risk=message.risk,
+                reasons=tuple(domain.Reason(r.code, r.weight, r.value) for r in message.reasons),
+                at=message.changed_at.ToDatetime(tzinfo=UTC) if message.HasField("changed_at") else incoming.time,
+                cause=message.cause,
+                ended=message.ended,
+            )
+        case escalation_pb2.FollowUpClaimRequested():
+            return tasks.ClaimRequested(
+                source=incoming.source,
+                event_id=incoming.event_id,
+                follow_up_id=message.follow_up_id,
+                owner=message.owner,
+            )
+        case escalation_pb2.FollowUpCloseRequested():
+            return tasks.CloseRequested(
+                source=incoming.source,
+                event_id=incoming.event_id,
+                follow_up_id=message.follow_up_id,
+                outcome=message.outcome,
+                owner=message.owner,
+                failed=message.failed,
+            )
+    return None
+
+
+def write_case(fact: tasks.CaseChanged) -> Iterator[Publish | Answer]:
+    """A case as an event for its team's owner."""
+    changed = escalation_pb2.CaseChanged(
+        team=fact.team,
+        case_id=fact.case_id,
+        customer_id=fact.customer_id,
+        group=fact.group,
+        contact_id=fact.contact_id,
+        touchpoint=fact.touchpoint,
+        risk=fact.risk,
+        reasons=[reason(r.code, r.weight, r.value) for r in fact.reasons],
+        changed_at=timestamp(fact.at),
+        cause=fact.cause,
+        ended=fact.ended,
+    )
+    yield Publish(changed, fact.customer_id, fact.at)
+
+
+def write_team(fact: tasks.TeamFact) -> Iterator[Publish | Answer]:
     """The fact as an event on escalation.flagged, or as the answer to a command."""
     match fact:
-        case domain.ComplaintFlagged():
-            flagged = escalation_pb2.ComplaintFlagged(
-                follow_up_id=fact.follow_up_id,
-                customer_id=fact.customer_id,
-                contact_id=fact.contact_id,
-                risk=fact.risk,
-                reasons=[reason(r.code, r.weight, r.value) for r in fact.reasons],
-                flagged_at=timestamp(fact.flagged_at),
-                due_at=timestamp(fact.due_at),
-                touchpoint=fact.touchpoint,
-                cause=fact.cause,
-            )
-            yield Publish(flagged, fact.customer_id, fact.flagged_at)
-        case domain.FollowUpClosed():
+        case tasks.ComplaintFlagged():
+            yield Publish(_flagged(fact), fact.customer_id, fact.flagged_at)
+        case tasks.FollowUpClosed():
             closed = escalation_pb2.FollowUpClosed(
                 follow_up_id=fact.follow_up_id,
                 customer_id=fact.customer_id,
                 outcome=fact.outcome,
                 closed_at=timestamp(fact.closed_at),
+                result=_RESULTS[fact.result],
+                team=fact.team,
+                owner=fact.owner,
+                displaced_by=fact.displaced_by,
+                case_id=fact.case_id,
             )
             yield Publish(closed, fact.customer_id, fact.closed_at)
-        case domain.FollowUpOverdue():
+        case tasks.CommandAnswered(code=""):
+            yield Answer(fact.event_id, fact.source, ok=True)
+        case tasks.CommandAnswered():
+            code, why = _REFUSED[fact.code]
+            yield Answer(fact.event_id, fact.source, ok=False, reason=why, code=code)
+        case _:
+            yield from _on_the_way(fact)
+
+
+def _on_the_way(fact: tasks.TeamFact) -> Iterator[Publish]:
+    match fact:
+        case tasks.FollowUpClaimed():
+            claimed = escalation_pb2.FollowUpClaimed(
+                follow_up_id=fact.follow_up_id,
+                customer_id=fact.customer_id,
+                team=fact.team,
+                owner=fact.owner,
+                claimed_at=timestamp(fact.claimed_at),
+            )
+            yield Publish(claimed, fact.customer_id, fact.claimed_at)
+        case tasks.FollowUpReminded():
+            reminded = escalation_pb2.FollowUpReminded(
+                follow_up_id=fact.follow_up_id,
+                customer_id=fact.customer_id,
+                team=fact.team,
+                owner=fact.owner,
+                due_at=timestamp(fact.due_at),
+                reminded_at=timestamp(fact.reminded_at),
+            )
+            yield Publish(reminded, fact.customer_id, fact.reminded_at)
+        case tasks.FollowUpOverdue():
             overdue = escalation_pb2.FollowUpOverdue(
                 follow_up_id=fact.follow_up_id, customer_id=fact.customer_id, due_at=timestamp(fact.due_at)
             )
             yield Publish(overdue, fact.customer_id, fact.due_at)
-        case domain.CloseAnswered(code=""):
-            yield Answer(fact.event_id, fact.source, ok=True)
-        case domain.CloseAnswered():
-            code, why = _REFUSED[fact.code]
-            yield Answer(fact.event_id, fact.source, ok=False, reason=why, code=code)
+        case tasks.FollowUpOverflowed():
+            overflowed = escalation_pb2.FollowUpOverflowed(
+                follow_up_id=fact.follow_up_id,
+                customer_id=fact.customer_id,
+                team=fact.team,
+                supervisor=fact.supervisor,
+                overflowed_at=timestamp(fact.overflowed_at),
+            )
+            yield Publish(overflowed, fact.customer_id, fact.overflowed_at)
+
+
+def _flagged(fact: tasks.ComplaintFlagged) -> escalation_pb2.ComplaintFlagged:
+    zh, en = opening(fact.reasons)
+    return escalation_pb2.ComplaintFlagged(
+        follow_up_id=fact.follow_up_id,
+        customer_id=fact.customer_id,
+        contact_id=fact.contact_id,
+        risk=fact.risk,
+        reasons=[reason(r.code, r.weight, r.value) for r in fact.reasons],
+        flagged_at=timestamp(fact.flagged_at),
+        due_at=timestamp(fact.due_at),
+        touchpoint=fact.touchpoint,
+        cause=fact.cause,
+        team=fact.team,
+        case_id=fact.case_id,
+        group=fact.group,
+        threshold=fact.threshold,
+        arm=fact.arm,
+        opening_zh=zh,
+        opening_en=en,
+    )
 
 
 def reason(code: str, weight: float, value: float) -> escalation_pb2.Reason:
@@ -102,7 +216,15 @@ def _failed(
 def _of_contact(base: _Base, message: Message) -> domain.Event | None:
     match message:
         case contact_pb2.ContactRequested():
-            return domain.ContactRequested(**base, contact_id=message.contact_id, touchpoint=message.touchpoint)
+            return domain.ContactRequested(
+                **base,
+                contact_id=message.contact_id,
+                touchpoint=message.touchpoint,
+                channel=message.channel,
+                language=message.language,
+                tier=message.customer.tier,
+                vulnerable=message.customer.vulnerable,
+            )
         case contact_pb2.MessageReceived(speaker=contact_pb2.SPEAKER_CUSTOMER):
             return domain.CustomerSaid(
                 **base, contact_id=message.contact_id, touchpoint=message.touchpoint, text=message.text
@@ -133,6 +255,7 @@ def _of_case(base: _Base, message: Message) -> domain.Event | None:
             return _failed(base, message, "spoilt")
         case order_pb2.RefundRequested():
             return _failed(base, message, "refund")
-        case escalation_pb2.FollowUpCloseRequested():
-            return domain.CloseRequested(**base, follow_up_id=message.follow_up_id, outcome=message.outcome)
+        case escalation_pb2.FollowUpClosed():
+            over = message.result in (escalation_pb2.RESULT_DONE, escalation_pb2.RESULT_FAILED)
+            return domain.FollowUpOver(**base, case_id=message.case_id, case_over=over or message.outcome == HELD_OUT)
     return None

@@ -1,12 +1,15 @@
 """The escalation service's gRPC calls."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
+from google.protobuf.message import Message
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 
 from services.escalation import store
 from services.escalation.codec import reason
+from services.escalation.domain.opening import opening
 from services.runtime.clock import Clock
 from services.runtime.commands import CommandBus
 from services.runtime.records import timestamp
@@ -15,10 +18,12 @@ from services.runtime.rpc import Servicer, check_batch, invalid, not_found, refu
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 1000
 LONGEST_OUTCOME = 200
+LONGEST_OWNER = 64
+LONGEST_ID = 200
 
 
 class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
-    """Answers from what is committed; closing goes to the customer's owner."""
+    """Answers from what is committed; what is asked of a follow-up is decided by its team's owner."""
 
     def __init__(self, pool: Any, commands: CommandBus, clock: Clock) -> None:
         self._pool = pool
@@ -44,48 +49,114 @@ class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
         self, request: escalation_pb2.ListFollowUpsRequest, context: Any
     ) -> escalation_pb2.ListFollowUpsResponse:
         """Follow-ups, those due first come first."""
-        if not 0 <= request.limit <= LARGEST_LIMIT:
-            raise invalid(f"limit: is {request.limit}; between 0 (for {DEFAULT_LIMIT}) and {LARGEST_LIMIT} is possible")
         found = await store.follow_ups(
             self._pool,
             closed=request.include_closed,
             customer_id=request.customer_id,
-            limit=request.limit or DEFAULT_LIMIT,
+            team=request.team,
+            limit=_limit(request.limit),
         )
         return escalation_pb2.ListFollowUpsResponse(follow_ups=[_follow_up(f) for f in found])
+
+    async def ClaimFollowUp(  # noqa: N802 (gRPC's name)
+        self, request: escalation_pb2.ClaimFollowUpRequest, context: Any
+    ) -> escalation_pb2.ClaimFollowUpResponse:
+        """Has the team's owner give a follow-up to somebody, and answers with it as it stands then."""
+        owner = _text("owner", request.owner, LONGEST_OWNER)
+        known = await self._known(request.follow_up_id, request.command_id)
+        command = escalation_pb2.FollowUpClaimRequested(follow_up_id=known.follow_up_id, owner=owner, team=known.team)
+        return escalation_pb2.ClaimFollowUpResponse(follow_up=await self._send(command, known, request.command_id))
 
     async def CloseFollowUp(  # noqa: N802 (gRPC's name)
         self, request: escalation_pb2.CloseFollowUpRequest, context: Any
     ) -> escalation_pb2.CloseFollowUpResponse:
-        """Has the customer's owner close a follow-up, and answers with it as it stands then."""
-        outcome = request.outcome.strip()
-        if not outcome:
-            raise invalid("outcome: is missing")
-        if len(outcome) > LONGEST_OUTCOME:
-            raise invalid(f"outcome: is longer than {LONGEST_OUTCOME} characters")
-        known = await store.follow_up(self._pool, request.follow_up_id)
+        """Has the team's owner close a follow-up, and answers with it as it stands then."""
+        outcome = _text("outcome", request.outcome, LONGEST_OUTCOME)
+        owner = _text("owner", request.owner, LONGEST_OWNER) if request.owner else ""
+        known = await self._known(request.follow_up_id, request.command_id)
+        command = escalation_pb2.FollowUpCloseRequested(
+            follow_up_id=known.follow_up_id, outcome=outcome, team=known.team, owner=owner, failed=request.failed
+        )
+        return escalation_pb2.CloseFollowUpResponse(follow_up=await self._send(command, known, request.command_id))
+
+    async def GetBudget(  # noqa: N802 (gRPC's name)
+        self, request: escalation_pb2.GetBudgetRequest, context: Any
+    ) -> escalation_pb2.GetBudgetResponse:
+        """Teams' budgets, and what it has taken to be flagged."""
+        found = await store.budgets(self._pool, request.team, _limit(request.limit))
+        teams: dict[str, escalation_pb2.Budget] = {}
+        for moved in found:
+            of = teams.setdefault(moved.team, escalation_pb2.Budget(team=moved.team, capacity=moved.capacity))
+            of.thresholds.append(
+                escalation_pb2.Threshold(
+                    at=timestamp(moved.at),
+                    threshold=moved.threshold,
+                    started=moved.started,
+                    open=moved.open,
+                    waiting=moved.waiting,
+                )
+            )
+        return escalation_pb2.GetBudgetResponse(teams=teams.values())
+
+    async def _known(self, follow_up_id: str, command_id: str) -> store.FollowUpRow:
+        known = await store.follow_up(self._pool, follow_up_id)
         if known is None:
             raise not_found("follow_up_id: there is no such follow-up")
+        # A call that is repeated may be what has closed it: its answer is known to the team's owner.
+        if known.closed_at is not None and not (command_id and known.team):
+            raise refused("FAILED_PRECONDITION", "follow_up_id: the follow-up is closed already")
+        return known
+
+    async def _send(self, command: Message, known: store.FollowUpRow, command_id: str) -> escalation_pb2.FollowUp:
+        if len(command_id) > LONGEST_ID or not command_id.isprintable():
+            raise invalid(f"command_id: must be at most {LONGEST_ID} printable characters")
+        # The id names the whole call, so that another command under the same command_id isn't given its answer.
+        name = (type(command).__name__, known.follow_up_id, command_id or str(uuid4()))
         answer = await self._commands.send(
-            escalation_pb2.FollowUpCloseRequested(follow_up_id=known.follow_up_id, outcome=outcome),
-            command_id=str(uuid4()),
+            command,
+            command_id=json.dumps(name, ensure_ascii=False),
             subject=known.customer_id,
             now=self._clock(),
         )
         if not answer.ok:
             raise refused(answer.code, f"follow_up_id: {answer.reason}")
-        closed = await store.follow_up(self._pool, known.follow_up_id)
-        return escalation_pb2.CloseFollowUpResponse(follow_up=_follow_up(closed or known))
+        return _follow_up(await store.follow_up(self._pool, known.follow_up_id) or known)
+
+
+def _limit(limit: int) -> int:
+    if not 0 <= limit <= LARGEST_LIMIT:
+        raise invalid(f"limit: is {limit}; between 0 (for {DEFAULT_LIMIT}) and {LARGEST_LIMIT} is possible")
+    return limit or DEFAULT_LIMIT
+
+
+def _text(name: str, given: str, longest: int) -> str:
+    text = given.strip()
+    if not text:
+        raise invalid(f"{name}: is missing")
+    if len(text) > longest:
+        raise invalid(f"{name}: is longer than {longest} characters")
+    return text
 
 
 def servicer(pool: Any, commands: CommandBus, clock: Clock) -> Servicer:
     """What the runtime's server is given."""
     answers = EscalationAnswers(pool, commands, clock)
     register = escalation_pb2_grpc.add_EscalationServiceServicer_to_server
-    return Servicer(register, answers, "touchline.escalation.v1.EscalationService", changing=("CloseFollowUp",))
+    return Servicer(
+        register, answers, "touchline.escalation.v1.EscalationService", changing=("ClaimFollowUp", "CloseFollowUp")
+    )
+
+
+_RESULTS = {
+    "done": escalation_pb2.RESULT_DONE,
+    "failed": escalation_pb2.RESULT_FAILED,
+    "overtaken": escalation_pb2.RESULT_OVERTAKEN,
+    "displaced": escalation_pb2.RESULT_DISPLACED,
+}
 
 
 def _follow_up(f: store.FollowUpRow) -> escalation_pb2.FollowUp:
+    zh, en = opening(f.reasons)
     return escalation_pb2.FollowUp(
         follow_up_id=f.follow_up_id,
         customer_id=f.customer_id,
@@ -98,4 +169,14 @@ def _follow_up(f: store.FollowUpRow) -> escalation_pb2.FollowUp:
         outcome=f.outcome,
         overdue=f.overdue,
         touchpoint=f.touchpoint,
+        team=f.team,
+        owner=f.owner,
+        claimed_at=timestamp(f.claimed_at) if f.claimed_at else None,
+        result=_RESULTS.get(f.result, escalation_pb2.RESULT_UNSPECIFIED),
+        opening_zh=zh,
+        opening_en=en,
+        supervisor=f.supervisor,
+        threshold=f.threshold,
+        group=f.customer_group,
+        arm=f.arm,
     )

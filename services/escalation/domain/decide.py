@@ -1,39 +1,35 @@
-"""The decision: evidence in, risk re-assessed, flags raised and follow-ups closed."""
+"""The decision for a customer: evidence in, risk re-assessed, and a case raised, told anew or ended for the team's owner."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID, uuid5
 
-from services.escalation.domain.events import (
-    CloseAnswered,
-    CloseRequested,
-    ComplaintFlagged,
-    Event,
-    Fact,
-    FollowUpClosed,
-    FollowUpOverdue,
-    MessageScored,
-    TicketMoved,
-)
+from services.escalation.domain.events import ContactRequested, Event, FollowUpOver, MessageScored, TicketMoved
 from services.escalation.domain.evidence import learn, prune
 from services.escalation.domain.risk import WAITING, Assessment, assess, by_time
-from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, FollowUp, Said
+from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits
+from services.escalation.domain.tasks import CaseChanged
+from services.escalation.domain.team import ONE_TEAM, FollowUpPolicy
 
 NAMESPACE: Final = UUID("6c1d6c0e-6f0b-5b52-9d53-8f6d3f1f2b0e")
-MAX_CLOSED: Final = 20
-"""Closed follow-ups that are remembered, to answer a second request to close."""
+MAX_ENDED: Final = 5
+"""Cases that are over and remembered."""
 WAITING_STEP: Final = timedelta(minutes=10)
 """While a customer waits, the risk is looked at this often, until waiting weighs its most."""
+STEP: Final = 0.01
+"""A case's risk is told to the team's owner when it has moved by so much."""
+SAME_TEAM: Final = timedelta(hours=24)
+"""A new case goes to the team of the one before, when that ended less than so long ago: one team at a time knows a customer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The numbers that a manager sets.
 
-    threshold: the risk from which a customer is flagged. due_in: how long there is to follow up (service clock).
-    quiet: after a close no new flag is raised for so long, unless the risk has risen by `rise` since.
-    recovered: the mood from which the last two messages count as happy again.
+    threshold: the risk from which a case competes for a follow-up, unless its team says otherwise. due_in: how long there
+    is to follow up (service clock), unless the team says otherwise. quiet: after a case has ended no new one is raised for
+    so long, unless the risk has risen by `rise` since. recovered: the mood from which the last two messages count as happy again.
     """
 
     threshold: float = 0.6
@@ -44,49 +40,50 @@ class Policy:
 
 
 DEFAULT: Final = Policy()
-Decision = tuple[Customer, tuple[Fact, ...]]
+Decision = tuple[Customer, tuple[CaseChanged, ...]]
 
 
-def decide(state: Customer, event: Event, now: datetime, policy: Policy = DEFAULT) -> Decision:
+def decide(
+    state: Customer, event: Event, now: datetime, policy: Policy = DEFAULT, teams: FollowUpPolicy = ONE_TEAM
+) -> Decision:
     """The state after the event, and what was decided.
 
     A message and its score may come in either order: each is evidence by itself, and the one that comes late decides
     again on both. Events about the past count in the past: one older than the window changes nothing.
     """
-    # What fell due before now is overdue, even where this event is quicker than the tick.
-    state, overdue = _overdue(state, now)
-    if isinstance(event, CloseRequested):
-        state, answered = _close_by_request(state, event, now)
-        return state, overdue + answered
+    if isinstance(event, FollowUpOver):
+        case = state.case
+        if case is None or case.case_id != event.case_id or not event.case_over:
+            return state, ()
+        return _ended(state, case, now), ()
     at = min(event.time, now)
     if state.latest is None or at >= state.latest:
         state = replace(state, latest=at, seen_at=now)
+    if isinstance(event, ContactRequested):
+        state = replace(state, traits=_traits(state.traits, event))
     state = prune(learn(state, event, now), now)
-    state, closed = _close_by_events(state, event, now, policy)
     state = _assessed(state, assess(state, now))
-    state, flagged = _flag(state, _cause(event), at, now, policy)
-    return state, overdue + closed + flagged
+    over = _overtaken(state, event, policy)
+    if state.case is not None and over:
+        told = _told(state, state.case, at, ended=over)
+        return _ended(state, state.case, now), (told,)
+    return _case(state, _cause(event), at, now, policy, teams)
 
 
-def tick(state: Customer, now: datetime, policy: Policy = DEFAULT) -> Decision:
-    """What time alone brings: a follow-up falls due, waiting raises the risk, evidence grows old."""
-    state, overdue = _overdue(state, now)
+def tick(state: Customer, now: datetime, policy: Policy = DEFAULT, teams: FollowUpPolicy = ONE_TEAM) -> Decision:
+    """What time alone brings: waiting raises the risk, evidence grows old."""
     state = prune(state, now)
     state = _assessed(state, assess(state, now))
     waiting = _longest_waiting(state)
-    if waiting is None:
-        return state, overdue
-    state, flagged = _flag(state, waiting.waits_for, state.moment(now), now, policy)
-    return state, overdue + flagged
+    cause = waiting.waits_for if waiting else ""
+    return _case(state, cause, state.moment(now), now, policy, teams)
 
 
 def due(state: Customer) -> datetime | None:
     """When the next tick has something to do, by the service clock; None for never."""
     moments = []
-    if state.follow_up and not state.follow_up.overdue:
-        moments.append(state.follow_up.due_at)
     waiting = _longest_waiting(state)
-    if waiting and waiting.waiting_since and state.follow_up is None:
+    if waiting and waiting.waiting_since:
         steps = _looked_at(state) + 1
         if timedelta(minutes=WAITING.high) >= steps * WAITING_STEP:
             moments.append(waiting.waiting_since + steps * WAITING_STEP)
@@ -116,21 +113,59 @@ def _cause(event: Event) -> str:
     return event.message if isinstance(event, MessageScored) else event.name
 
 
-def _flag(state: Customer, cause: str, at: datetime, now: datetime, policy: Policy) -> Decision:
-    if state.follow_up or state.risk < policy.threshold:
-        return state, ()
-    last = state.closed[-1] if state.closed else None
+def _traits(known: Traits, event: ContactRequested) -> Traits:
+    return Traits(
+        event.tier or known.tier,
+        event.language or known.language,
+        event.channel or known.channel,
+        event.vulnerable or known.vulnerable,
+    )
+
+
+def _case(state: Customer, cause: str, at: datetime, now: datetime, policy: Policy, teams: FollowUpPolicy) -> Decision:
+    """Raises a case where there is reason to, or tells how the one that stands has moved."""
+    case = state.case
+    contact_id, touchpoint = _about(state)
+    if case is not None:
+        cause = cause or case.cause
+        case = replace(case, highest=max(case.highest, state.risk))
+        if abs(state.risk - case.told) < STEP and case.contact_id == contact_id:
+            return (state if case == state.case else replace(state, case=case)), ()
+        case = replace(case, told=state.risk, contact_id=contact_id, touchpoint=touchpoint, cause=cause)
+        return replace(state, case=case), (_told(state, case, at),)
+    last = state.ended[-1] if state.ended else None
+    team = last.team if last and last.team and now - last.at < SAME_TEAM else teams.team_of(touchpoint)
+    if not cause or state.risk < teams.terms_of(team).least:
+        return state, ()  # evidence that only grows old raises nothing
     if last and now - last.at < policy.quiet and state.risk < last.risk + policy.rise:
         return state, ()
-    contact_id, touchpoint = _about(state)
-    # The count makes the name differ where one event raises a second flag; a repeat of the batch gives the same.
-    follow_up_id = str(uuid5(NAMESPACE, f"{state.customer_id}\0{cause}\0{state.flags}"))
-    due_at = now + policy.due_in
-    fact = ComplaintFlagged(
-        follow_up_id, state.customer_id, contact_id, touchpoint, state.risk, state.reasons, at, due_at, cause
+    traits = state.traits
+    group = "vulnerable" if traits.vulnerable else str(getattr(traits, teams.group_by))
+    # The count makes the name differ where one event raises a second case; a repeat of the batch gives the same.
+    case_id = str(uuid5(NAMESPACE, f"{state.customer_id}\0{cause}\0{state.cases}"))
+    case = OpenCase(case_id, team, group, at, state.risk, state.risk, contact_id, touchpoint, cause)
+    return replace(state, case=case, cases=state.cases + 1), (_told(state, case, at),)
+
+
+def _told(state: Customer, case: OpenCase, at: datetime, ended: str = "") -> CaseChanged:
+    return CaseChanged(
+        team=case.team,
+        case_id=case.case_id,
+        customer_id=state.customer_id,
+        group=case.group,
+        contact_id=case.contact_id,
+        touchpoint=case.touchpoint,
+        risk=state.risk,
+        reasons=state.reasons,
+        at=at,
+        cause=case.cause,
+        ended=ended,
     )
-    follow_up = FollowUp(follow_up_id, touchpoint, state.risk, at, due_at)
-    return replace(state, follow_up=follow_up, flags=state.flags + 1), (fact,)
+
+
+def _ended(state: Customer, case: OpenCase, now: datetime) -> Customer:
+    closed = Closed(case.case_id, now, max(case.highest, state.risk), case.team)
+    return replace(state, case=None, ended=(*state.ended, closed)[-MAX_ENDED:])
 
 
 def _about(state: Customer) -> tuple[str, str]:
@@ -146,42 +181,16 @@ def _about(state: Customer) -> tuple[str, str]:
     return last.contact_id, last.touchpoint or known
 
 
-def _overdue(state: Customer, now: datetime) -> Decision:
-    f = state.follow_up
-    if f is None or f.overdue or now < f.due_at:
-        return state, ()
-    fact = FollowUpOverdue(f.follow_up_id, state.customer_id, f.touchpoint, f.due_at)
-    return replace(state, follow_up=replace(f, overdue=True)), (fact,)
-
-
-def _close(state: Customer, outcome: str, now: datetime) -> Decision:
-    f = state.follow_up
-    if f is None:
-        return state, ()
-    fact = FollowUpClosed(f.follow_up_id, state.customer_id, f.touchpoint, outcome, now)
-    closed = (*state.closed, Closed(f.follow_up_id, now, max(f.risk, state.risk)))[-MAX_CLOSED:]
-    return replace(state, follow_up=None, closed=closed), (fact,)
-
-
-def _close_by_events(state: Customer, event: Event, now: datetime, policy: Policy) -> Decision:
-    f = state.follow_up
-    if f is None:
-        return state, ()
-    resolved = isinstance(event, TicketMoved) and event.status == "resolved" and event.time > f.flagged_at
+def _overtaken(state: Customer, event: Event, policy: Policy) -> str:
+    """Why the case is over by what has happened since; empty where it is not."""
+    case = state.case
+    if case is None:
+        return ""
+    resolved = isinstance(event, TicketMoved) and event.status == "resolved" and event.time > case.raised_at
     if resolved and not any(t.is_open for t in state.tickets):
-        return _close(state, "ticket_resolved", now)
-    since = [s for s in sorted(state.said, key=by_time) if s.at > f.flagged_at]
+        return "ticket_resolved"
+    since = [s for s in sorted(state.said, key=by_time) if s.at > case.raised_at]
     last = [s.polarity for s in since[-2:]]
     if len(last) == 2 and all(p is not None and p >= policy.recovered for p in last):
-        return _close(state, "mood_recovered", now)
-    return state, ()
-
-
-def _close_by_request(state: Customer, event: CloseRequested, now: datetime) -> Decision:
-    def answer(state: Customer, facts: tuple[Fact, ...] = (), code: Literal["", "missing", "closed"] = "") -> Decision:
-        return state, (*facts, CloseAnswered(event.source, event.event_id, event.follow_up_id, code, now))
-
-    if state.follow_up and state.follow_up.follow_up_id == event.follow_up_id:
-        return answer(*_close(state, event.outcome, now))
-    known = any(c.follow_up_id == event.follow_up_id for c in state.closed)
-    return answer(state, code="closed" if known else "missing")
+        return "mood_recovered"
+    return ""

@@ -22,10 +22,14 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRequested(Happened):
-    """The customer asks for service."""
+    """The customer asks for service. What the channel knows of the customer is empty where it does not."""
 
     contact_id: str
     touchpoint: str
+    channel: str = ""
+    language: str = ""
+    tier: str = ""
+    vulnerable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +85,11 @@ class DeliveryFailed(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseRequested(Happened):
-    """Somebody asks to close a follow-up: a command, which is answered."""
+class FollowUpOver(Happened):
+    """The team's owner says that a follow-up of the case is over; `case_over` where the case is, too."""
 
-    follow_up_id: str
-    outcome: str
+    case_id: str
+    case_over: bool
 
 
 Event = (
@@ -96,7 +100,7 @@ Event = (
     | MessageScored
     | TicketMoved
     | DeliveryFailed
-    | CloseRequested
+    | FollowUpOver
 )
 
 
@@ -112,56 +116,3 @@ class Reason:
     code: str
     weight: float
     value: float
-
-
-@dataclass(frozen=True, slots=True)
-class ComplaintFlagged:
-    """Fact: this complaint is likely to escalate; somebody should follow up by `due_at` (service clock).
-
-    flagged_at: the time of the event that raised it. cause: that event's source and id joined by a blank.
-    """
-
-    follow_up_id: str
-    customer_id: str
-    contact_id: str
-    touchpoint: str
-    risk: float
-    reasons: tuple[Reason, ...]
-    flagged_at: datetime
-    due_at: datetime
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUpClosed:
-    """Fact: the follow-up is over. `closed_at` is the service clock's."""
-
-    follow_up_id: str
-    customer_id: str
-    touchpoint: str
-    outcome: str
-    closed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUpOverdue:
-    """Fact: the follow-up was open when it fell due. Said once."""
-
-    follow_up_id: str
-    customer_id: str
-    touchpoint: str
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CloseAnswered:
-    """Fact: what became of a CloseRequested. `code` is empty where it was carried out, else "missing" or "closed"."""
-
-    source: str
-    event_id: str
-    follow_up_id: str
-    code: Literal["", "missing", "closed"]
-    at: datetime
-
-
-Fact = ComplaintFlagged | FollowUpClosed | FollowUpOverdue | CloseAnswered

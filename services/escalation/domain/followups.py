@@ -17,6 +17,8 @@ REMEMBERED: Final = timedelta(hours=48)
 MOST_REMEMBERED: Final = 5000
 LOOK_AGAIN: Final = timedelta(minutes=10)
 """The price falls as the shift goes by: while cases wait, it is looked at this often."""
+HELD_OUT: Final = "held_out"
+"""The outcome of a follow-up that nobody was to see, when its time is over."""
 
 Decision = tuple[Team, tuple[TeamFact, ...]]
 
@@ -88,7 +90,7 @@ def _late(flag: Flag, now: datetime, terms: Terms, team: str) -> tuple[Flag | No
     said: list[TeamFact] = []
     if flag.held_out:
         # Its time is over like anybody's; nobody was to see it, so nobody is reminded.
-        return (flag, said) if now < flag.due_at else (None, [_closed(flag, "held_out", "overtaken", now, team)])
+        return (flag, said) if now < flag.due_at else (None, [_closed(flag, HELD_OUT, "overtaken", now, team)])
     if not flag.reminded and now >= flag.due_at - terms.remind_before:
         flag = replace(flag, reminded=True)
         said.append(tasks.FollowUpReminded(*who, team, flag.owner, flag.due_at, now))

@@ -81,24 +81,41 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class FollowUp:
-    """The open follow-up. `flagged_at` is an event time, `due_at` the service clock's."""
+class OpenCase:
+    """The case that competes for its team's follow-ups, since `raised_at` (event time).
 
-    follow_up_id: str
+    highest: the highest risk it had. told, contact_id, touchpoint: as the team was told last.
+    """
+
+    case_id: str
+    team: str
+    group: str
+    raised_at: datetime
+    highest: float
+    told: float
+    contact_id: str
     touchpoint: str
-    risk: float
-    flagged_at: datetime
-    due_at: datetime
-    overdue: bool = False
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A follow-up that is over: when by the service clock, and the risk when it was."""
+    """A case that is over: when by the service clock, the highest risk it had, and its team."""
 
-    follow_up_id: str
+    case_id: str
     at: datetime
     risk: float
+    team: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What channels last said of the customer; empty where they did not."""
+
+    tier: str = ""
+    language: str = ""
+    channel: str = ""
+    vulnerable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +125,8 @@ class Customer:
     latest: the latest event time seen, cut at the service clock, so that a clock that runs ahead can't push the
     window past what others report. seen_at: the service clock when it was seen; between events the window moves on
     with the service clock.
-    risk, reasons: as they stood after the last event or tick. flags: how many were raised so far.
+    risk, reasons: as they stood after the last event or tick. cases: how many were raised so far; ended: the last of them
+    that are over.
     """
 
     customer_id: str
@@ -118,11 +136,12 @@ class Customer:
     said: tuple[Said, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     failures: tuple[Failure, ...] = ()
-    follow_up: FollowUp | None = None
-    closed: tuple[Closed, ...] = ()
+    case: OpenCase | None = None
+    ended: tuple[Closed, ...] = ()
     risk: float = 0.0
     reasons: tuple[Reason, ...] = ()
-    flags: int = 0
+    cases: int = 0
+    traits: Traits = Traits()
 
     @property
     def evidence(self) -> tuple[tuple[Contact | Said | Ticket | Failure, ...], ...]:

@@ -261,12 +261,32 @@ def _flagged(m: escalation.ComplaintFlagged) -> Step:
 
 
 def _follow_up_closed(m: escalation.FollowUpClosed) -> Step:
-    return Step("follow_up", f"跟进已完成：{m.outcome}", f"Followed up: {m.outcome}")
+    zh, en = _RESULTS.get(m.result, ("跟进已结束", "Follow-up is over"))
+    return Step("follow_up", f"{zh}：{m.outcome}", f"{en}: {m.outcome}")
+
+
+def _follow_up_claimed(m: escalation.FollowUpClaimed) -> Step:
+    return Step("follow_up", f"{m.owner} 开始跟进", f"{m.owner} follows up")
+
+
+def _follow_up_reminded(_: escalation.FollowUpReminded) -> Step:
+    return Step("follow_up", "跟进即将到期，已提醒", "Follow-up is due soon: reminded")
+
+
+def _follow_up_overflowed(m: escalation.FollowUpOverflowed) -> Step:
+    return Step("follow_up", f"跟进转交主管 {m.supervisor}", f"Follow-up goes to the supervisor, {m.supervisor}")
 
 
 def _follow_up_overdue(_: escalation.FollowUpOverdue) -> Step:
     return Step("follow_up", "跟进已超时", "Follow-up is overdue")
 
+
+_RESULTS = {
+    escalation.RESULT_DONE: ("跟进已完成", "Followed up"),
+    escalation.RESULT_FAILED: ("跟进未成功", "Follow-up failed"),
+    escalation.RESULT_OVERTAKEN: ("无需再跟进", "Follow-up is needless now"),
+    escalation.RESULT_DISPLACED: ("让位于更严重的投诉", "A graver complaint took its place"),
+}
 
 _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     contact.ContactRequested: _requested,
@@ -295,6 +315,9 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     survey.SurveyRetracted: _retracted,
     escalation.ComplaintFlagged: _flagged,
     escalation.FollowUpClosed: _follow_up_closed,
+    escalation.FollowUpClaimed: _follow_up_claimed,
+    escalation.FollowUpReminded: _follow_up_reminded,
+    escalation.FollowUpOverflowed: _follow_up_overflowed,
     escalation.FollowUpOverdue: _follow_up_overdue,
 }
 

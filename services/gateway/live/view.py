@@ -63,6 +63,8 @@ class LiveView:
             (sentiment.MessageScored, lambda m, _: self._contact(self._contacts.scored(m))),
             (escalation.ComplaintFlagged, lambda m, trace: self._flag(self._flags.flagged(m, trace))),
             (escalation.FollowUpClosed, lambda m, _: self._flag(self._flags.closed(m))),
+            (escalation.FollowUpClaimed, lambda m, _: self._flag(self._flags.claimed(m))),
+            (escalation.FollowUpOverflowed, lambda m, _: self._flag(self._flags.overflowed(m))),
             (escalation.FollowUpOverdue, lambda m, _: self._flag(self._flags.overdue(m))),
         ]
         self._handlers = {catalogue.type_name(message.DESCRIPTOR): (message, handler) for message, handler in handlers}
