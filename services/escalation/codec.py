@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.escalation.v1 import escalation_pb2
 from touchline.order.v1 import events_pb2 as order_pb2
+from touchline.router.v1 import events_pb2 as router_pb2
 from touchline.sentiment.v1 import sentiment_pb2
 from touchline.ticket.v1 import events_pb2 as ticket_pb2
 
@@ -204,6 +205,7 @@ def _scored(base: _Base, message: sentiment_pb2.MessageScored) -> domain.Message
         touchpoint=message.touchpoint,
         said_at=message.said_at.ToDatetime(tzinfo=UTC) if message.HasField("said_at") else base["time"],
         polarity=min(1.0, max(-1.0, message.score.polarity)),
+        complaint=min(1.0, max(0.0, message.score.complaint)),
     )
 
 
@@ -237,6 +239,22 @@ def _of_contact(base: _Base, message: Message) -> domain.Event | None:
             return domain.ContactOver(**base, contact_id=message.contact_id, abandoned=True)
         case sentiment_pb2.MessageScored():
             return _scored(base, message)
+        case sentiment_pb2.ConversationShifted():
+            point = message.turn.turning
+            return domain.Turned(
+                **base,
+                contact_id=message.contact_id,
+                turning=f"{point.message_source} {point.message_id}",
+                soured=message.turn.direction == sentiment_pb2.DIRECTION_SOURED,
+                turned_at=point.said_at.ToDatetime(tzinfo=UTC) if point.HasField("said_at") else base["time"],
+            )
+        case router_pb2.ContactAccepted():
+            waited = message.waited_ms / 60_000
+            return domain.Handed(
+                **base, contact_id=message.contact_id, how="taken", to=message.seat_id, waited_minutes=waited
+            )
+        case router_pb2.OfferReturned():
+            return domain.Handed(**base, contact_id=message.contact_id, how="returned", to=str(message.token))
     return None
 
 
@@ -249,6 +267,8 @@ def _of_case(base: _Base, message: Message) -> domain.Event | None:
             return domain.TicketMoved(**base, ticket_id=message.ticket_id, status="reopened" if reopened else "other")
         case ticket_pb2.TicketResolved():
             return domain.TicketMoved(**base, ticket_id=message.ticket_id, status="resolved")
+        case order_pb2.OrderPlaced():
+            return domain.Bought(**base, order_id=message.order_id, cents=message.amount_cents)
         case order_pb2.DeliveryDelayed():
             return _failed(base, message, "delayed", message.delay_minutes)
         case order_pb2.DeliverySpoilt():

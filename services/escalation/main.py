@@ -22,7 +22,14 @@ from services.runtime.errors import Misconfigured
 from services.runtime.pipeline import Pipeline
 from services.runtime.service import House, Parts, serve
 from services.runtime.settings import load
-from services.runtime.topics import ESCALATION_FLAGGED, SENTIMENT_SCORED, TEAM_EVENTS, TOUCHPOINT_EVENTS
+from services.runtime.topics import (
+    ESCALATION_FLAGGED,
+    ROUTING_DECIDED,
+    SENTIMENT_SCORED,
+    SENTIMENT_SHIFTED,
+    TEAM_EVENTS,
+    TOUCHPOINT_EVENTS,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +38,7 @@ def case_pipeline(policy: Policy, teams: FollowUpPolicy) -> Pipeline[Customer, E
     """By customer: what happens in, cases that compete for follow-ups out. It hears what became of them as well."""
     return Pipeline(
         name="escalation",
-        topics=(TOUCHPOINT_EVENTS, SENTIMENT_SCORED, ESCALATION_FLAGGED),
+        topics=(TOUCHPOINT_EVENTS, SENTIMENT_SCORED, SENTIMENT_SHIFTED, ROUTING_DECIDED, ESCALATION_FLAGGED),
         state_type=Customer,
         initial=Customer,
         read=codec.read,

@@ -192,10 +192,12 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchl
         await service.settled()
         async with grpc.aio.insecure_channel(service.address) as channel:
             stub = escalation_pb2_grpc.EscalationServiceStub(channel)
-            risk = await stub.GetRisk(escalation_pb2.GetRiskRequest(customer_ids=[customer, "nobody"]), timeout=10)
+            asked = escalation_pb2.GetRiskRequest(customer_ids=[customer, "nobody"])
+            async with asyncio.timeout(30):  # by way of the team's owner
+                while not (risk := await stub.GetRisk(asked, timeout=10)).customers[customer].flagged:
+                    await asyncio.sleep(0.1)
             assert set(risk.customers) == {customer}
             found = risk.customers[customer]
-            assert found.flagged
             assert found.risk >= 0.6
             assert sum(r.weight for r in found.reasons) == pytest.approx(found.risk)
             listed = await stub.ListFollowUps(escalation_pb2.ListFollowUpsRequest(customer_id=customer), timeout=10)
@@ -206,10 +208,23 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchl
             )
             assert code == 0
             assert json.loads(out)["follow_up_id"] == follow_up.follow_up_id
+            assert (follow_up.team, follow_up.owner) == ("care", "")
+            assert follow_up.opening_zh and follow_up.opening_en
+            claim = escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up.follow_up_id, owner="李", command_id="1")
+            for _ in range(2):  # the same call again is given the same answer
+                claimed = (await stub.ClaimFollowUp(claim, timeout=15)).follow_up
+                assert (claimed.owner, claimed.HasField("claimed_at")) == ("李", True)
+            other = escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up.follow_up_id, owner="王")
+            with pytest.raises(grpc.aio.AioRpcError) as taken:
+                await stub.ClaimFollowUp(other, timeout=15)
+            assert taken.value.code() == grpc.StatusCode.FAILED_PRECONDITION
             close = escalation_pb2.CloseFollowUpRequest(follow_up_id=follow_up.follow_up_id, outcome="contacted")
             closed = (await stub.CloseFollowUp(close, timeout=15)).follow_up
-            assert closed.outcome == "contacted"
+            assert (closed.outcome, closed.owner, closed.result) == ("contacted", "李", escalation_pb2.RESULT_DONE)
             assert closed.HasField("closed_at")
+            budgets = (await stub.GetBudget(escalation_pb2.GetBudgetRequest(team="care"), timeout=10)).teams
+            assert [b.team for b in budgets] == ["care"]
+            assert budgets[0].capacity == 60 and budgets[0].thresholds[0].started >= 1
             codes = []
             for wrong in (
                 close,

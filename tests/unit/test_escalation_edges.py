@@ -7,6 +7,7 @@ import pytest
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.escalation.v1 import escalation_pb2
 from touchline.order.v1 import events_pb2 as order_pb2
+from touchline.router.v1 import events_pb2 as router_pb2
 from touchline.sentiment.v1 import sentiment_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 from touchline.ticket.v1 import events_pb2 as ticket_pb2
@@ -54,6 +55,11 @@ def score(label=sentiment_pb2.LABEL_NEGATIVE):
         (order_pb2.DeliverySpoilt(order_id="o"), domain.DeliveryFailed, {"failure": "spoilt"}),
         (order_pb2.RefundRequested(order_id="o"), domain.DeliveryFailed, {"failure": "refund"}),
         (contact_pb2.ContactRequested(contact_id="k", language="en", customer={"tier": "vip"}), domain.ContactRequested, {"tier": "vip", "language": "en"}),
+        (order_pb2.OrderPlaced(order_id="o", amount_cents=990), domain.Bought, {"cents": 990}),
+        (sentiment_pb2.ConversationShifted(contact_id="k", turn={"direction": 1, "turning": {"message_id": "m", "message_source": "app"}}), domain.Turned, {"soured": True, "turning": "app m", "turned_at": AT}),
+        (sentiment_pb2.ConversationShifted(contact_id="k", turn={"direction": 2}), domain.Turned, {"soured": False}),
+        (router_pb2.ContactAccepted(contact_id="k", seat_id="a1", waited_ms=660_000), domain.Handed, {"how": "taken", "to": "a1", "waited_minutes": 11.0}),
+        (router_pb2.OfferReturned(contact_id="k", token=7), domain.Handed, {"how": "returned", "to": "7"}),
         (escalation_pb2.FollowUpClosed(case_id="q", result=1), domain.FollowUpOver, {"case_id": "q", "case_over": True}),
         (escalation_pb2.FollowUpClosed(case_id="q", result=4), domain.FollowUpOver, {"case_over": False}),
         (escalation_pb2.FollowUpClosed(case_id="q", result=3, outcome="held_out"), domain.FollowUpOver, {"case_over": True}),
@@ -68,7 +74,7 @@ def test_read(message, kind, fields) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [order_pb2.OrderPlaced(order_id="o"), survey_pb2.SurveyRetracted(survey_id="q"), score(sentiment_pb2.LABEL_UNSURE)],
+    [survey_pb2.SurveyRetracted(survey_id="q"), score(sentiment_pb2.LABEL_UNSURE)],
 )
 def test_what_does_not_concern_escalation_is_passed_over(message) -> None:
     assert codec.read(incoming(message)) is None

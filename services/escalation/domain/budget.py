@@ -59,7 +59,7 @@ def choose(state: Team, now: datetime, terms: Terms) -> Chosen:
     """What to flag, and what gives way. Applying it and asking again gives nothing more."""
     flags = {f.follow_up_id: f for f in _unstarted(state) if not f.held_out}
     have = Counter(state.started) + Counter(f.case.group for f in flags.values())
-    waiting = sorted((c for c in state.waiting.values() if c.risk >= terms.least), key=lambda c: c.rank)
+    waiting = {k: c for k, c in state.waiting.items() if c.risk >= terms.least}
     back = []
     while sum(have.values()) + _reserved(have, terms) > terms.capacity:
         weakest = _weakest(flags.values(), have, terms, "")
@@ -68,13 +68,13 @@ def choose(state: Team, now: datetime, terms: Terms) -> Chosen:
         back.append(weakest)
         _take(flags, have, weakest)
     found: list[tuple[Case, Flag | None]] = []
-    least = price(state, now, terms)
+    least = price(state, now, terms) if waiting else 1.0
     while waiting:
         place = _next(waiting, flags, have, least, terms)
         if place is None:
             break
         case, gives_way = place
-        waiting.remove(case)
+        del waiting[case.case_id]
         if gives_way is not None:
             _take(flags, have, gives_way)
         have[case.group] += 1
@@ -83,26 +83,33 @@ def choose(state: Team, now: datetime, terms: Terms) -> Chosen:
 
 
 def _next(
-    waiting: list[Case], flags: Mapping[str, Flag], have: Counter[str], least: float, terms: Terms
+    waiting: Mapping[str, Case], flags: Mapping[str, Flag], have: Counter[str], least: float, terms: Terms
 ) -> tuple[Case, Flag | None] | None:
-    """The next case to flag, and what gives way to it; `waiting` has the gravest last."""
+    """The next case to flag, and what gives way to it."""
     for group in sorted(terms.floors):
         if have[group] < terms.floors[group]:
-            mine = next((c for c in reversed(waiting) if c.group == group), None)
+            mine = max((c for c in waiting.values() if c.group == group), key=_rank, default=None)
             if mine is not None and sum(have.values()) < terms.capacity:
                 return mine, None
             weakest = _weakest(flags.values(), have, terms, group)
             if mine is not None and weakest is not None:
                 return mine, weakest
-    for case in reversed(waiting):
-        if case.risk < least:
-            return None
-        if sum(have.values()) + _reserved(have, terms) < terms.capacity:
-            return case, None
-        weakest = _weakest(flags.values(), have, terms, case.group)
-        if weakest is not None and case.risk > weakest.case.risk + terms.margin:
+    gravest = max(waiting.values(), key=_rank)
+    if gravest.risk < least:
+        return None
+    if sum(have.values()) + _reserved(have, terms) < terms.capacity:
+        return gravest, None
+    # A less grave case may have the better claim: one of a group whose own follow-ups alone may give way.
+    for group in sorted({c.group for c in waiting.values()}):
+        case = max((c for c in waiting.values() if c.group == group), key=_rank)
+        weakest = _weakest(flags.values(), have, terms, group)
+        if weakest is not None and case.risk >= least and case.risk > weakest.case.risk + terms.margin:
             return case, weakest
     return None
+
+
+def _rank(case: Case) -> tuple[float, str]:
+    return case.rank
 
 
 def _reserved(have: Counter[str], terms: Terms) -> int:

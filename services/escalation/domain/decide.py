@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from services.escalation.domain.events import ContactRequested, Event, FollowUpOver, MessageScored, TicketMoved
 from services.escalation.domain.evidence import learn, prune
-from services.escalation.domain.risk import WAITING, Assessment, assess, by_time
+from services.escalation.domain.risk import SILENCE, WAITING, Assessment, assess, by_time, silent_since
 from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits
 from services.escalation.domain.tasks import CaseChanged
 from services.escalation.domain.team import ONE_TEAM, FollowUpPolicy
@@ -17,6 +17,8 @@ MAX_ENDED: Final = 5
 """Cases that are over and remembered."""
 WAITING_STEP: Final = timedelta(minutes=10)
 """While a customer waits, the risk is looked at this often, until waiting weighs its most."""
+SILENCE_STEP: Final = 12.0
+"""While an open ticket rests, the risk is looked at after so many hours, and so on until silence weighs its most."""
 STEP: Final = 0.01
 """A case's risk is told to the team's owner when it has moved by so much."""
 SAME_TEAM: Final = timedelta(hours=24)
@@ -75,7 +77,8 @@ def tick(state: Customer, now: datetime, policy: Policy = DEFAULT, teams: Follow
     state = prune(state, now)
     state = _assessed(state, assess(state, now))
     waiting = _longest_waiting(state)
-    cause = waiting.waits_for if waiting else ""
+    silent = [t for t in state.tickets if t.is_open]
+    cause = waiting.waits_for if waiting else f"ticket {max(silent, key=lambda t: t.at).ticket_id}" if silent else ""
     return _case(state, cause, state.moment(now), now, policy, teams)
 
 
@@ -87,6 +90,12 @@ def due(state: Customer) -> datetime | None:
         steps = _looked_at(state) + 1
         if timedelta(minutes=WAITING.high) >= steps * WAITING_STEP:
             moments.append(waiting.waiting_since + steps * WAITING_STEP)
+    silent = silent_since(state)
+    if silent and state.latest and state.seen_at:
+        steps = int(_value(state, "silence") // SILENCE_STEP) + 1
+        if steps * SILENCE_STEP <= SILENCE.high:
+            at = silent + timedelta(hours=steps * SILENCE_STEP, seconds=1)
+            moments.append(max(state.seen_at, state.seen_at + (at - state.latest)))
     oldest = min((x.at for kept in state.evidence for x in kept), default=None)
     if oldest and state.latest and state.seen_at:
         moments.append(max(state.seen_at, state.seen_at + (oldest + WINDOW - state.latest)) + timedelta(seconds=1))
@@ -95,8 +104,12 @@ def due(state: Customer) -> datetime | None:
 
 def _looked_at(state: Customer) -> int:
     """How many steps of waiting the risk already holds, read from its own reason."""
-    minutes = next((r.value for r in state.reasons if r.code == "waiting"), 0.0)
-    return max(1, int(minutes * 60 // WAITING_STEP.total_seconds()))
+    return max(1, int(_value(state, "waiting") * 60 // WAITING_STEP.total_seconds()))
+
+
+def _value(state: Customer, code: str) -> float:
+    """The figure behind a reason as it was last assessed; 0 where it is none."""
+    return next((r.value for r in state.reasons if r.code == code), 0.0)
 
 
 def _longest_waiting(state: Customer) -> Contact | None:

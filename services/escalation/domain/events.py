@@ -58,13 +58,17 @@ class ContactOver(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageScored(Happened):
-    """A message's mood, −1 to 1. `message` names the message (source and id joined by a blank), said at `said_at`."""
+    """A message's mood, −1 to 1, and how likely it complains of a fault, 0 to 1.
+
+    `message` names the message (source and id joined by a blank), said at `said_at`.
+    """
 
     message: str
     contact_id: str
     touchpoint: str
     said_at: datetime
     polarity: float
+    complaint: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,34 @@ class DeliveryFailed(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Turned(Happened):
+    """A conversation turned for the worse (`soured`) or the better, with the message `turning`, said at `turned_at`."""
+
+    contact_id: str
+    turning: str
+    soured: bool
+    turned_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed(Happened):
+    """A contact was given to a seat (`how` "taken", by seat `to`, after `waited_minutes`), or came back from one ("returned")."""
+
+    contact_id: str
+    how: Literal["taken", "returned"]
+    to: str
+    waited_minutes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought(Happened):
+    """The customer buys something, for so many hundredths of the currency."""
+
+    order_id: str
+    cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpOver(Happened):
     """The team's owner says that a follow-up of the case is over; `case_over` where the case is, too."""
 
@@ -100,6 +132,9 @@ Event = (
     | MessageScored
     | TicketMoved
     | DeliveryFailed
+    | Turned
+    | Handed
+    | Bought
     | FollowUpOver
 )
 
@@ -111,6 +146,11 @@ class Reason:
     mood_low: the recent mood, −1 to 1. mood_falling: by how much it fell, 0 to 2. repeat_contact: contacts in 72 h.
     reopened_ticket: reopenings in 72 h. waiting: minutes. abandoned_contact: contacts in 72 h.
     delivery_failed: failures in 72 h. complaint_words: kinds of words in the gravest message.
+    repeat_today: contacts in 24 h. long_history: contacts in 30 days. turned_sour: conversations that soured in 72 h and have
+    not brightened since. reassigned: times that a contact changed hands in 72 h. broken_promise: waits of ten minutes or more
+    and deliveries late by an hour or more, in 72 h. silence: hours since anything was done for an open ticket.
+    complains: how likely the clearest complaint of a fault is one, 0 to 1. case_before: earlier cases that are remembered.
+    value: what the customer spent in 30 days, in hundreds of the currency.
     """
 
     code: str

@@ -34,7 +34,7 @@ def decide(state: Team, event: TeamEvent, now: datetime, terms: Terms) -> Decisi
         state, more = _claim(state, event, now)
     else:
         state, more = _close_by_request(state, event, now)
-    state, chosen = _rebalanced(state, at, now, terms)
+    state, chosen = _rebalanced(state, at, now, terms, any(not isinstance(f, tasks.CommandAnswered) for f in more))
     return state, (*facts, *more, *chosen)
 
 
@@ -140,8 +140,11 @@ def _case(state: Team, event: CaseChanged, now: datetime, terms: Terms) -> Decis
     return trimmed(replace(state, waiting=waiting), terms), ()
 
 
-def _rebalanced(state: Team, at: datetime, now: datetime, terms: Terms) -> Decision:
-    """The best list for the budget, from what is known now; `at` is the event time of what changed it."""
+def _rebalanced(state: Team, at: datetime, now: datetime, terms: Terms, spent: bool = False) -> Decision:
+    """The best list for the budget, from what is known now; `at` is the event time of what changed it.
+
+    spent: whether what is left of the budget has changed before.
+    """
     facts: list[TeamFact] = []
     # Who is held out takes no place, so that there may be room for another: until nothing changes any more.
     while (chosen := choose(state, now, terms)).flag or chosen.back:
@@ -151,7 +154,7 @@ def _rebalanced(state: Team, at: datetime, now: datetime, terms: Terms) -> Decis
     state = trimmed(state, terms)
     if state.waiting and (state.looked_at is None or now >= state.looked_at + LOOK_AGAIN):
         state = replace(state, looked_at=now)
-    if facts or least != state.threshold:
+    if facts or spent or least != state.threshold:
         state = replace(state, threshold=least)
         facts.append(_moved(state, now, least, terms))
     return state, tuple(facts)

@@ -8,6 +8,8 @@ from services.escalation.domain.events import Reason
 
 WINDOW: Final = timedelta(hours=72)
 """How long evidence counts, by event time."""
+LONG: Final = timedelta(days=30)
+"""How long contacts and orders count as history."""
 MAX_KEPT: Final = 64
 """The most of each kind of evidence that is kept; the oldest by event time go first."""
 
@@ -50,6 +52,7 @@ class Said:
     polarity: float | None = None
     words: float = 0.0
     kinds: int = 0
+    complaint: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,44 @@ class Failure:
     failure: str
     at: datetime
     delay_minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A conversation that turned, with the message `turning`."""
+
+    turning: str
+    contact_id: str
+    soured: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A contact that was given to somebody, or came back; `late` where the customer had waited too long by then."""
+
+    name: str
+    contact_id: str
+    seat: str
+    late: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A contact that is too old to be evidence, and still history."""
+
+    contact_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A purchase, in hundredths of the currency."""
+
+    order_id: str
+    cents: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +177,10 @@ class Customer:
     said: tuple[Said, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     failures: tuple[Failure, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    hands: tuple[Hand, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    orders: tuple[Order, ...] = ()
     case: OpenCase | None = None
     ended: tuple[Closed, ...] = ()
     risk: float = 0.0
@@ -144,9 +189,9 @@ class Customer:
     traits: Traits = Traits()
 
     @property
-    def evidence(self) -> tuple[tuple[Contact | Said | Ticket | Failure, ...], ...]:
-        """All that is kept, by kind; each knows `at`, the event time by which it grows old."""
-        return self.contacts, self.said, self.tickets, self.failures
+    def evidence(self) -> tuple[tuple[Contact | Said | Ticket | Failure | Turn | Hand, ...], ...]:
+        """What is kept for 72 hours, by kind; each knows `at`, the event time by which it grows old."""
+        return self.contacts, self.said, self.tickets, self.failures, self.turns, self.hands
 
     def moment(self, now: datetime) -> datetime:
         """The customer's present in event time: the latest event, and what the service clock has added since."""
