@@ -86,8 +86,17 @@ def read_team(incoming: Incoming) -> tasks.TeamEvent | None:
     return None
 
 
-def write_case(fact: tasks.CaseChanged) -> Iterator[Publish | Answer]:
-    """A case as an event for its team's owner."""
+def write_case(fact: tasks.CaseFact) -> Iterator[Publish | Answer]:
+    """A case as an event for its team's owner; an escalation for everyone."""
+    if isinstance(fact, tasks.Escalated):
+        escalated = escalation_pb2.ComplaintEscalated(
+            customer_id=fact.customer_id,
+            about=fact.about,
+            escalated_at=timestamp(fact.at),
+            risk_before=fact.risk_before,
+        )
+        yield Publish(escalated, fact.customer_id, fact.at)
+        return
     changed = escalation_pb2.CaseChanged(
         team=fact.team,
         case_id=fact.case_id,
@@ -226,6 +235,7 @@ def _of_contact(base: _Base, message: Message) -> domain.Event | None:
                 language=message.language,
                 tier=message.customer.tier,
                 vulnerable=message.customer.vulnerable,
+                topic=message.topic,
             )
         case contact_pb2.MessageReceived(speaker=contact_pb2.SPEAKER_CUSTOMER):
             return domain.CustomerSaid(
@@ -261,7 +271,7 @@ def _of_contact(base: _Base, message: Message) -> domain.Event | None:
 def _of_case(base: _Base, message: Message) -> domain.Event | None:
     match message:
         case ticket_pb2.TicketOpened():
-            return domain.TicketMoved(**base, ticket_id=message.ticket_id, status="opened")
+            return domain.TicketMoved(**base, ticket_id=message.ticket_id, status="opened", topic=message.topic)
         case ticket_pb2.TicketUpdated():
             reopened = message.status == ticket_pb2.TICKET_STATUS_REOPENED
             return domain.TicketMoved(**base, ticket_id=message.ticket_id, status="reopened" if reopened else "other")

@@ -14,7 +14,7 @@ from services.escalation.domain import followups
 from services.escalation.domain.decide import Policy
 from services.escalation.domain.events import Event
 from services.escalation.domain.state import Customer
-from services.escalation.domain.tasks import CaseChanged, TeamEvent, TeamFact
+from services.escalation.domain.tasks import CaseFact, TeamEvent, TeamFact
 from services.escalation.domain.team import FollowUpPolicy, Team
 from services.escalation.policyfile import BadPolicyError
 from services.escalation.settings import EscalationSettings
@@ -34,7 +34,7 @@ from services.runtime.topics import (
 log = logging.getLogger(__name__)
 
 
-def case_pipeline(policy: Policy, teams: FollowUpPolicy) -> Pipeline[Customer, Event, CaseChanged]:
+def case_pipeline(policy: Policy, teams: FollowUpPolicy) -> Pipeline[Customer, Event, CaseFact]:
     """By customer: what happens in, cases that compete for follow-ups out. It hears what became of them as well."""
     return Pipeline(
         name="escalation",

@@ -1,6 +1,8 @@
 """The escalation service's gRPC calls."""
 
 import json
+from datetime import timedelta
+from math import inf
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +12,7 @@ from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from services.escalation import store
 from services.escalation.codec import reason
 from services.escalation.domain.opening import opening
+from services.escalation.domain.uplift import ArmCount, uplift
 from services.runtime.clock import Clock
 from services.runtime.commands import CommandBus
 from services.runtime.records import timestamp
@@ -98,6 +101,34 @@ class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
             )
         return escalation_pb2.GetBudgetResponse(teams=teams.values())
 
+    async def GetUplift(  # noqa: N802 (gRPC's name)
+        self, request: escalation_pb2.GetUpliftRequest, context: Any
+    ) -> escalation_pb2.GetUpliftResponse:
+        """What following up is worth, from the trial."""
+        horizon = timedelta(hours=_whole("horizon_hours", request.horizon_hours, 168, 720))
+        days = timedelta(days=_whole("days", request.days, 90, 3650))
+        cost = request.cost or 1.0
+        if not 0 < cost < inf:
+            raise invalid(f"cost: is {request.cost:g}; must be a number above 0")
+        until = self._clock() - horizon
+        found = await store.arms(self._pool, request.team, until - days, until, horizon)
+        treated, held_out = (found.get(arm, ArmCount(0, 0)) for arm in ("treated", "held_out"))
+        u = uplift(treated, held_out, cost)
+        return escalation_pb2.GetUpliftResponse(
+            treated=escalation_pb2.ArmCount(cases=treated.cases, escalated=treated.escalated),
+            held_out=escalation_pb2.ArmCount(cases=held_out.cases, escalated=held_out.escalated),
+            difference=u.difference,
+            low=u.low,
+            high=u.high,
+            known=u.known,
+            avoided=u.avoided,
+            avoided_low=u.avoided_low,
+            avoided_high=u.avoided_high,
+            cost_per_avoided=u.cost_per_avoided if u.cost_per_avoided < inf else None,
+            cost_low=u.cost_low if u.cost_low < inf else None,
+            cost_high=u.cost_high if u.cost_high < inf else None,
+        )
+
     async def _known(self, follow_up_id: str, command_id: str) -> store.FollowUpRow:
         known = await store.follow_up(self._pool, follow_up_id)
         if known is None:
@@ -127,6 +158,12 @@ def _limit(limit: int) -> int:
     if not 0 <= limit <= LARGEST_LIMIT:
         raise invalid(f"limit: is {limit}; between 0 (for {DEFAULT_LIMIT}) and {LARGEST_LIMIT} is possible")
     return limit or DEFAULT_LIMIT
+
+
+def _whole(name: str, given: int, usual: int, most: int) -> int:
+    if not 0 <= given <= most:
+        raise invalid(f"{name}: is {given}; between 0 (for {usual}) and {most} is possible")
+    return given or usual
 
 
 def _text(name: str, given: str, longest: int) -> str:

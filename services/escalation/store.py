@@ -3,14 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.escalation.domain import tasks
 from services.escalation.domain.events import Reason
 from services.escalation.domain.state import Customer
-from services.escalation.domain.tasks import CaseChanged, TeamFact
+from services.escalation.domain.tasks import CaseFact, TeamFact
 from services.escalation.domain.team import Team
+from services.escalation.domain.uplift import ArmCount
 from services.runtime.pipeline import Change, Db
 
 
@@ -48,8 +49,18 @@ class RiskRow:
     flagged: bool
 
 
-async def project_cases(db: Db, changes: Sequence[Change[Customer, CaseChanged]]) -> None:
-    """Writes customers' risks as the batch left them."""
+async def project_cases(db: Db, changes: Sequence[Change[Customer, CaseFact]]) -> None:
+    """Writes customers' risks as the batch left them, and who has escalated after having been flagged."""
+    escalated = [f for change in changes for f in change.facts if isinstance(f, tasks.Escalated)]
+    if escalated:
+        await db.execute(
+            """UPDATE follow_up f SET escalated_at = n.at
+               FROM (SELECT customer_id, min(at) AS at FROM unnest($1::text[], $2::timestamptz[]) AS e(customer_id, at)
+                     GROUP BY customer_id) AS n
+               WHERE f.customer_id = n.customer_id AND f.flagged_at < n.at AND f.escalated_at IS NULL""",
+            [f.customer_id for f in escalated],
+            [f.at for f in escalated],
+        )
     calm = [c.key for c in changes if c.state.risk <= 0]
     others = sorted((c for c in changes if c.state.risk > 0), key=lambda c: c.key)
     if calm:
@@ -172,6 +183,25 @@ async def budgets(pool: Any, team: str, limit: int) -> list[tasks.ThresholdMoved
         limit,
     )
     return [tasks.ThresholdMoved(*row) for row in rows]
+
+
+async def arms(pool: Any, team: str, since: datetime, until: datetime, horizon: timedelta) -> dict[str, ArmCount]:
+    """Cases of each arm that were flagged within that time, and those that escalated within the horizon after.
+
+    A case that was flagged more than once belongs to the arm that the lot gave it first.
+    """
+    rows = await pool.fetch(
+        """SELECT arm, count(*), count(*) FILTER (WHERE escalated_at <= flagged_at + $4) FROM (
+               SELECT DISTINCT ON (case_id) arm, flagged_at, escalated_at FROM follow_up
+               WHERE arm <> '' AND ($1 = '' OR team = $1) AND flagged_at >= $2 AND flagged_at < $3
+               ORDER BY case_id, flagged_at) AS cases
+           GROUP BY arm""",
+        team,
+        since,
+        until,
+        horizon,
+    )
+    return {arm: ArmCount(cases, escalated) for arm, cases, escalated in rows}
 
 
 async def forget(pool: Any, before: datetime) -> None:

@@ -18,8 +18,10 @@ from services.escalation.domain.followups import HELD_OUT
 from services.escalation.domain.state import Customer
 from services.escalation.domain.tasks import (
     CaseChanged,
+    CaseFact,
     ClaimRequested,
     CloseRequested,
+    Escalated,
     FollowUpClosed,
     TeamEvent,
     TeamFact,
@@ -40,6 +42,7 @@ class Story:
         self.now = START
         self.count = 0
         self.cases: list[CaseChanged] = []
+        self.escalated: list[Escalated] = []
 
     def base(self) -> dict[str, object]:
         self.count += 1
@@ -53,8 +56,10 @@ class Story:
         self.team, facts = followups.decide(self.team, event, self.now, self.terms)
         return self._heard(facts)
 
-    def _told(self, cases: tuple[CaseChanged, ...]) -> list[TeamFact]:
+    def _told(self, facts: tuple[CaseFact, ...]) -> list[TeamFact]:
+        cases = [fact for fact in facts if isinstance(fact, CaseChanged)]
         self.cases += cases
+        self.escalated += [fact for fact in facts if isinstance(fact, Escalated)]
         return [fact for case in cases for fact in self.ask(case)]
 
     def _heard(self, facts: tuple[TeamFact, ...]) -> list[TeamFact]:

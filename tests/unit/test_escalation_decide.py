@@ -242,3 +242,14 @@ def test_the_group_is_the_tier_unless_the_customer_needs_protection() -> None:
         story.says("k", "我要投诉！", -0.9)
         (flag,) = story.says("k", "不给说法我就打12315", -0.95)
         assert isinstance(flag, ComplaintFlagged) and flag.group == group
+
+
+def test_asking_for_the_complaint_desk_is_an_escalation() -> None:
+    story, flag = flagged()
+    story.after(minutes=5)
+    story.asks("k3", topic="refund")
+    assert not story.escalated
+    story.asks("k4", topic="complaint")
+    (escalated,) = story.escalated
+    assert (escalated.about, escalated.at) == ("k4", story.now) and escalated.risk_before > 0.6
+    assert escalated.at > flag.flagged_at

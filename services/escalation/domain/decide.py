@@ -9,7 +9,7 @@ from services.escalation.domain.events import ContactRequested, Event, FollowUpO
 from services.escalation.domain.evidence import learn, prune
 from services.escalation.domain.risk import SILENCE, WAITING, Assessment, assess, by_time, silent_since
 from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits
-from services.escalation.domain.tasks import CaseChanged
+from services.escalation.domain.tasks import CaseChanged, CaseFact, Escalated
 from services.escalation.domain.team import ONE_TEAM, FollowUpPolicy
 
 NAMESPACE: Final = UUID("6c1d6c0e-6f0b-5b52-9d53-8f6d3f1f2b0e")
@@ -42,7 +42,7 @@ class Policy:
 
 
 DEFAULT: Final = Policy()
-Decision = tuple[Customer, tuple[CaseChanged, ...]]
+Decision = tuple[Customer, tuple[CaseFact, ...]]
 
 
 def decide(
@@ -59,6 +59,7 @@ def decide(
             return state, ()
         return _ended(state, case, now), ()
     at = min(event.time, now)
+    escalated = _escalated(state, event, at)
     if state.latest is None or at >= state.latest:
         state = replace(state, latest=at, seen_at=now)
     if isinstance(event, ContactRequested):
@@ -68,8 +69,9 @@ def decide(
     over = _overtaken(state, event, policy)
     if state.case is not None and over:
         told = _told(state, state.case, at, ended=over)
-        return _ended(state, state.case, now), (told,)
-    return _case(state, _cause(event), at, now, policy, teams)
+        return _ended(state, state.case, now), (*escalated, told)
+    state, cases = _case(state, _cause(event), at, now, policy, teams)
+    return state, (*escalated, *cases)
 
 
 def tick(state: Customer, now: datetime, policy: Policy = DEFAULT, teams: FollowUpPolicy = ONE_TEAM) -> Decision:
@@ -124,6 +126,16 @@ def _assessed(state: Customer, found: Assessment) -> Customer:
 def _cause(event: Event) -> str:
     """The touchpoint event behind it: for a score, the message that was scored."""
     return event.message if isinstance(event, MessageScored) else event.name
+
+
+def _escalated(state: Customer, event: Event, at: datetime) -> tuple[Escalated, ...]:
+    """What following up should prevent: the customer asks for the complaint desk."""
+    match event:
+        case ContactRequested(topic="complaint"):
+            return (Escalated(state.customer_id, event.contact_id, at, state.risk),)
+        case TicketMoved(status="opened", topic="complaint"):
+            return (Escalated(state.customer_id, event.ticket_id, at, state.risk),)
+    return ()
 
 
 def _traits(known: Traits, event: ContactRequested) -> Traits:

@@ -30,6 +30,7 @@ class ContactRequested(Happened):
     language: str = ""
     tier: str = ""
     vulnerable: bool = False
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class TicketMoved(Happened):
 
     ticket_id: str
     status: Literal["opened", "reopened", "resolved", "other"]
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,19 @@ class CaseChanged:
     ended: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """Fact: the customer asks for the complaint desk, with that contact or ticket; `at` is an event time."""
+
+    customer_id: str
+    about: str
+    at: datetime
+    risk_before: float
+
+
+CaseFact = CaseChanged | Escalated
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """Somebody asks something of a follow-up, and is answered. source and event_id name the command's event."""

@@ -9,7 +9,9 @@ ALTER TABLE follow_up
     ADD COLUMN claimed_at   timestamptz,
     ADD COLUMN result       text   NOT NULL DEFAULT '',
     ADD COLUMN displaced_by text   NOT NULL DEFAULT '',
-    ADD COLUMN supervisor   text   NOT NULL DEFAULT '';
+    ADD COLUMN supervisor   text   NOT NULL DEFAULT '',
+    ADD COLUMN escalated_at timestamptz;
+CREATE INDEX follow_up_trial ON follow_up (flagged_at) WHERE arm <> '';
 
 -- Before there were teams nobody could claim one: whoever is still at risk is flagged anew, and once.
 UPDATE follow_up SET closed_at = now(), outcome = 'superseded' WHERE closed_at IS NULL;

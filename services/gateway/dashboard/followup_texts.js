@@ -13,6 +13,7 @@ export const FOLLOW_UP_TEXTS = {
   "act.claim": ["我来跟进", "I do it"],
   "act.done": ["已完成", "Done"],
   "act.failed": ["未成功", "In vain"],
+  "kind.escalated": ["升级", "escalated"],
   "outcome.not_reached": ["未能联系上", "not reached"],
   "outcome.displaced": ["让位于更严重的投诉", "gave way to a graver one"],
   "outcome.held_out": ["对照组，未跟进", "held out of the trial"],
@@ -22,5 +23,10 @@ export const FOLLOW_UP_TEXTS = {
   "reason.broken_promise": ["答应的事没有做到", "a promise was broken"],
   "reason.reassigned": ["被多次转手", "handed from one to the next"],
   "reason.hot_cause": ["同类问题集中出现", "part of a wave of complaints"],
+  "reason.repeat_today": ["一天内反复联系", "came back on the same day"],
+  "reason.silence": ["工单长时间无进展", "nothing was done for the ticket"],
+  "reason.complains": ["明确指出了问题", "complains of a fault"],
+  "reason.case_before": ["此前有过预警", "was flagged before"],
+  "reason.value": ["消费较多", "buys a lot"],
   "reason.long_history": ["三十天内多次来电", "many contacts in 30 days"],
 };

@@ -265,6 +265,10 @@ def _follow_up_closed(m: escalation.FollowUpClosed) -> Step:
     return Step("follow_up", f"{zh}：{m.outcome}", f"{en}: {m.outcome}")
 
 
+def _escalated(_: escalation.ComplaintEscalated) -> Step:
+    return Step("escalated", "客户要求投诉专席", "The customer asks for the complaint desk")
+
+
 def _follow_up_claimed(m: escalation.FollowUpClaimed) -> Step:
     return Step("follow_up", f"{m.owner} 开始跟进", f"{m.owner} follows up")
 
@@ -315,6 +319,7 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     survey.SurveyRetracted: _retracted,
     escalation.ComplaintFlagged: _flagged,
     escalation.FollowUpClosed: _follow_up_closed,
+    escalation.ComplaintEscalated: _escalated,
     escalation.FollowUpClaimed: _follow_up_claimed,
     escalation.FollowUpReminded: _follow_up_reminded,
     escalation.FollowUpOverflowed: _follow_up_overflowed,
