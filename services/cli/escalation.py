@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -120,7 +120,7 @@ def _end(bad: "Sequence[BadRow]") -> None:
         fail(f"{len(bad)} rows can't be read and were left out{more}. 有 {len(bad)} 行无法读取，已略过")
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: Mapping[str, Any]) -> None:
     console = Console()
     shares = ("0.05", "0.1", "0.2")
     table = Table(box=box.SIMPLE_HEAD, title=f"{answer['incidents']} incidents 工单")

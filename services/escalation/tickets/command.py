@@ -36,7 +36,7 @@ def _written(file: IO[str], batch: Batch, model: Model, *, why: bool) -> list[Sc
     for s in found:
         line: dict[str, Any] = {
             "number": s.row.number,
-            "row": s.row.index,
+            "row": s.row.line,
             "escalated": s.escalated,
             "breached": s.breached,
         }

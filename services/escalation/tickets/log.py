@@ -65,8 +65,8 @@ class Row(NamedTuple):
     resolved_at and closed_at are left out on purpose: a log has them on every row, though nobody knew them before the end.
     """
 
-    index: int
-    """Place in the file, from 0."""
+    line: int
+    """Place among the file's rows, from 0."""
     number: str
     at: int
     """Minute of the update."""

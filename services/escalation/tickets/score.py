@@ -37,7 +37,8 @@ class Score:
 
     def odds(self, first: Rows, now: Rows) -> Floats:
         """The log odds of rows, each beside its incident's first row."""
-        return self.base + self.linear.shares(first).sum(axis=1) + self.forest(now)
+        odds: Floats = self.base + self.linear.shares(first).sum(axis=1) + self.forest(now)
+        return odds
 
     def shares(self, first: Rows, now: Rows) -> Floats:
         """Row × (feature …, base): what each feature adds; a row's sum is its log odds, to rounding."""
@@ -49,4 +50,5 @@ class Score:
 
 def chance(odds: Floats) -> Floats:
     """The probability of log odds."""
-    return 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+    found: Floats = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+    return found

@@ -36,7 +36,8 @@ class Asked:
         """Each incident's highest log odds."""
         best = np.full(int(self.incident.max()) + 1, -np.inf)
         np.maximum.at(best, self.incident, self.odds)
-        return best[np.isfinite(best)]
+        found: Floats = best[np.isfinite(best)]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
