@@ -14,6 +14,7 @@ from touchline.ticket.v1 import events_pb2 as ticket_pb2
 
 from services.escalation.domain import events as domain
 from services.escalation.domain import tasks
+from services.escalation.domain.credit import Check, told
 from services.escalation.domain.followups import HELD_OUT
 from services.escalation.domain.opening import opening
 from services.runtime.pipeline import Answer, Publish
@@ -87,7 +88,7 @@ def read_team(incoming: Incoming) -> tasks.TeamEvent | None:
 
 
 def write_case(fact: tasks.CaseFact) -> Iterator[Publish | Answer]:
-    """A case as an event for its team's owner; an escalation for everyone."""
+    """A case as an event for its team's owner; escalations and quick refunds for everyone."""
     if isinstance(fact, tasks.Escalated):
         escalated = escalation_pb2.ComplaintEscalated(
             customer_id=fact.customer_id,
@@ -96,6 +97,32 @@ def write_case(fact: tasks.CaseFact) -> Iterator[Publish | Answer]:
             risk_before=fact.risk_before,
         )
         yield Publish(escalated, fact.customer_id, fact.at)
+        return
+    if isinstance(fact, tasks.RefundDecided):
+        d = fact.decision
+        decided = escalation_pb2.QuickRefundDecided(
+            customer_id=fact.customer_id,
+            order_id=fact.order_id,
+            parcel=fact.parcel,
+            started=d.started,
+            amount_cents=d.cents,
+            limit_cents=d.limit_cents,
+            used_cents=d.used_cents,
+            checks=[check(c) for c in d.checks],
+            group=fact.group,
+            decided_at=timestamp(fact.at),
+        )
+        yield Publish(decided, fact.customer_id, fact.at)
+        return
+    if isinstance(fact, tasks.RefundSettled):
+        settled = escalation_pb2.QuickRefundSettled(
+            customer_id=fact.customer_id,
+            order_id=fact.order_id,
+            paid_cents=fact.paid_cents,
+            lost_cents=fact.lost_cents,
+            settled_at=timestamp(fact.at),
+        )
+        yield Publish(settled, fact.customer_id, fact.at)
         return
     changed = escalation_pb2.CaseChanged(
         team=fact.team,
@@ -204,6 +231,12 @@ def reason(code: str, weight: float, value: float) -> escalation_pb2.Reason:
     return escalation_pb2.Reason(code=code, weight=weight, value=value)
 
 
+def check(c: Check) -> escalation_pb2.CreditCheck:
+    """A rule of quick refunds in protobuf, with its words."""
+    zh, en = told(c)
+    return escalation_pb2.CreditCheck(code=c.code, value=c.value, bound=c.bound, kept=c.kept, zh=zh, en=en)
+
+
 def _scored(base: _Base, message: sentiment_pb2.MessageScored) -> domain.MessageScored | None:
     if message.score.label == sentiment_pb2.LABEL_UNSURE:
         return None  # what the model does not know is no evidence
@@ -279,6 +312,12 @@ def _of_case(base: _Base, message: Message) -> domain.Event | None:
             return domain.TicketMoved(**base, ticket_id=message.ticket_id, status="resolved")
         case order_pb2.OrderPlaced():
             return domain.Bought(**base, order_id=message.order_id, cents=message.amount_cents)
+        case order_pb2.ReturnSent():
+            return domain.ReturnSent(
+                **base, order_id=message.order_id, parcel=message.parcel, cents=message.amount_cents
+            )
+        case order_pb2.ReturnChecked():
+            return domain.ReturnChecked(**base, order_id=message.order_id, worth_cents=message.worth_cents)
         case order_pb2.DeliveryDelayed():
             return _failed(base, message, "delayed", message.delay_minutes)
         case order_pb2.DeliverySpoilt():

@@ -87,9 +87,10 @@ async def build(house: House) -> Parts:
         teams = settings.follow_ups()
     except BadPolicyError as error:
         raise Misconfigured(f"ESCALATION_POLICY: {error}") from None
-    servicers = [rpc.servicer(house.pool, house.commands(), house.clock)]
+    cases = case_pipeline(settings.numbers(), teams)
+    servicers = [rpc.servicer(house.pool, cases.name, house.commands(), house.clock, teams.credit)]
     return Parts(
-        pipelines=[case_pipeline(settings.numbers(), teams), team_pipeline(teams)],
+        pipelines=[cases, team_pipeline(teams)],
         servicers=servicers,
         tasks=[_forgetting(house, timedelta(days=settings.keep_days))],
     )

@@ -3,12 +3,14 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta, timezone, tzinfo
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.escalation.domain.credit import CreditPolicy
 from services.escalation.domain.team import FollowUpPolicy, GroupBy, Terms
 
 DEFAULT = Path(__file__).with_name("policy.toml")
@@ -47,7 +49,7 @@ class _Reader:
         self._base = base
 
     def policy(self, data: Mapping[str, Any]) -> FollowUpPolicy:
-        self._known(data, {"version", "timezone", "default", "group_by", "teams"}, ())
+        self._known(data, {"version", "timezone", "default", "group_by", "teams", "quick_refund"}, ())
         version, default = self._word(data, "version", ()), self._word(data, "default", ())
         zone = self._zone(self._word(data, "timezone", ()))
         group_by = self._group_by(data)
@@ -66,7 +68,33 @@ class _Reader:
         if default not in teams:
             raise self._wrong(("default",), f"there is no [teams.{default}]")
         return FollowUpPolicy(
-            f"{version}+{sha256(self._text.encode()).hexdigest()[:12]}", default, group_by, teams, touchpoints
+            f"{version}+{sha256(self._text.encode()).hexdigest()[:12]}",
+            default,
+            group_by,
+            teams,
+            touchpoints,
+            self._credit(data),
+        )
+
+    def _credit(self, data: Mapping[str, Any]) -> CreditPolicy:
+        where, base = ("quick_refund",), CreditPolicy()
+        table = self._table(data.get("quick_refund", {}), where)
+        self._known(table, {field.name for field in fields(CreditPolicy)}, where)
+        enabled = table.get("enabled", base.enabled)
+        if not isinstance(enabled, bool):
+            raise self._wrong((*where, "enabled"), "must be true or false")
+
+        def whole(key: str, default: int, most: int) -> int:
+            return self._whole(table.get(key, default), (*where, key), 0, most)
+
+        return CreditPolicy(
+            enabled=enabled,
+            share=self._number(table.get("share", base.share), (*where, "share"), 0, 1),
+            most_cents=whole("most_cents", base.most_cents, 10_000_000),
+            least_orders=whole("least_orders", base.least_orders, 1000),
+            least_days=whole("least_days", base.least_days, 3650),
+            most_returned=self._number(table.get("most_returned", base.most_returned), (*where, "most_returned"), 0, 1),
+            most_bad=whole("most_bad", base.most_bad, 100),
         )
 
     def _terms(self, table: Mapping[str, Any], where: tuple[str, ...], zone: tzinfo) -> Terms:

@@ -10,7 +10,9 @@ from google.protobuf.message import Message
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 
 from services.escalation import store
-from services.escalation.codec import reason
+from services.escalation.codec import check, reason
+from services.escalation.domain.credit import CreditPolicy, credit
+from services.escalation.domain.fairness import figures
 from services.escalation.domain.opening import opening
 from services.escalation.domain.uplift import ArmCount, uplift
 from services.runtime.clock import Clock
@@ -28,8 +30,11 @@ LONGEST_ID = 200
 class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
     """Answers from what is committed; what is asked of a follow-up is decided by its team's owner."""
 
-    def __init__(self, pool: Any, commands: CommandBus, clock: Clock) -> None:
+    def __init__(self, pool: Any, pipeline: str, commands: CommandBus, clock: Clock, policy: CreditPolicy) -> None:
+        """Take the database's pool, the name of the customers' pipeline, and the policy of quick refunds."""
         self._pool = pool
+        self._pipeline = pipeline
+        self._policy = policy
         self._commands = commands
         self._clock = clock
 
@@ -129,6 +134,50 @@ class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
             cost_high=u.cost_high if u.cost_high < inf else None,
         )
 
+    async def GetCredit(  # noqa: N802 (gRPC's name)
+        self, request: escalation_pb2.GetCreditRequest, context: Any
+    ) -> escalation_pb2.GetCreditResponse:
+        """Credits of up to 1,000 customers, by the service's clock."""
+        check_batch("customer_ids", request.customer_ids)
+        accounts = await store.accounts(self._pool, self._pipeline, request.customer_ids)
+        now = self._clock()
+        found = {name: credit(a, now, self._policy) for name, a in accounts.items() if a.since is not None}
+        return escalation_pb2.GetCreditResponse(
+            customers={
+                name: escalation_pb2.Credit(
+                    limit_cents=c.limit_cents,
+                    used_cents=c.used_cents,
+                    left_cents=c.left_cents,
+                    eligible=c.eligible,
+                    checks=[check(x) for x in c.checks],
+                )
+                for name, c in found.items()
+            }
+        )
+
+    async def GetRefundFigures(  # noqa: N802 (gRPC's name)
+        self, request: escalation_pb2.GetRefundFiguresRequest, context: Any
+    ) -> escalation_pb2.GetRefundFiguresResponse:
+        """Quick refunds by customer group."""
+        days = timedelta(days=_whole("days", request.days, 90, 3650))
+        found = figures(await store.refund_counts(self._pool, self._clock() - days))
+        return escalation_pb2.GetRefundFiguresResponse(
+            groups={
+                group: escalation_pb2.RefundFigure(
+                    decided=f.decided,
+                    started=f.started,
+                    share=f.share,
+                    low=f.low,
+                    high=f.high,
+                    ratio=f.ratio,
+                    apart=f.apart,
+                    paid_cents=f.paid_cents,
+                    lost_cents=f.lost_cents,
+                )
+                for group, f in found.items()
+            }
+        )
+
     async def _known(self, follow_up_id: str, command_id: str) -> store.FollowUpRow:
         known = await store.follow_up(self._pool, follow_up_id)
         if known is None:
@@ -175,9 +224,9 @@ def _text(name: str, given: str, longest: int) -> str:
     return text
 
 
-def servicer(pool: Any, commands: CommandBus, clock: Clock) -> Servicer:
+def servicer(pool: Any, pipeline: str, commands: CommandBus, clock: Clock, policy: CreditPolicy) -> Servicer:
     """What the runtime's server is given."""
-    answers = EscalationAnswers(pool, commands, clock)
+    answers = EscalationAnswers(pool, pipeline, commands, clock, policy)
     register = escalation_pb2_grpc.add_EscalationServiceServicer_to_server
     return Servicer(
         register, answers, "touchline.escalation.v1.EscalationService", changing=("ClaimFollowUp", "CloseFollowUp")

@@ -6,8 +6,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from services.escalation.domain import tasks
+from services.escalation.domain.credit import Account
 from services.escalation.domain.events import Reason
+from services.escalation.domain.fairness import GroupCount
 from services.escalation.domain.state import Customer
 from services.escalation.domain.tasks import CaseFact, TeamFact
 from services.escalation.domain.team import Team
@@ -61,6 +65,7 @@ async def project_cases(db: Db, changes: Sequence[Change[Customer, CaseFact]]) -
             [f.customer_id for f in escalated],
             [f.at for f in escalated],
         )
+    await _refunds(db, [fact for change in changes for fact in change.facts])
     calm = [c.key for c in changes if c.state.risk <= 0]
     others = sorted((c for c in changes if c.state.risk > 0), key=lambda c: c.key)
     if calm:
@@ -76,6 +81,58 @@ async def project_cases(db: Db, changes: Sequence[Change[Customer, CaseFact]]) -
             [_json(c.state.reasons) for c in others],
             [c.state.case is not None for c in others],
         )
+
+
+async def _refunds(db: Db, facts: Sequence[CaseFact]) -> None:
+    decided = [f for f in facts if isinstance(f, tasks.RefundDecided)]
+    if decided:
+        await db.execute(
+            """INSERT INTO quick_refund (customer_id, order_id, customer_group, started, amount_cents, decided_at)
+               SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::bigint[], $6::timestamptz[])
+               ON CONFLICT DO NOTHING""",
+            [f.customer_id for f in decided],
+            [f.order_id for f in decided],
+            [f.group for f in decided],
+            [f.decision.started for f in decided],
+            [f.decision.cents for f in decided],
+            [f.at for f in decided],
+        )
+    settled = [f for f in facts if isinstance(f, tasks.RefundSettled)]
+    if settled:
+        await db.execute(
+            """UPDATE quick_refund q SET settled_at = n.at, lost_cents = n.lost
+               FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS n(customer_id, order_id, at, lost)
+               WHERE q.customer_id = n.customer_id AND q.order_id = n.order_id""",
+            [f.customer_id for f in settled],
+            [f.order_id for f in settled],
+            [f.at for f in settled],
+            [f.lost_cents for f in settled],
+        )
+
+
+async def accounts(pool: Any, pipeline: str, customer_ids: Sequence[str]) -> dict[str, Account]:
+    """Accounts of customers as their owners last committed them."""
+    rows = await pool.fetch(
+        "SELECT key, body::text FROM runtime.entity WHERE pipeline = $1 AND key = ANY($2)", pipeline, list(customer_ids)
+    )
+    return {key: msgspec.json.decode(body, type=_Known).account for key, body in rows}
+
+
+class _Known(msgspec.Struct):
+    """Of a customer's state only the account."""
+
+    account: Account = Account()
+
+
+async def refund_counts(pool: Any, since: datetime) -> dict[str, GroupCount]:
+    """Decisions on quick refunds by customer group."""
+    rows = await pool.fetch(
+        """SELECT customer_group, count(*), count(*) FILTER (WHERE started),
+                  coalesce(sum(amount_cents) FILTER (WHERE started), 0)::bigint, sum(lost_cents)::bigint
+           FROM quick_refund WHERE decided_at >= $1 GROUP BY customer_group""",
+        since,
+    )
+    return {row[0]: GroupCount(*row[1:]) for row in rows}
 
 
 async def project_teams(db: Db, changes: Sequence[Change[Team, TeamFact]]) -> None:

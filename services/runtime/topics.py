@@ -31,6 +31,7 @@ ROUTING_DECIDED = "routing.decided"
 NPS_CHANGED = "nps.changed"
 ESCALATION_FLAGGED = "escalation.flagged"
 TEAM_EVENTS = "team.events"
+REFUND_DECIDED = "refund.decided"
 COUNTERS = "counters"
 METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
 
@@ -49,6 +50,7 @@ _EVENTS = (
         "cases that want to be followed up, and what is asked of follow-ups; keyed by team",
         config=_kept(7),
     ),
+    Topic(REFUND_DECIDED, "quick refunds that start or don't, and why; keyed by customer", config=_kept(30)),
 )
 
 CATALOGUE: tuple[Topic, ...] = (

@@ -16,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
+from touchline.order.v1 import events_pb2 as order_pb2
 from touchline.sentiment.v1 import sentiment_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
@@ -248,3 +249,35 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchl
             assert not empty.follow_ups
             both = escalation_pb2.ListFollowUpsRequest(customer_id=customer, include_closed=True)
             assert len((await stub.ListFollowUps(both, timeout=10)).follow_ups) == 1
+
+
+async def test_a_refund_starts_with_its_parcel_and_credit_is_told(stack, publisher):
+    customer = f"shopper-{uuid4().hex[:6]}"
+    start = datetime.now(UTC) - timedelta(days=20)
+    orders = [order_pb2.OrderPlaced(order_id=f"{customer}-{n}", amount_cents=10_000) for n in range(4)]
+    sent = order_pb2.ReturnSent(order_id=f"{customer}-3", parcel="SF1")
+    opened = order_pb2.ReturnChecked(order_id=f"{customer}-3", worth_cents=2_500)
+    records = [
+        write(m, event_id=f"{customer}-e{n}", source="shop", subject=customer, time=start + timedelta(days=4 * n))
+        for n, m in enumerate([*orders, sent, opened][:5])
+    ]
+    async with Process(stack, "escalation") as service:
+        await publisher.publish(records)
+        await service.settled()
+        async with grpc.aio.insecure_channel(service.address) as channel:
+            stub = escalation_pb2_grpc.EscalationServiceStub(channel)
+            asked = escalation_pb2.GetCreditRequest(customer_ids=[customer, "nobody"])
+            known = (await stub.GetCredit(asked, timeout=10)).customers
+            assert set(known) == {customer}
+            found = known[customer]
+            assert (found.used_cents, found.limit_cents, found.left_cents) == (10_000, 9_000, 0)
+            assert {c.code for c in found.checks} == {"enabled", "orders", "days", "returned", "bad_parcels"}
+            late = write(opened, event_id=f"{customer}-e6", source="shop", subject=customer, time=start)
+            await publisher.publish([late])
+            await service.settled()
+            after = (await stub.GetCredit(asked, timeout=10)).customers[customer]
+            assert (after.used_cents, after.limit_cents) == (0, int(0.3 * (30_000 - 7_500) / 2))
+            figure = (await stub.GetRefundFigures(escalation_pb2.GetRefundFiguresRequest(), timeout=10)).groups[""]
+            assert figure.started >= 1 and figure.lost_cents >= 7_500
+            none = await stub.GetUplift(escalation_pb2.GetUpliftRequest(), timeout=10)
+            assert (none.known, none.low, none.high) == (False, -1, 1)

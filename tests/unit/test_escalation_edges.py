@@ -55,6 +55,8 @@ def score(label=sentiment_pb2.LABEL_NEGATIVE):
         (order_pb2.DeliverySpoilt(order_id="o"), domain.DeliveryFailed, {"failure": "spoilt"}),
         (order_pb2.RefundRequested(order_id="o"), domain.DeliveryFailed, {"failure": "refund"}),
         (contact_pb2.ContactRequested(contact_id="k", language="en", customer={"tier": "vip"}), domain.ContactRequested, {"tier": "vip", "language": "en"}),
+        (order_pb2.ReturnSent(order_id="o", parcel="p", amount_cents=5), domain.ReturnSent, {"parcel": "p", "cents": 5}),
+        (order_pb2.ReturnChecked(order_id="o", worth_cents=5), domain.ReturnChecked, {"worth_cents": 5}),
         (order_pb2.OrderPlaced(order_id="o", amount_cents=990), domain.Bought, {"cents": 990}),
         (sentiment_pb2.ConversationShifted(contact_id="k", turn={"direction": 1, "turning": {"message_id": "m", "message_source": "app"}}), domain.Turned, {"soured": True, "turning": "app m", "turned_at": AT}),
         (sentiment_pb2.ConversationShifted(contact_id="k", turn={"direction": 2}), domain.Turned, {"soured": False}),
@@ -191,3 +193,22 @@ def test_a_state_of_before_there_were_teams_still_loads() -> None:
     old = b'{"customer_id":"c","follow_up":{"follow_up_id":"f","touchpoint":"","risk":0.7,"flagged_at":"2026-11-18T08:00:30Z","due_at":"2026-11-18T10:00:30Z","overdue":false},"closed":[{"follow_up_id":"e","at":"2026-11-18T08:00:30Z","risk":0.6}],"risk":0.7,"reasons":[],"flags":2}'
     state = msgspec.json.decode(old, type=Customer)
     assert (state.risk, state.case, state.ended) == (0.7, None, ())
+
+
+def test_a_refund_starts_with_the_parcel_and_tells_why() -> None:
+    state, facts = Customer("c"), []
+    messages = [order_pb2.OrderPlaced(order_id=f"o{n}", amount_cents=10_000) for n in range(5)]
+    messages += [order_pb2.ReturnSent(order_id="o4", parcel="SF1"), order_pb2.ReturnSent(order_id="x", parcel="SF2")]
+    messages += [order_pb2.ReturnChecked(order_id="o4", worth_cents=4_000)]
+    for n, message in enumerate(messages):
+        at = AT + timedelta(days=4 * n)
+        event = codec.read(Incoming(str(n), "s", "", "c", "c", at, message, ""))
+        assert event is not None
+        state, found = decide(state, event, at)
+        facts += [f for f in found if not isinstance(f, tasks.CaseChanged)]
+    started, declined, settled = (next(codec.write_case(f)).message for f in facts)
+    assert (started.started, started.amount_cents, started.limit_cents) == (True, 10_000, 15_000)
+    assert len(started.checks) == 8 and all(c.kept and c.zh and c.en for c in started.checks)
+    assert not declined.started and {c.code for c in declined.checks if not c.kept} == {"known_order", "amount"}
+    assert (settled.paid_cents, settled.lost_cents) == (10_000, 6_000)
+    assert msgspec.json.decode(encode(state), type=Customer) == state

@@ -53,6 +53,7 @@ def test_a_case_goes_to_the_team_that_names_its_touchpoint() -> None:
         ("capacity", "capacitee", "line 5: teams.care.capacitee: is not known; known are capacity"),
         ('"install"', '"install", "after_sales.repair"', 'line 9: teams.repair.touchpoints: "after_sales.repair" is named'),
         ("due_minutes = 30", "holdout = 0.9", "line 10: teams.repair.holdout: must be a number from 0 to 0.5"),
+        ("due_minutes = 30", "[quick_refund]\nshare = 2", "line 11: quick_refund.share: must be a number from 0 to 1"),
         ("[teams.care]", "[teams.care", "not TOML: "),
     ],
 )  # fmt: skip

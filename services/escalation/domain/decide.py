@@ -5,11 +5,21 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
-from services.escalation.domain.events import ContactRequested, Event, FollowUpOver, MessageScored, TicketMoved
+from services.escalation.domain import credit
+from services.escalation.domain.events import (
+    Bought,
+    ContactRequested,
+    Event,
+    FollowUpOver,
+    MessageScored,
+    ReturnChecked,
+    ReturnSent,
+    TicketMoved,
+)
 from services.escalation.domain.evidence import learn, prune
 from services.escalation.domain.risk import SILENCE, WAITING, Assessment, assess, by_time, silent_since
 from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits
-from services.escalation.domain.tasks import CaseChanged, CaseFact, Escalated
+from services.escalation.domain.tasks import CaseChanged, CaseFact, Escalated, RefundDecided, RefundSettled
 from services.escalation.domain.team import ONE_TEAM, FollowUpPolicy
 
 NAMESPACE: Final = UUID("6c1d6c0e-6f0b-5b52-9d53-8f6d3f1f2b0e")
@@ -60,6 +70,7 @@ def decide(
         return _ended(state, case, now), ()
     at = min(event.time, now)
     escalated = _escalated(state, event, at)
+    state, refunds = _refunds(state, event, at, teams)
     if state.latest is None or at >= state.latest:
         state = replace(state, latest=at, seen_at=now)
     if isinstance(event, ContactRequested):
@@ -69,9 +80,9 @@ def decide(
     over = _overtaken(state, event, policy)
     if state.case is not None and over:
         told = _told(state, state.case, at, ended=over)
-        return _ended(state, state.case, now), (*escalated, told)
+        return _ended(state, state.case, now), (*refunds, *escalated, told)
     state, cases = _case(state, _cause(event), at, now, policy, teams)
-    return state, (*escalated, *cases)
+    return state, (*refunds, *escalated, *cases)
 
 
 def tick(state: Customer, now: datetime, policy: Policy = DEFAULT, teams: FollowUpPolicy = ONE_TEAM) -> Decision:
@@ -128,6 +139,36 @@ def _cause(event: Event) -> str:
     return event.message if isinstance(event, MessageScored) else event.name
 
 
+def group_of(state: Customer, teams: FollowUpPolicy) -> str:
+    """The customer's group, as the policy draws them."""
+    return "vulnerable" if state.traits.vulnerable else str(getattr(state.traits, teams.group_by))
+
+
+def _refunds(
+    state: Customer, event: Event, at: datetime, teams: FollowUpPolicy
+) -> tuple[Customer, tuple[RefundDecided | RefundSettled, ...]]:
+    """The customer's account: what was bought, is on its way back, and was found in the parcel."""
+    match event:
+        case Bought():
+            return replace(state, account=credit.bought(state.account, event.cents, at)), ()
+        case ReturnSent():
+            paid = next((o.cents for o in state.orders if o.order_id == event.order_id), None)
+            made = credit.decide(state.account, event.order_id, event.parcel, event.cents, paid, at, teams.credit)
+            if made is None:
+                return state, ()
+            account, decision = made
+            fact = RefundDecided(state.customer_id, event.order_id, event.parcel, decision, group_of(state, teams), at)
+            return replace(state, account=account), (fact,)
+        case ReturnChecked():
+            done = credit.checked(state.account, event.order_id, event.worth_cents)
+            if done is None:
+                return state, ()
+            account, paid_out, lost = done
+            settled = RefundSettled(state.customer_id, event.order_id, paid_out, lost, at)
+            return replace(state, account=account), (settled,)
+    return state, ()
+
+
 def _escalated(state: Customer, event: Event, at: datetime) -> tuple[Escalated, ...]:
     """What following up should prevent: the customer asks for the complaint desk."""
     match event:
@@ -164,8 +205,7 @@ def _case(state: Customer, cause: str, at: datetime, now: datetime, policy: Poli
         return state, ()  # evidence that only grows old raises nothing
     if last and now - last.at < policy.quiet and state.risk < last.risk + policy.rise:
         return state, ()
-    traits = state.traits
-    group = "vulnerable" if traits.vulnerable else str(getattr(traits, teams.group_by))
+    group = group_of(state, teams)
     # The count makes the name differ where one event raises a second case; a repeat of the batch gives the same.
     case_id = str(uuid5(NAMESPACE, f"{state.customer_id}\0{cause}\0{state.cases}"))
     case = OpenCase(case_id, team, group, at, state.risk, state.risk, contact_id, touchpoint, cause)

@@ -119,6 +119,23 @@ class Bought(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnSent(Happened):
+    """Goods of an order go back in that parcel; the customer asks for so much, or for all that was paid where it is 0."""
+
+    order_id: str
+    parcel: str
+    cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnChecked(Happened):
+    """The parcel was opened: its goods are worth so much, in hundredths of the currency."""
+
+    order_id: str
+    worth_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpOver(Happened):
     """The team's owner says that a follow-up of the case is over; `case_over` where the case is, too."""
 
@@ -137,6 +154,8 @@ Event = (
     | Turned
     | Handed
     | Bought
+    | ReturnSent
+    | ReturnChecked
     | FollowUpOver
 )
 

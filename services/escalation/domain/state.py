@@ -1,9 +1,10 @@
 """What is kept of one customer: evidence of the last 72 hours, no text, and the follow-up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.escalation.domain.credit import Account
 from services.escalation.domain.events import Reason
 
 WINDOW: Final = timedelta(hours=72)
@@ -187,6 +188,7 @@ class Customer:
     reasons: tuple[Reason, ...] = ()
     cases: int = 0
     traits: Traits = Traits()
+    account: Account = field(default_factory=Account)
 
     @property
     def evidence(self) -> tuple[tuple[Contact | Said | Ticket | Failure | Turn | Hand, ...], ...]:

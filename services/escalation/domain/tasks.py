@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from services.escalation.domain.credit import Decision
 from services.escalation.domain.events import Reason
 from services.escalation.domain.team import Arm
 
@@ -38,7 +39,30 @@ class Escalated:
     risk_before: float
 
 
-CaseFact = CaseChanged | Escalated
+@dataclass(frozen=True, slots=True)
+class RefundDecided:
+    """Fact: a parcel is on its way, and its refund starts or does not, with every check. `at` is an event time."""
+
+    customer_id: str
+    order_id: str
+    parcel: str
+    decision: Decision
+    group: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSettled:
+    """Fact: the parcel was opened: what had been paid out for it, and what of that is lost, in hundredths."""
+
+    customer_id: str
+    order_id: str
+    paid_cents: int
+    lost_cents: int
+    at: datetime
+
+
+CaseFact = CaseChanged | Escalated | RefundDecided | RefundSettled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

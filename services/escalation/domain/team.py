@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
+from services.escalation.domain.credit import CreditPolicy
 from services.escalation.domain.events import Reason
 
 BINS: Final = 50
@@ -65,13 +66,14 @@ GroupBy = Literal["tier", "language", "channel"]
 
 @dataclass(frozen=True, slots=True)
 class FollowUpPolicy:
-    """Teams and their terms, and whose case goes to whom. version: the declared one, and a hash of the text."""
+    """Teams and their terms, whose case goes to whom, and quick refunds. version: the declared one, and a hash of the text."""
 
     version: str
     default: str
     group_by: GroupBy
     teams: Mapping[str, Terms]
     touchpoints: Mapping[str, str] = field(default_factory=dict)
+    credit: CreditPolicy = field(default_factory=CreditPolicy)
 
     def team_of(self, touchpoint: str) -> str:
         """The team for a touchpoint: the one that names it, or else the nearest above it ("a.b" is below "a")."""

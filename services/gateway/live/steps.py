@@ -224,6 +224,28 @@ def _refund(m: order.RefundRequested) -> Step:
     return Step("order", f"申请退款 {amount} 元", f"Asks for {amount} back")
 
 
+def _return_sent(m: order.ReturnSent) -> Step:
+    return Step("order", f"寄回商品，运单 {m.parcel}", f"Sends goods back, parcel {m.parcel}")
+
+
+def _return_checked(m: order.ReturnChecked) -> Step:
+    amount = f"{m.worth_cents / 100:.2f}"
+    return Step("order", f"退货已验收，价值 {amount} 元", f"The return was opened: worth {amount}")
+
+
+def _refund_decided(m: escalation.QuickRefundDecided) -> Step:
+    amount = f"{m.amount_cents / 100:.2f}"
+    if m.started:
+        return Step("order", f"极速退款 {amount} 元", f"Quick refund of {amount}")
+    zh, en = (", ".join(getattr(c, name) for c in m.checks if not c.kept) for name in ("zh", "en"))
+    return Step("order", f"验收后退款（{zh}）", f"Refund once the parcel is opened ({en})")
+
+
+def _refund_settled(m: escalation.QuickRefundSettled) -> Step:
+    lost = f"{m.lost_cents / 100:.2f}"
+    return Step("order", f"退款已结清，损失 {lost} 元", f"Refund settled, {lost} lost")
+
+
 def _ticket_opened(m: ticket.TicketOpened) -> Step:
     zh, en = _or("未说明", "no topic", m.topic)
     return Step("ticket", f"开立工单：{zh}", f"Ticket opened: {en}")
@@ -311,6 +333,10 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     order.DeliveryDelayed: _delayed,
     order.DeliverySpoilt: _spoilt,
     order.RefundRequested: _refund,
+    order.ReturnSent: _return_sent,
+    order.ReturnChecked: _return_checked,
+    escalation.QuickRefundDecided: _refund_decided,
+    escalation.QuickRefundSettled: _refund_settled,
     ticket.TicketOpened: _ticket_opened,
     ticket.TicketUpdated: _ticket_updated,
     ticket.TicketResolved: _ticket_resolved,

@@ -28,6 +28,7 @@ EVENT_TOPICS = (
     topics.ROUTING_DECIDED,
     topics.NPS_CHANGED,
     topics.ESCALATION_FLAGGED,
+    topics.REFUND_DECIDED,
 )
 
 # How many of the last records are told apart from their repeats: a fact may be published again, behind newer ones.
