@@ -244,6 +244,8 @@ def test_whatever_happens(steps, capacity: int, floors: dict[str, int], trial: b
             starving = any(c.group == group for c in state.waiting.values())
             assert not starving or have[group] >= floor, f"{group} is starved"
         assert len(state.waiting) <= terms.keep + sum(floors.values())
+        assert Counter(f.case.group for f in unstarted) == Counter(state.unstarted)
+        assert {f.case.case_id: k for k, f in state.flags.items()} == state.cases
         assert choose(state, shift.now, terms) == type(choose(state, shift.now, terms))(), "nothing is left to change"
         assert msgspec.json.decode(msgspec.json.encode(state), type=Team) == state
 

@@ -13,7 +13,7 @@ Each customer group's floor is kept free for it until its own cases have taken i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -57,33 +57,47 @@ def price(state: Team, now: datetime, terms: Terms) -> float:
 
 def choose(state: Team, now: datetime, terms: Terms) -> Chosen:
     """What to flag, and what gives way. Applying it and asking again gives nothing more."""
-    flags = {f.follow_up_id: f for f in _unstarted(state) if not f.held_out}
-    have = Counter(state.started) + Counter(f.case.group for f in flags.values())
+    have = Counter(state.started) + Counter(state.unstarted)
     waiting = {k: c for k, c in state.waiting.items() if c.risk >= terms.least}
+    over = sum(have.values()) + _reserved(have, terms) > terms.capacity
+    if not waiting and not over:
+        return Chosen()
+    flags: dict[str, Flag] | None = None  # all of them are looked at only where one has to give way
+
+    def looked() -> dict[str, Flag]:
+        nonlocal flags
+        if flags is None:
+            flags = {f.follow_up_id: f for f in _unstarted(state) if not f.held_out}
+        return flags
+
     back = []
     while sum(have.values()) + _reserved(have, terms) > terms.capacity:
-        weakest = _weakest(flags.values(), have, terms, "")
+        weakest = _weakest(looked().values(), have, terms, "")
         if weakest is None:
             break  # only what is started is left, or what the floors keep
         back.append(weakest)
-        _take(flags, have, weakest)
+        _take(looked(), have, weakest)
     found: list[tuple[Case, Flag | None]] = []
     least = price(state, now, terms) if waiting else 1.0
     while waiting:
-        place = _next(waiting, flags, have, least, terms)
+        place = _next(waiting, looked, have, least, terms)
         if place is None:
             break
         case, gives_way = place
         del waiting[case.case_id]
         if gives_way is not None:
-            _take(flags, have, gives_way)
+            _take(looked(), have, gives_way)
         have[case.group] += 1
         found.append((case, gives_way))
     return Chosen(tuple(found), tuple(back))
 
 
 def _next(
-    waiting: Mapping[str, Case], flags: Mapping[str, Flag], have: Counter[str], least: float, terms: Terms
+    waiting: Mapping[str, Case],
+    looked: Callable[[], Mapping[str, Flag]],
+    have: Counter[str],
+    least: float,
+    terms: Terms,
 ) -> tuple[Case, Flag | None] | None:
     """The next case to flag, and what gives way to it."""
     for group in sorted(terms.floors):
@@ -91,7 +105,7 @@ def _next(
             mine = max((c for c in waiting.values() if c.group == group), key=_rank, default=None)
             if mine is not None and sum(have.values()) < terms.capacity:
                 return mine, None
-            weakest = _weakest(flags.values(), have, terms, group)
+            weakest = _weakest(looked().values(), have, terms, group) if mine is not None else None
             if mine is not None and weakest is not None:
                 return mine, weakest
     gravest = max(waiting.values(), key=_rank)
@@ -102,7 +116,7 @@ def _next(
     # A less grave case may have the better claim: one of a group whose own follow-ups alone may give way.
     for group in sorted({c.group for c in waiting.values()}):
         case = max((c for c in waiting.values() if c.group == group), key=_rank)
-        weakest = _weakest(flags.values(), have, terms, group)
+        weakest = _weakest(looked().values(), have, terms, group)
         if weakest is not None and case.risk >= least and case.risk > weakest.case.risk + terms.margin:
             return case, weakest
     return None

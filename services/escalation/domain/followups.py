@@ -31,9 +31,9 @@ def decide(state: Team, event: TeamEvent, now: datetime, terms: Terms) -> Decisi
         state, more = _case(state, event, now, terms)
         at = event.at
     elif isinstance(event, ClaimRequested):
-        state, more = _claim(state, event, now)
+        state, more = _claim(state, event, now, terms)
     else:
-        state, more = _close_by_request(state, event, now)
+        state, more = _close_by_request(state, event, now, terms)
     state, chosen = _rebalanced(state, at, now, terms, any(not isinstance(f, tasks.CommandAnswered) for f in more))
     return state, (*facts, *more, *chosen)
 
@@ -47,14 +47,7 @@ def tick(state: Team, now: datetime, terms: Terms) -> Decision:
 
 def due(state: Team, terms: Terms) -> datetime | None:
     """When the next tick has something to do; None for never."""
-    moments = []
-    for flag in state.flags.values():
-        if flag.held_out:
-            moments.append(flag.due_at)
-        elif not flag.overdue:
-            moments.append(flag.due_at if flag.reminded else flag.due_at - terms.remind_before)
-        elif not flag.overflowed:
-            moments.append(flag.due_at + terms.overflow_after)
+    moments = [state.wake] if state.wake is not None else []
     if state.shift is not None and (state.waiting or state.flags):
         _, end = terms.shift_of(state.shift)
         moments.append(end)
@@ -65,23 +58,30 @@ def due(state: Team, terms: Terms) -> datetime | None:
 
 def _by_the_clock(state: Team, now: datetime, terms: Terms) -> Decision:
     facts: list[TeamFact] = []
-    flags = dict(state.flags)
-    for flag in sorted(flags.values(), key=lambda f: (f.due_at, f.follow_up_id)):
-        late, said = _late(flag, now, terms, state.team)
-        facts += said
-        if late is None:
-            del flags[flag.follow_up_id]
-        elif late is not flag:
-            flags[flag.follow_up_id] = late
-    if facts or len(flags) != len(state.flags):
-        gone = {f.case.case_id: now for k, f in state.flags.items() if k not in flags}
-        state = replace(state, flags=flags, closed={**state.closed, **gone})
+    if state.wake is not None and now >= state.wake:
+        for flag in sorted(state.flags.values(), key=lambda f: (f.due_at, f.follow_up_id)):
+            late, said = _late(flag, now, terms, state.team)
+            facts += said
+            if late is None:
+                state = replace(state.drop(flag), closed={**state.closed, flag.case.case_id: now})
+            elif late is not flag:
+                state = state.put(late, state.wake or now)
+        state = replace(state, wake=min((m for f in state.flags.values() if (m := _next_word(f, terms))), default=None))
     start, _ = terms.shift_of(now)
     if state.shift != start:
         state = next_shift(state, start, terms)
         kept = sorted((k for k in state.closed.items() if k[1] > now - REMEMBERED), key=lambda k: (k[1], k[0]))
         state = replace(state, closed=dict(kept[-MOST_REMEMBERED:]))
     return state, tuple(facts)
+
+
+def _next_word(flag: Flag, terms: Terms) -> datetime | None:
+    """When a follow-up has something to say by the clock; None for never."""
+    if flag.held_out:
+        return flag.due_at
+    if not flag.overdue:
+        return flag.due_at if flag.reminded else flag.due_at - terms.remind_before
+    return None if flag.overflowed else flag.due_at + terms.overflow_after
 
 
 def _late(flag: Flag, now: datetime, terms: Terms, team: str) -> tuple[Flag | None, list[TeamFact]]:
@@ -106,15 +106,15 @@ def _late(flag: Flag, now: datetime, terms: Terms, team: str) -> tuple[Flag | No
 def _case(state: Team, event: CaseChanged, now: datetime, terms: Terms) -> Decision:
     if event.case_id in state.closed:
         return state, ()
-    flag = next((f for f in state.flags.values() if f.case.case_id == event.case_id), None)
+    name = state.cases.get(event.case_id)
+    flag = state.flags[name] if name else None
     waiting = dict(state.waiting)
     known = waiting.pop(event.case_id, None) or (flag.case if flag else None)
     if event.ended:
         state = replace(state, waiting=waiting, closed={**state.closed, event.case_id: now})
         if flag is None:
             return state, ()
-        flags = {k: f for k, f in state.flags.items() if f is not flag}
-        return replace(state, flags=flags), (_closed(flag, event.ended, "overtaken", now, state.team),)
+        return state.drop(flag), (_closed(flag, event.ended, "overtaken", now, state.team),)
     case = Case(
         event.case_id,
         event.customer_id,
@@ -134,7 +134,7 @@ def _case(state: Team, event: CaseChanged, now: datetime, terms: Terms) -> Decis
         if flag.held_out and case.risk >= terms.gravest:
             state, fact = _back(state, flag, now, "released")  # the gravest are always seen
             return state, (fact,)
-        return replace(state, flags={**state.flags, flag.follow_up_id: flag}), ()
+        return _put(state, flag, terms), ()
     if case.risk >= terms.least:
         waiting[case.case_id] = case
     return trimmed(replace(state, waiting=waiting), terms), ()
@@ -173,12 +173,8 @@ def _applied(state: Team, chosen: Chosen, at: datetime, now: datetime, terms: Te
             facts.append(fact)
         arm: Arm = "" if gives_way is not None else _drawn(follow_up_id, case.risk, terms)
         flag = Flag(follow_up_id, case, max(at, case.at), now + terms.due_in, arm=arm)
-        state = replace(
-            state,
-            flags={**state.flags, follow_up_id: flag},
-            waiting={k: c for k, c in state.waiting.items() if k != case.case_id},
-            raised=state.raised + 1,
-        )
+        waiting = {k: c for k, c in state.waiting.items() if k != case.case_id}
+        state = replace(_put(state, flag, terms), waiting=waiting, raised=state.raised + 1)
         facts.append(_flagged(flag, state.team, least))
     return state, facts
 
@@ -193,11 +189,7 @@ def _drawn(follow_up_id: str, risk: float, terms: Terms) -> Arm:
 
 def _back(state: Team, flag: Flag, now: datetime, outcome: str, by: str = "") -> tuple[Team, TeamFact]:
     """Back among those that wait."""
-    state = replace(
-        state,
-        flags={k: f for k, f in state.flags.items() if k != flag.follow_up_id},
-        waiting={**state.waiting, flag.case.case_id: flag.case},
-    )
+    state = replace(state.drop(flag), waiting={**state.waiting, flag.case.case_id: flag.case})
     return state, _closed(flag, outcome, "displaced", now, state.team, by=by)
 
 
@@ -245,7 +237,7 @@ def _moved(state: Team, now: datetime, least: float, terms: Terms) -> tasks.Thre
     return tasks.ThresholdMoved(state.team, now, least, terms.capacity, started, len(seen), len(state.waiting))
 
 
-def _claim(state: Team, event: ClaimRequested, now: datetime) -> Decision:
+def _claim(state: Team, event: ClaimRequested, now: datetime, terms: Terms) -> Decision:
     flag = state.flags.get(event.follow_up_id)
     if flag is None or flag.held_out:
         return state, _answer(event, "missing", now)
@@ -254,29 +246,31 @@ def _claim(state: Team, event: ClaimRequested, now: datetime) -> Decision:
         return state, _answer(event, "" if flag.owner == event.owner else "claimed", now)
     begun = replace(flag, owner=event.owner, claimed_at=now)
     # What went to the supervisor is taken over, and has been begun before.
-    state = replace(state, flags={**state.flags, flag.follow_up_id: begun}) if flag.started else _begun(state, begun)
+    state = _put(state, begun, terms) if flag.started else _begun(state, begun, terms)
     fact = tasks.FollowUpClaimed(flag.follow_up_id, flag.case.customer_id, state.team, event.owner, now)
     return state, (fact, *_answer(event, "", now))
 
 
-def _begun(state: Team, flag: Flag) -> Team:
+def _begun(state: Team, flag: Flag, terms: Terms) -> Team:
     group = flag.case.group
     started = {**state.started, group: state.started.get(group, 0) + 1}
-    return replace(state, flags={**state.flags, flag.follow_up_id: flag}, started=started)
+    return replace(_put(state, flag, terms), started=started)
 
 
-def _close_by_request(state: Team, event: CloseRequested, now: datetime) -> Decision:
+def _put(state: Team, flag: Flag, terms: Terms) -> Team:
+    return state.put(flag, _next_word(flag, terms) or flag.due_at + terms.overflow_after)
+
+
+def _close_by_request(state: Team, event: CloseRequested, now: datetime, terms: Terms) -> Decision:
     flag = state.flags.get(event.follow_up_id)
     if flag is None or flag.held_out:
         return state, _answer(event, "missing", now)
     if not flag.started:
-        state = _begun(state, flag)  # it was done without being claimed: the shift's budget is spent all the same
+        state = _begun(
+            state, replace(flag, claimed_at=now), terms
+        )  # it was done without being claimed: the shift's budget is spent all the same
     result: tasks.Result = "failed" if event.failed else "done"
-    state = replace(
-        state,
-        flags={k: f for k, f in state.flags.items() if k != flag.follow_up_id},
-        closed={**state.closed, flag.case.case_id: now},
-    )
+    state = replace(state.drop(flag), closed={**state.closed, flag.case.case_id: now})
     fact = _closed(flag, event.outcome, result, now, state.team, owner=event.owner)
     return state, (fact, *_answer(event, "", now))
 

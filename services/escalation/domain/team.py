@@ -1,7 +1,7 @@
 """A team that follows up: its terms, and what is kept of it. One owner decides for a team, so nobody is flagged twice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
@@ -155,6 +155,8 @@ class Team:
     raised: flags so far, which names the next. seen: cases of this shift by step of risk; typical: what its like have
     brought on average, by the minute of the day at which they begin, over so many (`learned`) of them. threshold, looked_at: the risk from which a case was flagged when that
     was looked at last, and when that was.
+    cases: open follow-ups by case. unstarted: how many of them people see and nobody has begun, by group. wake: no follow-up has
+    anything to say by the clock before then. These three follow from `flags`, and spare a look at each of them.
     """
 
     team: str
@@ -169,3 +171,33 @@ class Team:
     learned: Mapping[str, int] = field(default_factory=dict)
     threshold: float = 0.0
     looked_at: datetime | None = None
+    cases: Mapping[str, str] = field(default_factory=dict)
+    unstarted: Mapping[str, int] = field(default_factory=dict)
+    wake: datetime | None = None
+
+    def put(self, flag: Flag, wake: datetime) -> "Team":
+        """The state with the follow-up as it is now; by the clock it has nothing to say before `wake`."""
+        before = self.flags.get(flag.follow_up_id)
+        return replace(
+            self,
+            flags={**self.flags, flag.follow_up_id: flag},
+            cases=self.cases if before else {**self.cases, flag.case.case_id: flag.follow_up_id},
+            unstarted=_counted(_counted(self.unstarted, before, -1), flag, 1),
+            wake=wake if self.wake is None else min(self.wake, wake),
+        )
+
+    def drop(self, flag: Flag) -> "Team":
+        """The state without the follow-up."""
+        return replace(
+            self,
+            flags={k: f for k, f in self.flags.items() if k != flag.follow_up_id},
+            cases={k: f for k, f in self.cases.items() if k != flag.case.case_id},
+            unstarted=_counted(self.unstarted, self.flags[flag.follow_up_id], -1),
+        )
+
+
+def _counted(counts: Mapping[str, int], flag: Flag | None, by: int) -> Mapping[str, int]:
+    if flag is None or flag.started or flag.held_out:
+        return counts
+    found = {**counts, flag.case.group: counts.get(flag.case.group, 0) + by}
+    return {group: n for group, n in found.items() if n}
