@@ -3,8 +3,8 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -174,7 +174,7 @@ class Escalation(Service):
     share = 0.15
     one_to_one, by_lag = False, True
 
-    extra = {"ESCALATION_POLICY": str(Path(__file__).with_name("followups.toml"))}
+    extra: Mapping[str, str] = {"ESCALATION_POLICY": str(Path(__file__).with_name("followups.toml"))}
 
     def load(self, seed: int = 1) -> Load:
         self._cases = Cases(self.source, seed)

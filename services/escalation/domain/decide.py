@@ -29,7 +29,7 @@ WAITING_STEP: Final = timedelta(minutes=10)
 """While a customer waits, the risk is looked at this often, until waiting weighs its most."""
 SILENCE_STEP: Final = 12.0
 """While an open ticket rests, the risk is looked at after so many hours, and so on until silence weighs its most."""
-STEP: Final = 0.01
+STEP: Final = 0.02
 """A case's risk is told to the team's owner when it has moved by so much."""
 SAME_TEAM: Final = timedelta(hours=24)
 """A new case goes to the team of the one before, when that ended less than so long ago: one team at a time knows a customer."""
