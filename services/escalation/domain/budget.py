@@ -43,7 +43,13 @@ def price(state: Team, now: datetime, terms: Terms) -> float:
         return terms.least
     share = max(0.0, (end - now) / (end - start))
     left = terms.capacity - sum(state.started.values())
-    at_hand = Counter(_bin(c.risk) for c in [*state.waiting.values(), *(f.case for f in _unstarted(state))])
+    at_hand = [0] * (BINS + 1)
+    for case in state.waiting.values():
+        at_hand[int(case.risk * BINS)] += 1
+    for flag in state.flags.values():
+        if flag.claimed_at is None:
+            at_hand[int(flag.case.risk * BINS)] += 1
+    at_hand[BINS - 1] += at_hand[BINS]
     expected, found = 0.0, terms.least
     for step in reversed(range(BINS)):
         if step / BINS < terms.least:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final, Literal
 
 from services.escalation.domain.credit import CreditPolicy
@@ -13,6 +14,17 @@ BINS: Final = 50
 
 Arm = Literal["", "treated", "held_out"]
 """The arm of the trial that the lot has given a follow-up; empty for one that is in no trial."""
+
+
+@lru_cache(maxsize=64)
+def _begins(zone: tzinfo, shifts: tuple[int, ...], day: date) -> tuple[datetime, ...]:
+    """When the shifts around that local day begin. Raises ValueError where there are none."""
+    if not shifts:
+        raise ValueError("shifts: is empty")
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return tuple(
+        sorted((midnight + timedelta(days=d, minutes=m)).astimezone(UTC) for d in (-2, -1, 0, 1, 2) for m in shifts)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +56,9 @@ class Terms:
 
     def shift_of(self, now: datetime) -> tuple[datetime, datetime]:
         """When the shift of that moment began, and when it ends. Days on which clocks are changed may have an odd one."""
-        local = now.astimezone(self.zone)
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        begins = [
-            (midnight + timedelta(days=day, minutes=minute)).astimezone(UTC)
-            for day in (-1, 0, 1, 2)
-            for minute in sorted(self.shifts)
-        ]
-        start = max(b for b in begins if b <= now)
-        return start, min(b for b in begins if b > now)
+        begins = _begins(self.zone, self.shifts, now.astimezone(self.zone).date())
+        after = next(n for n, begin in enumerate(begins) if begin > now)
+        return begins[after - 1], begins[after]
 
     def sort_of(self, start: datetime) -> str:
         """What shifts that begin at that moment's time of day are kept by."""
