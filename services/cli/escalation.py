@@ -146,11 +146,26 @@ def _show(answer: Mapping[str, Any]) -> None:
         add(f"  after {hours} h 开单后", told)
     console.print(table)
     flags = Table(box=box.SIMPLE_HEAD, title="Online, on a budget 按预算在线标记")
-    for name in ("", "share 比例", "flagged 标记", "recall 召回", "offline 事后", "regret 遗憾", "threshold 阈值"):
+    for name in (
+        "",
+        "share 比例",
+        "flagged 标记",
+        "recall 召回",
+        "offline 事后",
+        "regret 遗憾",
+        "expected 期望",
+        "threshold 阈值",
+    ):
         flags.add_column(name, justify="right" if name else "left")
     for target, by in answer["online"].items():
         for share, told in by.items():
-            cells = (told["recall"], told["offline_recall"], told["regret"], (told["threshold"] or {}).get("median"))
+            cells = (
+                told["recall"],
+                told["offline_recall"],
+                told["regret"],
+                told["regret_expected"],
+                (told["threshold"] or {}).get("median"),
+            )
             flags.add_row(target, share, str(told["flagged"]), *("–" if c is None else f"{c:.3f}" for c in cells))
     console.print(flags)
 

@@ -170,7 +170,11 @@ def _standing(judged: Judged, story: Story, hours: int) -> int:
 
 
 def online(judged: Judged, target: str, model: Model) -> dict[str, Any]:
-    """Flags chosen as the rows come, by a budget of a share of the incidents, beside the list that one would choose afterwards."""
+    """Flags chosen as the rows come, by a budget of a share of the incidents, beside the list that one would choose afterwards.
+
+    regret: the share of hindsight's hits that is missed (below 0 where luck was with the flags); regret_expected: the same of the sum of
+    scores, which hangs less on a few hits.
+    """
     answer: dict[str, Any] = {}
     scores, hit = _scores(judged, target), _hits(judged, target)
     best = highest(judged, target, scores.get)
@@ -185,13 +189,17 @@ def online(judged: Judged, target: str, model: Model) -> dict[str, Any]:
             for place, came, story in zip(flagged, hit, judged.stories, strict=True)
         ]
         caught, chosen = sum(right), len(budget.flags)
-        offline = int(hit[figures.top(best, share)].sum())
+        hindsight = figures.top(best, share)
+        offline = int(hit[hindsight].sum())
+        could = float(best[hindsight].sum())
+        took = float(sum(b for b, place in zip(best, flagged, strict=True) if place is not None))
         answer[f"{share:g}"] = {
             "flagged": chosen,
             "recall": caught / hit.sum() if hit.any() else None,
             "precision": caught / chosen if chosen else None,
             "offline_recall": offline / hit.sum() if hit.any() else None,
             "regret": (offline - caught) / offline if offline else None,
+            "regret_expected": (could - took) / could if could > 0 else None,
             "threshold": _spread(budget.thresholds),
         }
     return answer

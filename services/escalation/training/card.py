@@ -149,13 +149,13 @@ def _breached(folds: Sequence[Fold]) -> list[str]:
 def _online(folds: Sequence[Fold]) -> list[str]:
     lines = [
         "Flags chosen online (a share of a flag comes with each new incident, a running threshold, no look ahead) beside the best list of hindsight:\n",
-        "| target | fold | share | flagged | recall online | recall offline | regret |",
-        "|---|---|---|---|---|---|---|",
+        "| target | fold | share | flagged | recall online | recall offline | regret in hits | regret in expected hits |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for fold in folds:
         for target, by in fold.report["online"].items():
             for share, told in by.items():
-                cells = (told["recall"], told["offline_recall"], told["regret"])
+                cells = [told.get(k) for k in ("recall", "offline_recall", "regret", "regret_expected")]
                 lines.append(
                     f"| {target} | {_when(fold)} | {share} | {told['flagged']} | "
                     + " | ".join(map(_three, cells))
