@@ -14,12 +14,16 @@ from touchline.ticket.v1 import events_pb2 as ticket_pb2
 
 from services.escalation.domain import events as domain
 from services.escalation.domain import tasks
+from services.escalation.domain.causes import CauseHeated, Reported
 from services.escalation.domain.credit import Check, told
 from services.escalation.domain.followups import HELD_OUT
 from services.escalation.domain.opening import opening
+from services.escalation.domain.outreach import words
 from services.runtime.pipeline import Answer, Publish
 from services.runtime.records import Incoming, timestamp
 
+CAUSES = ("product", "store", "batch", "route")
+"""What orders share, and a wave of complaints may have as its cause: fields of OrderPlaced."""
 _REFUSED: dict[tasks.Refused, tuple[str, str]] = {
     "missing": ("FAILED_PRECONDITION", "the follow-up is closed already"),
     "claimed": ("FAILED_PRECONDITION", "somebody else has started the follow-up"),
@@ -48,6 +52,28 @@ def read(incoming: Incoming) -> domain.Event | None:
         "time": incoming.time,
     }
     return _of_contact(base, incoming.message) or _of_case(base, incoming.message)
+
+
+def read_cause(incoming: Incoming) -> Reported | None:
+    """A customer's report of what may be one cause of many complaints."""
+    message = incoming.message
+    if not isinstance(message, escalation_pb2.CauseReported):
+        return None
+    at = message.reported_at.ToDatetime(tzinfo=UTC) if message.HasField("reported_at") else incoming.time
+    return Reported(message.cause, message.customer_id, at)
+
+
+def write_wave(fact: CauseHeated) -> Iterator[Publish | Answer]:
+    """A wave as an event."""
+    heated = escalation_pb2.CauseHeated(
+        cause=fact.cause,
+        wave=fact.wave,
+        customers=fact.customers,
+        expected=fact.expected,
+        since=timestamp(fact.since),
+        heated_at=timestamp(fact.at),
+    )
+    yield Publish(heated, fact.cause, fact.at)
 
 
 def read_team(incoming: Incoming) -> tasks.TeamEvent | None:
@@ -124,6 +150,9 @@ def write_case(fact: tasks.CaseFact) -> Iterator[Publish | Answer]:
         )
         yield Publish(settled, fact.customer_id, fact.at)
         return
+    if not isinstance(fact, tasks.CaseChanged):
+        yield from _shared(fact)
+        return
     changed = escalation_pb2.CaseChanged(
         team=fact.team,
         case_id=fact.case_id,
@@ -138,6 +167,28 @@ def write_case(fact: tasks.CaseFact) -> Iterator[Publish | Answer]:
         ended=fact.ended,
     )
     yield Publish(changed, fact.customer_id, fact.at)
+
+
+def _shared(fact: tasks.Purchased | Reported | tasks.OutreachStarted) -> Iterator[Publish]:
+    match fact:
+        case Reported():
+            reported = escalation_pb2.CauseReported(
+                cause=fact.cause, customer_id=fact.customer_id, reported_at=timestamp(fact.at)
+            )
+            yield Publish(reported, fact.customer_id, fact.at)
+        case tasks.OutreachStarted():
+            zh, en = words(fact.cause)
+            started = escalation_pb2.OutreachStarted(
+                customer_id=fact.customer_id,
+                cause=fact.cause,
+                wave=fact.wave,
+                kind=fact.kind,
+                withheld=fact.withheld,
+                zh=zh,
+                en=en,
+                started_at=timestamp(fact.at),
+            )
+            yield Publish(started, fact.customer_id, fact.at)
 
 
 def write_team(fact: tasks.TeamFact) -> Iterator[Publish | Answer]:
@@ -301,6 +352,10 @@ def _of_contact(base: _Base, message: Message) -> domain.Event | None:
     return None
 
 
+def _causes(message: order_pb2.OrderPlaced) -> tuple[str, ...]:
+    return tuple(f"{kind}:{name}" for kind in CAUSES if (name := getattr(message, kind)))
+
+
 def _of_case(base: _Base, message: Message) -> domain.Event | None:
     match message:
         case ticket_pb2.TicketOpened():
@@ -311,7 +366,7 @@ def _of_case(base: _Base, message: Message) -> domain.Event | None:
         case ticket_pb2.TicketResolved():
             return domain.TicketMoved(**base, ticket_id=message.ticket_id, status="resolved")
         case order_pb2.OrderPlaced():
-            return domain.Bought(**base, order_id=message.order_id, cents=message.amount_cents)
+            return domain.Bought(**base, order_id=message.order_id, cents=message.amount_cents, causes=_causes(message))
         case order_pb2.ReturnSent():
             return domain.ReturnSent(
                 **base, order_id=message.order_id, parcel=message.parcel, cents=message.amount_cents
@@ -324,6 +379,10 @@ def _of_case(base: _Base, message: Message) -> domain.Event | None:
             return _failed(base, message, "spoilt")
         case order_pb2.RefundRequested():
             return _failed(base, message, "refund")
+        case escalation_pb2.CustomerAffected():
+            return domain.Affected(**base, cause=message.cause, wave=message.wave)
+        case contact_pb2.OutreachOptedOut():
+            return domain.OptedOut(**base)
         case escalation_pb2.FollowUpClosed():
             over = message.result in (escalation_pb2.RESULT_DONE, escalation_pb2.RESULT_FAILED)
             return domain.FollowUpOver(**base, case_id=message.case_id, case_over=over or message.outcome == HELD_OUT)

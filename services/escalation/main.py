@@ -8,22 +8,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.escalation import codec, counters, rpc, store
+from services.escalation import causes_store, codec, counters, rpc, store
+from services.escalation.domain import causes, followups
 from services.escalation.domain import decide as customers
-from services.escalation.domain import followups
+from services.escalation.domain.causes import Cause, CauseHeated, Reported
 from services.escalation.domain.decide import Policy
 from services.escalation.domain.events import Event
 from services.escalation.domain.state import Customer
 from services.escalation.domain.tasks import CaseFact, TeamEvent, TeamFact
 from services.escalation.domain.team import FollowUpPolicy, Team
 from services.escalation.policyfile import BadPolicyError
+from services.escalation.reaching import reaching
 from services.escalation.settings import EscalationSettings
 from services.runtime.errors import Misconfigured
 from services.runtime.pipeline import Pipeline
 from services.runtime.service import House, Parts, serve
 from services.runtime.settings import load
 from services.runtime.topics import (
+    CAUSE_EVENTS,
     ESCALATION_FLAGGED,
+    OUTREACH_EVENTS,
     ROUTING_DECIDED,
     SENTIMENT_SCORED,
     SENTIMENT_SHIFTED,
@@ -38,7 +42,14 @@ def case_pipeline(policy: Policy, teams: FollowUpPolicy) -> Pipeline[Customer, E
     """By customer: what happens in, cases that compete for follow-ups out. It hears what became of them as well."""
     return Pipeline(
         name="escalation",
-        topics=(TOUCHPOINT_EVENTS, SENTIMENT_SCORED, SENTIMENT_SHIFTED, ROUTING_DECIDED, ESCALATION_FLAGGED),
+        topics=(
+            TOUCHPOINT_EVENTS,
+            SENTIMENT_SCORED,
+            SENTIMENT_SHIFTED,
+            ROUTING_DECIDED,
+            ESCALATION_FLAGGED,
+            OUTREACH_EVENTS,
+        ),
         state_type=Customer,
         initial=Customer,
         read=codec.read,
@@ -68,14 +79,29 @@ def team_pipeline(teams: FollowUpPolicy) -> Pipeline[Team, TeamEvent, TeamFact]:
     )
 
 
+def cause_pipeline() -> Pipeline[Cause, Reported, CauseHeated]:
+    """By cause: customers' reports in, waves out."""
+    return Pipeline(
+        name="escalation.cause",
+        topics=(CAUSE_EVENTS,),
+        state_type=Cause,
+        initial=Cause,
+        read=codec.read_cause,
+        decide=causes.decide,
+        write=codec.write_wave,
+        project=causes_store.project_waves,
+    )
+
+
 def _forgetting(house: House, keep: timedelta) -> Callable[[], Coroutine[Any, Any, None]]:
     async def forget() -> None:
         while True:
             await asyncio.sleep(3600)
             try:
                 await store.forget(house.pool, house.clock() - keep)
+                await causes_store.forget(house.pool, house.clock() - keep)
             except Exception:  # the next hour will do; what is kept too long harms nobody
-                log.exception("old budgets could not be dropped")
+                log.exception("old budgets, orders or waves could not be dropped")
 
     return forget
 
@@ -90,9 +116,9 @@ async def build(house: House) -> Parts:
     cases = case_pipeline(settings.numbers(), teams)
     servicers = [rpc.servicer(house.pool, cases.name, house.commands(), house.clock, teams.credit)]
     return Parts(
-        pipelines=[cases, team_pipeline(teams)],
+        pipelines=[cases, team_pipeline(teams), cause_pipeline()],
         servicers=servicers,
-        tasks=[_forgetting(house, timedelta(days=settings.keep_days))],
+        tasks=[_forgetting(house, timedelta(days=settings.keep_days)), reaching(house, settings.outreach_per_s)],
     )
 
 

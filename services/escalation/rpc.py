@@ -9,7 +9,7 @@ from uuid import uuid4
 from google.protobuf.message import Message
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 
-from services.escalation import store
+from services.escalation import causes_store, store
 from services.escalation.codec import check, reason
 from services.escalation.domain.credit import CreditPolicy, credit
 from services.escalation.domain.fairness import figures
@@ -132,6 +132,27 @@ class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
             cost_per_avoided=u.cost_per_avoided if u.cost_per_avoided < inf else None,
             cost_low=u.cost_low if u.cost_low < inf else None,
             cost_high=u.cost_high if u.cost_high < inf else None,
+        )
+
+    async def ListCauses(  # noqa: N802 (gRPC's name)
+        self, request: escalation_pb2.ListCausesRequest, context: Any
+    ) -> escalation_pb2.ListCausesResponse:
+        """Waves, the latest first."""
+        found = await causes_store.waves(self._pool, _limit(request.limit))
+        return escalation_pb2.ListCausesResponse(
+            waves=[
+                escalation_pb2.CauseWave(
+                    cause=w.cause,
+                    wave=w.wave,
+                    customers=w.customers,
+                    expected=w.expected,
+                    since=timestamp(w.since),
+                    heated_at=timestamp(w.heated_at),
+                    affected=w.affected,
+                    reached=w.reached,
+                )
+                for w in found
+            ]
         )
 
     async def GetCredit(  # noqa: N802 (gRPC's name)

@@ -25,10 +25,12 @@ class EscalationSettings(BaseSettings):
     recovered: float = Field(default=NUMBERS.recovered, ge=-1, le=1)
     # How long it can be looked up what it took to be flagged.
     keep_days: int = Field(default=30, ge=1)
+    # Customers a second who are told of a wave at most.
+    outreach_per_s: int = Field(default=20, ge=1, le=1000)
 
     def numbers(self) -> Policy:
         """In the domain's words."""
-        return Policy(**self.model_dump(exclude={"policy", "keep_days"}))
+        return Policy(**self.model_dump(exclude={"policy", "keep_days", "outreach_per_s"}))
 
     def follow_ups(self) -> FollowUpPolicy:
         """The follow-up policy; what a team does not say there is as it is here. Raises BadPolicyError."""

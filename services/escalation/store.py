@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.escalation import causes_store
 from services.escalation.domain import tasks
 from services.escalation.domain.credit import Account
 from services.escalation.domain.events import Reason
@@ -65,7 +66,9 @@ async def project_cases(db: Db, changes: Sequence[Change[Customer, CaseFact]]) -
             [f.customer_id for f in escalated],
             [f.at for f in escalated],
         )
-    await _refunds(db, [fact for change in changes for fact in change.facts])
+    facts = [fact for change in changes for fact in change.facts]
+    await _refunds(db, facts)
+    await causes_store.project_shared(db, facts)
     calm = [c.key for c in changes if c.state.risk <= 0]
     others = sorted((c for c in changes if c.state.risk > 0), key=lambda c: c.key)
     if calm:

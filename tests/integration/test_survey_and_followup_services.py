@@ -295,3 +295,35 @@ async def test_a_refund_starts_with_its_parcel_and_credit_is_told(stack, publish
             assert figure.started >= 1 and figure.lost_cents >= 7_500
             none = await stub.GetUplift(escalation_pb2.GetUpliftRequest(), timeout=10)
             assert (none.known, none.low, none.high) == (False, -1, 1)
+
+
+async def test_a_wave_is_one_cause_and_its_customers_are_reached_before_they_call(stack, publisher):
+    batch = f"batch-{uuid4().hex[:6]}"
+    names = [f"{batch}-{n}" for n in range(12)]
+    at = datetime.now(UTC) - timedelta(hours=1)
+    bought = [
+        write(
+            order_pb2.OrderPlaced(order_id=f"{c}-o", batch=batch), event_id=f"{c}-1", source="shop", subject=c, time=at
+        )
+        for c in names
+    ]
+    spoilt = [
+        write(order_pb2.DeliverySpoilt(order_id=f"{c}-o"), event_id=f"{c}-2", source="shop", subject=c, time=at)
+        for c in names[:6]
+    ]
+    async with Process(stack, "escalation") as service:
+        await publisher.publish(bought + spoilt)
+        async with grpc.aio.insecure_channel(service.address) as channel:
+            stub = escalation_pb2_grpc.EscalationServiceStub(channel)
+            wave = None
+            for _ in range(300):
+                found = (await stub.ListCauses(escalation_pb2.ListCausesRequest(), timeout=10)).waves
+                wave = next((w for w in found if w.cause == f"batch:{batch}"), None)
+                if wave is not None and wave.affected == len(names):
+                    break
+                await asyncio.sleep(0.1)
+            assert wave is not None
+            assert (wave.wave, wave.affected, wave.reached) == (1, 12, 12)
+            assert 5 <= wave.customers <= 6 and wave.expected < 1
+            risks = (await stub.GetRisk(escalation_pb2.GetRiskRequest(customer_ids=names), timeout=10)).customers
+            assert all("hot_cause" in {r.code for r in risks[c].reasons} for c in names)

@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.escalation.domain.causes import Cause, CauseHeated, Reported, decide, tail
@@ -63,6 +63,7 @@ def test_the_poisson_tail() -> None:
     assert tail(5, 0.2) == pytest.approx(2.258e-6, rel=1e-2)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 200), st.integers(0, 30)), max_size=60), st.randoms(use_true_random=False))
 def test_any_order_is_taken_and_little_is_kept(reports: list[tuple[float, int]], rnd: random.Random) -> None:
     rnd.shuffle(reports)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.escalation.domain.credit import Account, Check, CreditPolicy, bought, checked, credit, decide, told
@@ -82,6 +82,7 @@ Step = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(Step, max_size=60))
 def test_what_is_out_never_passes_the_limit_it_was_given_under(steps: list[tuple[str, int, int]]) -> None:
     account, paid, now = regular(4), {}, NOW

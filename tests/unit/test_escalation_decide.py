@@ -226,11 +226,12 @@ def test_the_team_is_told_when_the_risk_has_moved_and_only_then() -> None:
 def test_a_follow_up_that_is_displaced_leaves_the_case_and_comes_back_when_there_is_room() -> None:
     story, flag = flagged()
     story.terms = Terms(capacity=0)
-    (closed,) = story.says("k", "投诉", -0.95)
+    (closed,) = story.ticket("t", "reopened")
     assert isinstance(closed, FollowUpClosed) and closed.result == "displaced"
     assert story.state.case is not None and not story.state.ended
     story.terms = Terms()
-    (again,) = story.says("k", "我要找律师，投诉，赔偿！", -1)
+    story.after(minutes=1)
+    (again,) = story.ticket("t", "reopened")
     assert isinstance(again, ComplaintFlagged)
     assert again.case_id == flag.case_id and again.follow_up_id != flag.follow_up_id
 

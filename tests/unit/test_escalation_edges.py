@@ -57,6 +57,9 @@ def score(label=sentiment_pb2.LABEL_NEGATIVE):
         (contact_pb2.ContactRequested(contact_id="k", language="en", customer={"tier": "vip"}), domain.ContactRequested, {"tier": "vip", "language": "en"}),
         (order_pb2.ReturnSent(order_id="o", parcel="p", amount_cents=5), domain.ReturnSent, {"parcel": "p", "cents": 5}),
         (order_pb2.ReturnChecked(order_id="o", worth_cents=5), domain.ReturnChecked, {"worth_cents": 5}),
+        (order_pb2.OrderPlaced(order_id="o", product="水果", route="R7"), domain.Bought, {"causes": ("product:水果", "route:R7")}),
+        (escalation_pb2.CustomerAffected(customer_id="c", cause="route:R7", wave=2), domain.Affected, {"cause": "route:R7", "wave": 2}),
+        (contact_pb2.OutreachOptedOut(), domain.OptedOut, {}),
         (order_pb2.OrderPlaced(order_id="o", amount_cents=990), domain.Bought, {"cents": 990}),
         (sentiment_pb2.ConversationShifted(contact_id="k", turn={"direction": 1, "turning": {"message_id": "m", "message_source": "app"}}), domain.Turned, {"soured": True, "turning": "app m", "turned_at": AT}),
         (sentiment_pb2.ConversationShifted(contact_id="k", turn={"direction": 2}), domain.Turned, {"soured": False}),
@@ -211,4 +214,33 @@ def test_a_refund_starts_with_the_parcel_and_tells_why() -> None:
     assert len(started.checks) == 8 and all(c.kept and c.zh and c.en for c in started.checks)
     assert not declined.started and {c.code for c in declined.checks if not c.kept} == {"known_order", "amount"}
     assert (settled.paid_cents, settled.lost_cents) == (10_000, 6_000)
+    assert msgspec.json.decode(encode(state), type=Customer) == state
+
+
+def test_a_wave_s_way_from_an_order_to_the_words_that_are_sent() -> None:
+    def happens(state: Customer, message, name: str, at=AT) -> tuple[Customer, list]:
+        event = codec.read(Incoming(name, "s", "", "c", "c", at, message, ""))
+        assert event is not None
+        state, facts = decide(state, event, at)
+        return state, [p.message for f in facts for p in codec.write_case(f)]
+
+    state, told = happens(Customer("c"), order_pb2.OrderPlaced(order_id="o", batch="草莓-0611", store="S1"), "1")
+    assert told == []
+    state, told = happens(state, order_pb2.DeliveryDelayed(order_id="o", delay_minutes=10), "2")
+    assert told == [], "hardly late is no report"
+    state, told = happens(state, order_pb2.DeliverySpoilt(order_id="o"), "3")
+    assert [m.cause for m in told] == ["store:S1", "batch:草莓-0611"]
+    assert codec.read_cause(incoming(told[0])).cause == "store:S1"
+    before = state.risk
+    hit = escalation_pb2.CustomerAffected(customer_id="c", cause="batch:草莓-0611", wave=1)
+    state, (started,) = happens(state, hit, "4")
+    assert (started.kind, started.withheld) == ("message", "") and "草莓-0611" in started.zh
+    assert state.risk > before and "hot_cause" in {r.code for r in state.reasons}
+    state, (again,) = happens(state, escalation_pb2.CustomerAffected(cause="store:S1", wave=1), "5")
+    assert again.withheld == "lately"
+    state, _ = happens(state, contact_pb2.OutreachOptedOut(), "6")
+    state, (never,) = happens(
+        state, escalation_pb2.CustomerAffected(cause="store:S1", wave=2), "7", AT + timedelta(days=30)
+    )
+    assert never.withheld == "opted_out"
     assert msgspec.json.decode(encode(state), type=Customer) == state

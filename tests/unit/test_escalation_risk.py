@@ -76,7 +76,7 @@ def play(events: list[Event]) -> Customer:
     return state
 
 
-@settings(max_examples=200)
+@settings(max_examples=120, deadline=None)
 @given(things, st.randoms(use_true_random=False))
 def test_order_and_repetition_make_no_difference(found: list[tuple[int, int, int, float]], rnd: random.Random) -> None:
     events = [e for n, thing in enumerate(found) for e in make(thing[0], n, *thing[1:])]
@@ -89,6 +89,7 @@ def test_order_and_repetition_make_no_difference(found: list[tuple[int, int, int
     ]
 
 
+@settings(deadline=None)
 @given(things)
 def test_reasons_add_up_and_come_heaviest_first(found: list[tuple[int, int, int, float]]) -> None:
     state = play([e for n, thing in enumerate(found) for e in make(thing[0], n, *thing[1:])])
@@ -98,6 +99,7 @@ def test_reasons_add_up_and_come_heaviest_first(found: list[tuple[int, int, int,
     assert all(r.weight > 0 for r in state.reasons)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=8), st.integers(0, 7), st.floats(0, 1))
 def test_a_worse_last_message_never_lowers_the_risk(moods: list[float], contacts: int, by: float) -> None:
     said = tuple(Said(f"m{i}", "k", "", START + timedelta(minutes=i), p) for i, p in enumerate(moods))

@@ -4,7 +4,7 @@ from math import inf, isinf
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.escalation.domain.uplift import ArmCount, cases_needed, uplift, wilson
@@ -56,6 +56,7 @@ def test_without_cases_nothing_is_claimed() -> None:
         cases_needed(0.1, 0.2, 0.1)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
 def test_the_figures_hang_together(n: int, k: int, m: int, j: int) -> None:
     treated, held = ArmCount(n, min(k, n)), ArmCount(m, min(j, m))

@@ -31,6 +31,8 @@ NEVER_TOLD = {  # seats' events belong to no customer; counters and commands to 
     "touchline.escalation.FollowUpCloseRequested.v1",
     "touchline.escalation.FollowUpClaimRequested.v1",
     "touchline.escalation.CaseChanged.v1",
+    "touchline.escalation.CauseReported.v1",
+    "touchline.escalation.CauseHeated.v1",
     "touchline.router.ContactWithdrawn.v1",
     "touchline.sentiment.AngerAbsorbed.v1",
 }

@@ -62,7 +62,7 @@ class Cause:
         """Usual reports an hour before the span that ends at that moment."""
         if self.first is None or self.aged is None:
             return FLOOR
-        decay = 0.5 ** (max(now - self.aged, timedelta(0)) / HALF_LIFE)
+        decay: float = 0.5 ** (max(now - self.aged, timedelta(0)) / HALF_LIFE)
         # The weights of all hours since the first, had each brought one: the mean's denominator.
         hours = max((now - self.first) / timedelta(hours=1), 1.0)
         per = HALF_LIFE / timedelta(hours=1) / 0.6931471805599453

@@ -5,13 +5,17 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
-from services.escalation.domain import credit
+from services.escalation.domain import credit, outreach
+from services.escalation.domain.causes import Reported
 from services.escalation.domain.events import (
+    Affected,
     Bought,
     ContactRequested,
+    DeliveryFailed,
     Event,
     FollowUpOver,
     MessageScored,
+    OptedOut,
     ReturnChecked,
     ReturnSent,
     TicketMoved,
@@ -19,7 +23,15 @@ from services.escalation.domain.events import (
 from services.escalation.domain.evidence import learn, prune
 from services.escalation.domain.risk import SILENCE, WAITING, Assessment, assess, by_time, silent_since
 from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits
-from services.escalation.domain.tasks import CaseChanged, CaseFact, Escalated, RefundDecided, RefundSettled
+from services.escalation.domain.tasks import (
+    CaseChanged,
+    CaseFact,
+    Escalated,
+    OutreachStarted,
+    Purchased,
+    RefundDecided,
+    RefundSettled,
+)
 from services.escalation.domain.team import ONE_TEAM, FollowUpPolicy
 
 NAMESPACE: Final = UUID("6c1d6c0e-6f0b-5b52-9d53-8f6d3f1f2b0e")
@@ -31,6 +43,8 @@ SILENCE_STEP: Final = 12.0
 """While an open ticket rests, the risk is looked at after so many hours, and so on until silence weighs its most."""
 STEP: Final = 0.02
 """A case's risk is told to the team's owner when it has moved by so much."""
+LATE_MINUTES: Final = 60
+"""From how late on a delivery counts among what may have one cause."""
 SAME_TEAM: Final = timedelta(hours=24)
 """A new case goes to the team of the one before, when that ended less than so long ago: one team at a time knows a customer."""
 
@@ -71,18 +85,22 @@ def decide(
     at = min(event.time, now)
     escalated = _escalated(state, event, at)
     state, refunds = _refunds(state, event, at, teams)
+    others: tuple[CaseFact, ...]
     if state.latest is None or at >= state.latest:
         state = replace(state, latest=at, seen_at=now)
     if isinstance(event, ContactRequested):
         state = replace(state, traits=_traits(state.traits, event))
+    reports = _reports(state, event, at)
     state = prune(learn(state, event, now), now)
     state = _assessed(state, assess(state, now))
+    state, reached = _outreach(state, event, now)
+    others = (*refunds, *reports, *reached)
     over = _overtaken(state, event, policy)
     if state.case is not None and over:
         told = _told(state, state.case, at, ended=over)
-        return _ended(state, state.case, now), (*refunds, *escalated, told)
+        return _ended(state, state.case, now), (*others, *escalated, told)
     state, cases = _case(state, _cause(event), at, now, policy, teams)
-    return state, (*refunds, *escalated, *cases)
+    return state, (*others, *escalated, *cases)
 
 
 def tick(state: Customer, now: datetime, policy: Policy = DEFAULT, teams: FollowUpPolicy = ONE_TEAM) -> Decision:
@@ -167,6 +185,28 @@ def _refunds(
             settled = RefundSettled(state.customer_id, event.order_id, paid_out, lost, at)
             return replace(state, account=account), (settled,)
     return state, ()
+
+
+def _reports(state: Customer, event: Event, at: datetime) -> tuple[Purchased | Reported, ...]:
+    """What other customers may share: an order, and what went wrong with one."""
+    if isinstance(event, Bought):
+        return (Purchased(state.customer_id, event.order_id, event.causes, at),) if event.causes else ()
+    bad = isinstance(event, DeliveryFailed) and (event.failure != "delayed" or event.delay_minutes >= LATE_MINUTES)
+    if not isinstance(event, DeliveryFailed) or not bad:
+        return ()
+    order = next((o for o in state.orders if o.order_id == event.order_id), None)
+    return tuple(Reported(cause, state.customer_id, at) for cause in order.causes) if order else ()
+
+
+def _outreach(state: Customer, event: Event, now: datetime) -> tuple[Customer, tuple[OutreachStarted, ...]]:
+    """Whether a customer whom a wave may hit is told of it before they call."""
+    if isinstance(event, OptedOut):
+        return replace(state, reach=replace(state.reach, opted_out=True)), ()
+    if not isinstance(event, Affected):
+        return state, ()
+    kind, why = outreach.choose(state.reach, state.risk, state.traits.vulnerable, state.case is not None, now)
+    fact = OutreachStarted(state.customer_id, event.cause, event.wave, kind, why, now)
+    return (state if why else replace(state, reach=replace(state.reach, last=now))), (fact,)
 
 
 def _escalated(state: Customer, event: Event, at: datetime) -> tuple[Escalated, ...]:

@@ -112,10 +112,25 @@ class Handed(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bought(Happened):
-    """The customer buys something, for so many hundredths of the currency."""
+    """The customer buys something, for so many hundredths of the currency. causes: what it shares with other orders, by which
+    a wave of complaints may hit it: "product:", "store:", "batch:" or "route:", and the name."""
 
     order_id: str
     cents: int
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected(Happened):
+    """A wave may hit one of the customer's orders."""
+
+    cause: str
+    wave: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptedOut(Happened):
+    """The customer wants no proactive messages and calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +171,8 @@ Event = (
     | Bought
     | ReturnSent
     | ReturnChecked
+    | Affected
+    | OptedOut
     | FollowUpOver
 )
 
@@ -171,6 +188,7 @@ class Reason:
     not brightened since. reassigned: times that a contact changed hands in 72 h. broken_promise: waits of ten minutes or more
     and deliveries late by an hour or more, in 72 h. silence: hours since anything was done for an open ticket.
     complains: how likely the clearest complaint of a fault is one, 0 to 1. case_before: earlier cases that are remembered.
+    hot_cause: waves of complaints that may hit the customer's orders, in 72 h.
     value: what the customer spent in 30 days, in hundreds of the currency.
     """
 

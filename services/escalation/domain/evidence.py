@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from services.escalation.domain.events import (
+    Affected,
     Bought,
     ContactOver,
     ContactRequested,
@@ -26,6 +27,7 @@ from services.escalation.domain.state import (
     Customer,
     Failure,
     Hand,
+    Hit,
     Order,
     Said,
     Ticket,
@@ -34,7 +36,7 @@ from services.escalation.domain.state import (
 )
 from services.escalation.domain.words import announced
 
-E = TypeVar("E", Contact, Said, Ticket, Failure, Turn, Hand, Visit, Order)
+E = TypeVar("E", Contact, Said, Ticket, Failure, Turn, Hand, Visit, Order, Hit)
 LATE: Final = 10.0
 """Minutes of waiting from which a customer was kept waiting too long."""
 
@@ -82,12 +84,12 @@ def learn(state: Customer, event: Event, now: datetime) -> Customer:
                     state.failures, failure, lambda f: (f.order_id, f.failure) == (event.order_id, event.failure)
                 ),
             )
-        case Turned() | Handed() | Bought():
+        case Turned() | Handed() | Bought() | Affected():
             return _history(state, event, at, now)
     return state
 
 
-def _history(state: Customer, event: Turned | Handed | Bought, at: datetime, now: datetime) -> Customer:
+def _history(state: Customer, event: Turned | Handed | Bought | Affected, at: datetime, now: datetime) -> Customer:
     match event:
         case Turned():
             turn = Turn(event.turning, event.contact_id, event.soured, min(event.turned_at, now))
@@ -98,8 +100,10 @@ def _history(state: Customer, event: Turned | Handed | Bought, at: datetime, now
             hand = Hand(name, event.contact_id, event.to if taken else "", taken and event.waited_minutes >= LATE, at)
             return replace(state, hands=_put(state.hands, hand, lambda h: h.name == name))
         case Bought():
-            order = Order(event.order_id, event.cents, at)
+            order = Order(event.order_id, event.cents, at, event.causes)
             return replace(state, orders=_put(state.orders, order, lambda o: o.order_id == event.order_id))
+        case Affected():
+            return replace(state, hits=_put(state.hits, Hit(event.cause, at), lambda h: h.cause == event.cause))
 
 
 def prune(state: Customer, now: datetime) -> Customer:
@@ -129,6 +133,7 @@ def prune(state: Customer, now: datetime) -> Customer:
         failures=_young(state.failures, start),
         turns=_young(state.turns, start),
         hands=_young(state.hands, start),
+        hits=_young(state.hits, start),
         visits=_young(visits, start + WINDOW - LONG),
         orders=_young(state.orders, start + WINDOW - LONG),
     )

@@ -64,6 +64,8 @@ COMPLAINS: Final = Ramp(0.6, 1.0, 0.03)
 """How likely the clearest complaint of a fault is one."""
 BEFORE: Final = Ramp(0, 2, 0.05)
 """Earlier cases that are remembered."""
+HOT: Final = Ramp(0, 1, 0.08)
+"""Waves that may hit the customer's orders: an incident makes many calm complaints dangerous."""
 VALUE: Final = Ramp(10, 100, 0.03)
 """Spent in 30 days, in hundreds of the currency: who has more to lose goes further."""
 FAILURES: Final = {"delayed": 0.08, "spoilt": 0.12, "refund": 0.05}
@@ -133,6 +135,7 @@ def _history(state: Customer, now: datetime) -> list[Reason]:
         _reason("silence", SILENCE, max(0.0, (moment - silent) / HOUR) if silent else 0.0),
         _reason("complains", COMPLAINS, max((s.complaint for s in state.said), default=0.0)),
         _reason("case_before", BEFORE, len(state.ended)),
+        _reason("hot_cause", HOT, len(state.hits)),
         _reason("value", VALUE, spent / 10_000),
     ]
 

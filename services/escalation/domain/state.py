@@ -6,6 +6,7 @@ from typing import Final
 
 from services.escalation.domain.credit import Account
 from services.escalation.domain.events import Reason
+from services.escalation.domain.outreach import Reach
 
 WINDOW: Final = timedelta(hours=72)
 """How long evidence counts, by event time."""
@@ -120,6 +121,15 @@ class Order:
     order_id: str
     cents: int
     at: datetime
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A wave that may hit one of the customer's orders."""
+
+    cause: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +190,7 @@ class Customer:
     failures: tuple[Failure, ...] = ()
     turns: tuple[Turn, ...] = ()
     hands: tuple[Hand, ...] = ()
+    hits: tuple[Hit, ...] = ()
     visits: tuple[Visit, ...] = ()
     orders: tuple[Order, ...] = ()
     case: OpenCase | None = None
@@ -189,11 +200,12 @@ class Customer:
     cases: int = 0
     traits: Traits = Traits()
     account: Account = field(default_factory=Account)
+    reach: Reach = field(default_factory=Reach)
 
     @property
-    def evidence(self) -> tuple[tuple[Contact | Said | Ticket | Failure | Turn | Hand, ...], ...]:
+    def evidence(self) -> tuple[tuple[Contact | Said | Ticket | Failure | Turn | Hand | Hit, ...], ...]:
         """What is kept for 72 hours, by kind; each knows `at`, the event time by which it grows old."""
-        return self.contacts, self.said, self.tickets, self.failures, self.turns, self.hands
+        return self.contacts, self.said, self.tickets, self.failures, self.turns, self.hands, self.hits
 
     def moment(self, now: datetime) -> datetime:
         """The customer's present in event time: the latest event, and what the service clock has added since."""

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from services.escalation.domain.causes import Reported
 from services.escalation.domain.credit import Decision
 from services.escalation.domain.events import Reason
+from services.escalation.domain.outreach import Kind, Why
 from services.escalation.domain.team import Arm
 
 Result = Literal["done", "failed", "overtaken", "displaced"]
@@ -62,7 +64,29 @@ class RefundSettled:
     at: datetime
 
 
-CaseFact = CaseChanged | Escalated | RefundDecided | RefundSettled
+@dataclass(frozen=True, slots=True)
+class Purchased:
+    """Fact, for the store only: an order, and what it shares with others."""
+
+    customer_id: str
+    order_id: str
+    causes: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutreachStarted:
+    """Fact: the customer is told of a wave before they call; `withheld` says why not, where not. `at` is the service clock's."""
+
+    customer_id: str
+    cause: str
+    wave: int
+    kind: Kind
+    withheld: Why
+    at: datetime
+
+
+CaseFact = CaseChanged | Escalated | RefundDecided | RefundSettled | Purchased | Reported | OutreachStarted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ export const FOLLOW_UP_TEXTS = {
   "act.claim": ["我来跟进", "I do it"],
   "act.done": ["已完成", "Done"],
   "act.failed": ["未成功", "In vain"],
+  "kind.outreach": ["主动联系", "outreach"],
   "kind.escalated": ["升级", "escalated"],
   "outcome.not_reached": ["未能联系上", "not reached"],
   "outcome.displaced": ["让位于更严重的投诉", "gave way to a graver one"],

@@ -246,6 +246,21 @@ def _refund_settled(m: escalation.QuickRefundSettled) -> Step:
     return Step("order", f"退款已结清，损失 {lost} 元", f"Refund settled, {lost} lost")
 
 
+def _opted_out(_: contact.OutreachOptedOut) -> Step:
+    return Step("outreach", "客户不再接收主动提醒", "Wants no proactive messages")
+
+
+def _affected(m: escalation.CustomerAffected) -> Step:
+    return Step("outreach", f"可能受“{m.cause}”影响", f'May be hit by "{m.cause}"')
+
+
+def _outreach(m: escalation.OutreachStarted) -> Step:
+    if m.withheld:
+        return Step("outreach", f"未主动联系（{m.withheld}）", f"Not reached out to ({m.withheld})")
+    zh, en = ("回拨", "call back") if m.kind == "call_back" else ("消息", "message")
+    return Step("outreach", f"主动联系（{zh}）：{m.zh}", f"Reached out to ({en}): {m.en}")
+
+
 def _ticket_opened(m: ticket.TicketOpened) -> Step:
     zh, en = _or("未说明", "no topic", m.topic)
     return Step("ticket", f"开立工单：{zh}", f"Ticket opened: {en}")
@@ -334,6 +349,9 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     order.DeliverySpoilt: _spoilt,
     order.RefundRequested: _refund,
     order.ReturnSent: _return_sent,
+    contact.OutreachOptedOut: _opted_out,
+    escalation.CustomerAffected: _affected,
+    escalation.OutreachStarted: _outreach,
     order.ReturnChecked: _return_checked,
     escalation.QuickRefundDecided: _refund_decided,
     escalation.QuickRefundSettled: _refund_settled,

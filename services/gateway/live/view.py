@@ -29,6 +29,7 @@ EVENT_TOPICS = (
     topics.NPS_CHANGED,
     topics.ESCALATION_FLAGGED,
     topics.REFUND_DECIDED,
+    topics.OUTREACH_EVENTS,
 )
 
 # How many of the last records are told apart from their repeats: a fact may be published again, behind newer ones.
