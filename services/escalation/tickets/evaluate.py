@@ -119,13 +119,18 @@ def _target(judged: Judged, target: str) -> dict[str, Any]:
 
 
 def _rows(judged: Judged, target: str, scores: dict[int, float]) -> tuple[Floats, Bools, Floats]:
-    """The open rows on which a flag counts: probability, what came, and weight (each incident's rows weigh one together)."""
+    """The probabilities that calibration is judged by, what came, and their weights.
+
+    escalated: of the open rows before the turn, each incident's weighing one together. breached: of the rows that stand at LANDMARKS, each
+    landmark's weighing one.
+    """
     chances, came, weight = [], [], []
     for story, hit in zip(judged.stories, _hits(judged, target), strict=True):
-        own = [scores[p] for p in _counting(story, target) if p in scores]
+        places = story.before_turn if target == "escalated" else [_standing(judged, story, h) for h in LANDMARKS]
+        own = [scores[p] for p in places if p in scores]
         chances += own
         came += [hit] * len(own)
-        weight += [1 / len(own)] * len(own)
+        weight += [1.0 if target == "breached" else 1 / len(own)] * len(own)
     return np.array(chances), np.array(came, dtype=np.bool_), np.array(weight)
 
 
@@ -182,7 +187,7 @@ def online(judged: Judged, target: str, model: Model) -> dict[str, Any]:
         budget = Budget(share, model.known[target].tolist())
         for s in judged.scored:
             if not (target == "escalated" and s.turned):
-                budget.see(s.place, s.row.number, getattr(s, target))
+                budget.see(s.place, s.row.at, s.row.number, getattr(s, target))
         flagged = [budget.flags.get(s.number) for s in judged.stories]
         right = [
             place is not None and came and place in set(_counting(story, target))

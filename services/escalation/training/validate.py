@@ -29,15 +29,8 @@ class Asked:
     odds: Floats
     hit: Bools
     weight: Floats
-    incident: NDArray[np.intp]
-
-    @property
-    def peaks(self) -> Floats:
-        """Each incident's highest log odds."""
-        best = np.full(int(self.incident.max()) + 1, -np.inf)
-        np.maximum.at(best, self.incident, self.odds)
-        found: Floats = best[np.isfinite(best)]
-        return found
+    peaks: Floats
+    """Each incident's highest log odds on the rows on which a flag counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +110,23 @@ def _asked(rows: Sequence[Row], told: Sequence[Batch], model: Model) -> dict[str
     odds = {t: model.scores[t].odds(first, now) for t in TARGETS}
     use, stand = found.before_turn, found.stands > 0
     return {
-        "escalated": Asked(odds["escalated"][use], found.turns[use], 1 / found.rows_of[use], found.incident[use]),
-        "breached": Asked(odds["breached"][stand], found.breached[stand], found.stands[stand], found.incident[stand]),
+        "escalated": Asked(
+            odds["escalated"][use],
+            found.turns[use],
+            1 / found.rows_of[use],
+            _peaks(found.incident[use], odds["escalated"][use]),
+        ),
+        "breached": Asked(
+            odds["breached"][stand], found.late[stand], found.stands[stand], _peaks(found.incident, odds["breached"])
+        ),
     }
+
+
+def _peaks(incident: NDArray[np.intp], odds: Floats) -> Floats:
+    best = np.full(int(incident.max()) + 1, -np.inf)
+    np.maximum.at(best, incident, odds)
+    found: Floats = best[np.isfinite(best)]
+    return found
 
 
 def pooled(folds: Sequence[Fold]) -> dict[str, float]:
@@ -130,6 +137,7 @@ def pooled(folds: Sequence[Fold]) -> dict[str, float]:
         f"escalated recall {s}": _mean([f.report["escalated"]["recall_at"][s] for f in folds], hits)
         for s in ("0.05", "0.1", "0.2")
     }
+    found["breached ece"] = _mean([f.report["breached"]["ece"] for f in folds], n)
     found["escalated ece"] = _mean([f.report["escalated"]["ece"] for f in folds], n)
     for h in LANDMARKS:
         for figure in ("pr_auc", "ece"):
