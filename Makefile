@@ -61,6 +61,7 @@ proto-baseline: setup ## takes proto/ as it stands for what later changes must n
 
 train: setup .venv/train ## trains the models anew from ../shared/data (TEACHER=1 asks the teacher first, FEEDBACK=file learns from corrections)
 	@$(BIN)/python -m services.sentiment.training --data ../shared/data $(if $(TEACHER),--teacher .teacher/notes.npz) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(ARGS)
+	@$(BIN)/python -m services.escalation.training --data ../shared/data
 
 .venv-bench/ready: requirements/bench.lock
 	@$(BIN)/python -m bench.peers.quix

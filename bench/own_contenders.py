@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -169,9 +170,11 @@ class Escalation(Service):
 
     name = "escalation"
     module, database, sink = "services.escalation.main", "touchline_escalation", ESCALATION_FLAGGED
-    settings = "its real work: messages and their scores from two topics joined, risk, flags"
+    settings = "its real work: messages and their scores from two topics joined, risk, cases, a team that flags"
     share = 0.15
     one_to_one, by_lag = False, True
+
+    extra: Mapping[str, str] = {"ESCALATION_POLICY": str(Path(__file__).with_name("followups.toml"))}
 
     def load(self, seed: int = 1) -> Load:
         self._cases = Cases(self.source, seed)

@@ -5,6 +5,7 @@ the threshold of 0.6 is passed with or without any score. Some of them see the t
 follow-up. Calm customers give no sign of anything.
 """
 
+import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -84,6 +85,9 @@ def _score(prefix: str, customer: str, contact: str, said_at: datetime) -> Lette
 
 async def judged(service: Service) -> list[str]:
     """One flag for each angry customer and none for a calm one; closed where the ticket was resolved; listed as published."""
+    await service.settled()
+    # What the customers' owner has published may reach the team's a moment later.
+    await asyncio.sleep(1.0)
     await service.settled()
     customers = {(x.key or b"").decode() for x in service.sent}
     listed = []

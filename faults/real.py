@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -78,12 +79,24 @@ class Service:
         """Its process. `proxied`: behind the proxies of Kafka and Postgres."""
         told = {"DATABASE_URL": self.bed.dsn(database(self.name), proxied=proxied), **env}
         told |= {"KAFKA_BOOTSTRAP": self.bed.proxied_bootstrap} if proxied else {}
+        told |= {"ESCALATION_POLICY": str(self._room_for_all())} if self.name == "escalation" else {}
         told |= {"TOUCHLINE_FAULT": fault} if fault else {}
         told |= {"BATCH_MEMBER": member} if member else {}
         process = self.bed.start(self.name, [f"services.{self.name}.main"], told)
         self.processes.append(process)
         self.bed.tell(f"{self.name} {len(self.processes)}" + (f" with {fault}" if fault else ""))
         return process
+
+    def _room_for_all(self) -> Path:
+        """A follow-up policy under which nobody is displaced: a team of this schedule's own, as large as may be."""
+        path = self.bed.folder / f"{self.prefix}.toml"
+        if not path.exists():
+            path.write_text(
+                f'version = "faults"\ntimezone = "+00:00"\ndefault = "{self.prefix}"\n'
+                f"[teams.{self.prefix}]\ncapacity = 10000\nkeep = 10000\n",
+                encoding="utf-8",
+            )
+        return path
 
     async def send(self, letters: Sequence[Letter]) -> None:
         """Sends them in order."""

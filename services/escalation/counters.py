@@ -1,28 +1,49 @@
-"""What escalation counts: flags, follow-ups closed and overdue, by the minute, over all and by touchpoint."""
+"""What escalation counts: flags and what became of their follow-ups, by the minute, over all and by touchpoint."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from services.escalation.domain.events import ComplaintFlagged, Fact, FollowUpClosed, FollowUpOverdue
+from services.escalation.domain.tasks import (
+    ComplaintFlagged,
+    FollowUpClaimed,
+    FollowUpClosed,
+    FollowUpOverdue,
+    FollowUpOverflowed,
+    FollowUpReminded,
+    TeamFact,
+)
 from services.runtime.pipeline import Delta, Metric
 
-METRIC: Final = Metric("escalation", ("flagged", "closed", "overdue"))
+METRIC: Final = Metric(
+    "escalation",
+    (
+        "flagged", "closed", "overdue",
+        "claimed", "done", "failed", "overtaken", "displaced", "reminded", "overflowed", "held_out",
+    ),
+)  # fmt: skip
 
 
-def count(fact: Fact) -> Iterator[Delta]:
-    """One more of what happened, in the minute of its own time."""
+def count(fact: TeamFact) -> Iterator[Delta]:
+    """One more of what happened, in the minute of its own time. A closed one counts by its result as well."""
     match fact:
         case ComplaintFlagged():
-            yield from _one("flagged", fact.flagged_at, fact.touchpoint)
+            held_out = {"held_out": 1} if fact.arm == "held_out" else {}
+            yield from _one({"flagged": 1, **held_out}, fact.flagged_at, fact.touchpoint)
         case FollowUpClosed():
-            yield from _one("closed", fact.closed_at, fact.touchpoint)
+            yield from _one({"closed": 1, fact.result: 1}, fact.closed_at, fact.touchpoint)
         case FollowUpOverdue():
-            yield from _one("overdue", fact.due_at, fact.touchpoint)
+            yield from _one({"overdue": 1}, fact.due_at, fact.touchpoint)
+        case FollowUpClaimed():
+            yield from _one({"claimed": 1}, fact.claimed_at)
+        case FollowUpReminded():
+            yield from _one({"reminded": 1}, fact.reminded_at)
+        case FollowUpOverflowed():
+            yield from _one({"overflowed": 1}, fact.overflowed_at)
 
 
-def _one(name: str, at: datetime, touchpoint: str) -> Iterator[Delta]:
+def _one(counts: dict[str, int], at: datetime, touchpoint: str = "") -> Iterator[Delta]:
     start = at.replace(second=0, microsecond=0)
-    yield Delta(METRIC.name, (), "PT1M", start, {name: 1})
+    yield Delta(METRIC.name, (), "PT1M", start, counts)
     if touchpoint:
-        yield Delta(METRIC.name, (("touchpoint", touchpoint),), "PT1M", start, {name: 1})
+        yield Delta(METRIC.name, (("touchpoint", touchpoint),), "PT1M", start, counts)

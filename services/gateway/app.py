@@ -8,13 +8,21 @@ from starlette.routing import Route
 
 from services.gateway import pages
 from services.gateway.crowd import Crowd
+from services.gateway.followups import FollowUps
 from services.gateway.ingest import Ingest
 from services.gateway.peers import Watch
 from services.gateway.reading import Reading
 
 
-def build(ingest: Ingest, reading: Reading, watch: Watch, most_requests: int = 1000) -> Starlette:
+def build(
+    ingest: Ingest,
+    reading: Reading,
+    watch: Watch,
+    most_requests: int = 1000,
+    follow_ups: FollowUps | None = None,
+) -> Starlette:
     """The application, from its parts. most_requests: open at once."""
+    tasks = follow_ups or FollowUps(None)
 
     async def healthz(_: Request) -> Response:
         healthy = watch.well()
@@ -27,6 +35,10 @@ def build(ingest: Ingest, reading: Reading, watch: Watch, most_requests: int = 1
             Route("/v1/stream", guarded(reading.stream)),
             Route("/v1/customers/{customer_id}/journey", guarded(reading.journey)),
             Route("/v1/contacts/{contact_id}/explain", guarded(reading.explain)),
+            Route("/v1/follow-ups", guarded(tasks.listed)),
+            Route("/v1/follow-ups/{follow_up_id}/claim", guarded(tasks.claim, act=True), methods=["POST"]),
+            Route("/v1/follow-ups/{follow_up_id}/done", guarded(tasks.done, act=True), methods=["POST"]),
+            Route("/v1/follow-ups/{follow_up_id}/failed", guarded(tasks.failed, act=True), methods=["POST"]),
             Route("/healthz", healthz),
             Route("/openapi.json", guarded(reading.description)),
             Route("/docs", guarded(reading.docs)),

@@ -14,7 +14,7 @@ from services.runtime.errors import Misconfigured
 from services.runtime.watched import Watched
 
 MIN_KEY = 16
-_FIELDS = {"name", "key", "rate_per_s", "view"}
+_FIELDS = {"name", "key", "rate_per_s", "view", "act"}
 log = logging.getLogger(__name__)
 
 
@@ -24,13 +24,14 @@ class Channel:
 
     name: for logs and metrics. digest: SHA-256 of its key.
     rate_per_s: events a second in the long run; None for no limit.
-    view: whether it may read the dashboard where that is not open to all.
+    view: whether it may read the dashboard where that is not open to all. act: whether it may start and end follow-ups there.
     """
 
     name: str
     digest: bytes
     rate_per_s: float | None
     view: bool
+    act: bool = False
 
 
 def parse(text: str) -> tuple[Channel, ...]:
@@ -57,6 +58,7 @@ def _channel(i: int, given: object) -> Channel:
     if unknown := set(given) - _FIELDS:
         raise Misconfigured(f"{where}.{sorted(unknown)[0]}: is not known; known are {', '.join(sorted(_FIELDS))}")
     name, key, rate, view = given.get("name"), given.get("key"), given.get("rate_per_s"), given.get("view", False)
+    act = given.get("act", False)
     if not isinstance(name, str) or not 0 < len(name) <= 64:
         raise Misconfigured(f"{where}.name: is not a text of 1 to 64 characters")
     if not isinstance(key, str) or len(key) < MIN_KEY or not key.isascii() or not key.isprintable() or " " in key:
@@ -65,7 +67,9 @@ def _channel(i: int, given: object) -> Channel:
         raise Misconfigured(f"{where}.rate_per_s: is neither null nor a number above 0")
     if not isinstance(view, bool):
         raise Misconfigured(f"{where}.view: is neither true nor false")
-    return Channel(name, _digest(key), None if rate is None else float(rate), view)
+    if not isinstance(act, bool):
+        raise Misconfigured(f"{where}.act: is neither true nor false")
+    return Channel(name, _digest(key), None if rate is None else float(rate), view, act)
 
 
 def _digest(key: str) -> bytes:

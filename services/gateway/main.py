@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -14,6 +15,7 @@ from touchline.runtime.v1.status_pb2 import GetStatusResponse
 
 from services.gateway import app, rpc
 from services.gateway.door import Door
+from services.gateway.followups import Desk, FollowUps
 from services.gateway.ingest import Ingest
 from services.gateway.keys import KeyRing
 from services.gateway.live.hub import Hub
@@ -52,19 +54,17 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
         watch = Watch(settings.peers, clock, settings.zipkin_url, grpc)
         hub = Hub(LiveView(), watch.status)
         door = Door(keys, publisher, clock, settings)
-        explain = None
-        if settings.router_addr:
-            router = channel(settings.router_addr, grpc)
-            closing.push_async_callback(router.close)
-            explain = Explains(router).explain
-        http = _Http(
-            _config(
-                app.build(
-                    Ingest(door, settings), Reading(hub, explain, door, settings), watch, settings.gateway_max_requests
-                ),
-                settings,
-            )
+        router, escalation = _peer(settings.router_addr, grpc, closing), _peer(settings.escalation_addr, grpc, closing)
+        explain = Explains(router).explain if router else None
+        desk = Desk(escalation) if escalation else None
+        application = app.build(
+            Ingest(door, settings),
+            Reading(hub, explain, door, settings),
+            watch,
+            settings.gateway_max_requests,
+            FollowUps(desk),
         )
+        http = _Http(_config(application, settings))
 
         async def status() -> GetStatusResponse:
             up = watch.well()
@@ -116,6 +116,15 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
         for ended in done - {stop}:
             ended.result()
             raise RuntimeError(f"{ended.get_name()} ended by itself")
+
+
+def _peer(address: str, grpc: RpcSettings, closing: AsyncExitStack) -> Any:
+    """A channel to a service; None where its address is not told."""
+    if not address:
+        return None
+    made = channel(address, grpc)
+    closing.push_async_callback(made.close)
+    return made
 
 
 def _config(application: Starlette, settings: GatewaySettings) -> uvicorn.Config:

@@ -56,6 +56,26 @@ def _read(about: str, answers: Json, parameters: list[Json] | None = None) -> Js
     return {"get": got}
 
 
+def _act(about: str) -> Json:
+    """An operation that changes a follow-up. Elsewhere than on loopback it needs the key of a channel with "view" and "act": true."""
+    found = _read(
+        about,
+        {
+            "200": _answer("The follow-up as it stands now.", "FollowUp"),
+            "400": _answer("The body is wrong: the field and the reason.", "Error"),
+            "404": _answer("There is no such follow-up.", "Error"),
+            "409": _answer("It is closed already, or somebody else has started it.", "Error"),
+            "413": _answer("The body is too large.", "Error"),
+            "415": _answer("The body is not said to be JSON.", "Error"),
+            "503": _answer("The escalation service does not answer.", "Error", retry_after="seconds"),
+        },
+        [_parameter("follow_up_id", "the follow-up")],
+    )["get"]
+    found["responses"]["403"] = _answer("The channel may not act, or a page from elsewhere asks.", "Error")
+    found["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref("FollowUpAction")}}}
+    return {"post": found}
+
+
 def _page(about: str, kind: str) -> Json:
     return _read(about, {"200": {"description": about, "content": {kind: {"schema": {"type": "string"}}}}})
 
@@ -204,6 +224,59 @@ _SCHEMAS: Json = {
             },
         },
     },
+    "FollowUp": {
+        "type": "object",
+        "required": ["follow_up_id", "customer_id", "team", "risk", "reasons", "flagged_at", "due_at", "owner"],
+        "properties": {
+            "follow_up_id": {"type": "string"},
+            "customer_id": {"type": "string"},
+            "team": {"type": "string"},
+            "touchpoint": {"type": "string"},
+            "risk": {"type": "number"},
+            "reasons": {"type": "array", "items": {"type": "object"}},
+            "flagged_at": {"type": ["string", "null"]},
+            "due_at": {"type": ["string", "null"]},
+            "owner": {"type": ["string", "null"], "description": "who has started it"},
+            "closed_at": {"type": ["string", "null"]},
+            "result": {"enum": ["done", "failed", "overtaken", "displaced", None]},
+            "outcome": {"type": ["string", "null"]},
+            "overdue": {"type": "boolean"},
+            "supervisor": {"type": ["string", "null"], "description": "to whom it went, long overdue"},
+            "opening_zh": {"type": "string"},
+            "opening_en": {"type": "string"},
+        },
+    },
+    "FollowUps": {
+        "type": "object",
+        "required": ["follow_ups", "budgets"],
+        "properties": {
+            "follow_ups": {"type": "array", "items": _ref("FollowUp")},
+            "budgets": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["team", "capacity", "started", "open", "waiting", "threshold"],
+                    "properties": {
+                        "team": {"type": "string"},
+                        "capacity": {"type": "integer", "description": "follow-ups that can be started in a shift"},
+                        "started": {"type": "integer"},
+                        "open": {"type": "integer"},
+                        "waiting": {"type": "integer", "description": "cases for which there is no room"},
+                        "threshold": {"type": "number", "description": "the risk from which a case is flagged"},
+                    },
+                },
+            },
+        },
+    },
+    "FollowUpAction": {
+        "type": "object",
+        "required": ["owner"],
+        "additionalProperties": False,
+        "properties": {
+            "owner": {"type": "string", "minLength": 1, "maxLength": 64, "description": "who does it"},
+            "outcome": {"type": "string", "maxLength": 200, "description": "what came of it"},
+        },
+    },
     "Health": {"type": "object", "required": ["healthy"], "properties": {"healthy": {"type": "boolean"}}},
 }
 
@@ -249,6 +322,16 @@ def document() -> Json:
                 },
                 [_parameter("contact_id", "the contact")],
             ),
+            "/v1/follow-ups": _read(
+                "Open follow-ups, those due first first, and what teams can still follow up in this shift",
+                {
+                    "200": _answer("The follow-ups and budgets.", "FollowUps"),
+                    "503": _answer("The escalation service does not answer.", "Error", retry_after="seconds"),
+                },
+            ),
+            "/v1/follow-ups/{follow_up_id}/claim": _act("Start a follow-up: nothing displaces it from then on"),
+            "/v1/follow-ups/{follow_up_id}/done": _act("End a follow-up: somebody saw to it"),
+            "/v1/follow-ups/{follow_up_id}/failed": _act("End a follow-up: it was tried in vain"),
             "/healthz": {
                 "get": {
                     "summary": "Whether events can be taken now",

@@ -51,11 +51,11 @@ class Reading:
         self._door = door
         self._settings = settings
 
-    def guarded(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint, for those who may read."""
+    def guarded(self, endpoint: Endpoint, act: bool = False) -> Endpoint:
+        """The endpoint, for those who may read; with `act`, for those of them who may act."""
 
         async def guard(request: Request) -> Response:
-            refusal = self._refusal(request)
+            refusal = self._refusal(request, act)
             response = refusal if refusal is not None else await endpoint(request)
             for name, value in _SECURE.items():
                 response.headers.setdefault(name, value)
@@ -63,7 +63,9 @@ class Reading:
 
         return guard
 
-    def _refusal(self, request: Request) -> Response | None:
+    def _refusal(self, request: Request, act: bool) -> Response | None:
+        if act and request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return _error(403, "a page from elsewhere may not act here")
         if self._settings.is_loopback:
             host = request.headers.get("host", "").lower()
             host = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
@@ -72,7 +74,7 @@ class Reading:
             return _error(421, "the gateway does not go by this name; GATEWAY_ALLOWED_HOSTS lists those it does")
         channel = self._door.channel(_bearer(request.headers.get("authorization", "")))
         if channel is not None and channel.view:
-            return None
+            return None if channel.act or not act else _error(403, "this channel may view but not act")
         if channel is not None:
             return _error(403, "this channel may send but not view")
         # Basic, so that a browser asks for the key: any user name, the key as the password.

@@ -30,6 +30,10 @@ SENTIMENT_SHIFTED = "sentiment.shifted"
 ROUTING_DECIDED = "routing.decided"
 NPS_CHANGED = "nps.changed"
 ESCALATION_FLAGGED = "escalation.flagged"
+TEAM_EVENTS = "team.events"
+REFUND_DECIDED = "refund.decided"
+CAUSE_EVENTS = "cause.events"
+OUTREACH_EVENTS = "outreach.events"
 COUNTERS = "counters"
 METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
 
@@ -43,6 +47,16 @@ _EVENTS = (
     Topic(
         ESCALATION_FLAGGED, "complaints about to escalate, and their follow-ups; keyed by customer", config=_kept(30)
     ),
+    Topic(
+        TEAM_EVENTS,
+        "cases that want to be followed up, and what is asked of follow-ups; keyed by team",
+        config=_kept(7),
+    ),
+    Topic(CAUSE_EVENTS, "what may be one cause of many complaints, and waves of it; keyed by cause", config=_kept(30)),
+    Topic(
+        OUTREACH_EVENTS, "who is hit by a wave, and is told of it before they call; keyed by customer", config=_kept(30)
+    ),
+    Topic(REFUND_DECIDED, "quick refunds that start or don't, and why; keyed by customer", config=_kept(30)),
 )
 
 CATALOGUE: tuple[Topic, ...] = (

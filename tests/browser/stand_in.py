@@ -221,12 +221,15 @@ class StandIn:
                 Route("/v1/stream", self.stream),
                 Route("/v1/customers/{id}/journey", self.journey),
                 Route("/v1/contacts/{id}/explain", self.explain),
+                Route("/v1/follow-ups", self.follow_ups),
+                Route("/v1/follow-ups/{id}/{how}", self.act, methods=["POST"]),
             ]
         )
 
     def reset(self) -> None:
         """Makes it as it is at first; streams of before are broken."""
         self.rows = canned()
+        self.tasks = [task(1, "hu", -18, 0.86), task(2, "shopper-2207", 9, 0.71)]
         self.now = NOW
         self.away = False
         self.services: Row = {
@@ -312,6 +315,32 @@ class StandIn:
             {"at": iso(NOW + timedelta(seconds=9)), "kind": "offered", "zh": "care-a03 空闲最久且会说中文。", "en": "care-a03 has been idle longest and speaks Chinese."},
         ]  # fmt: skip
         return JSONResponse({"contact_id": contact_id, "decisions": decisions})
+
+    async def follow_ups(self, _: Request) -> Response:
+        budget = {"team": "care", "capacity": 60, "started": 3, "open": 2, "waiting": 0, "threshold": 0.64}
+        return JSONResponse({"follow_ups": self.tasks, "budgets": [budget]})
+
+    async def act(self, request: Request) -> Response:
+        """Starts and ends like the real one; what `wang` has is hers."""
+        said = await request.json()
+        found = next(t for t in self.tasks if t["follow_up_id"] == request.path_params["id"])
+        if found["owner"] not in (None, said["owner"]):
+            return JSONResponse({"error": "somebody else has started the follow-up"}, 409)
+        found = {**found, "owner": said["owner"], "outcome": said.get("outcome")}
+        others = [t for t in self.tasks if t["follow_up_id"] != found["follow_up_id"]]
+        self.tasks = [found, *others] if request.path_params["how"] == "claim" else others
+        return JSONResponse(found)
+
+
+def task(n: int, customer: str, due_minutes: float, risk: float) -> Row:
+    """An open follow-up, as the gateway lists it."""
+    return {
+        "follow_up_id": f"f{n}", "customer_id": customer, "contact_id": None, "touchpoint": "after_sales.repair", "team": "care",
+        "risk": risk, "reasons": [{"code": "mood_low", "weight": risk, "value": -0.9}], "flagged_at": iso(NOW),
+        "due_at": iso(NOW + timedelta(minutes=due_minutes)), "owner": None, "claimed_at": None, "closed_at": None, "result": None,
+        "outcome": None, "overdue": due_minutes < 0, "supervisor": None,
+        "opening_zh": "您好，很抱歉。", "opening_en": "Hello. I am sorry.",
+    }  # fmt: skip
 
 
 def _frame(item: tuple[str, Row]) -> str:

@@ -16,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
+from touchline.order.v1 import events_pb2 as order_pb2
 from touchline.sentiment.v1 import sentiment_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
@@ -169,6 +170,33 @@ async def test_nps_is_exact_through_duplicates_corrections_and_a_sigkill(stack, 
             assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
+async def flagged(stub, asked, customer: str):
+    """The customer's risk, once they are flagged: that goes by way of the team's owner."""
+    for _ in range(300):
+        risk = await stub.GetRisk(asked, timeout=10)
+        assert set(risk.customers) <= {customer}
+        if risk.customers[customer].flagged:
+            return risk.customers[customer]
+        await asyncio.sleep(0.1)
+    raise AssertionError("nobody was flagged")
+
+
+async def claimed_by_one(stub, follow_up_id: str) -> None:
+    claim = escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up_id, owner="李", command_id="1")
+    for _ in range(2):  # the same call again is given the same answer
+        claimed = (await stub.ClaimFollowUp(claim, timeout=15)).follow_up
+        assert (claimed.owner, claimed.HasField("claimed_at")) == ("李", True)
+    with pytest.raises(grpc.aio.AioRpcError) as taken:
+        await stub.ClaimFollowUp(escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up_id, owner="王"), timeout=15)
+    assert taken.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def budget_is_spent(stub) -> None:
+    budgets = (await stub.GetBudget(escalation_pb2.GetBudgetRequest(team="care"), timeout=10)).teams
+    assert [b.team for b in budgets] == ["care"]
+    assert budgets[0].capacity == 60 and budgets[0].thresholds[0].started >= 1
+
+
 async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchline):
     customer, contact = f"hu-{uuid4().hex[:6]}", uuid4().hex
     now = datetime.now(UTC)
@@ -192,10 +220,8 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchl
         await service.settled()
         async with grpc.aio.insecure_channel(service.address) as channel:
             stub = escalation_pb2_grpc.EscalationServiceStub(channel)
-            risk = await stub.GetRisk(escalation_pb2.GetRiskRequest(customer_ids=[customer, "nobody"]), timeout=10)
-            assert set(risk.customers) == {customer}
-            found = risk.customers[customer]
-            assert found.flagged
+            asked = escalation_pb2.GetRiskRequest(customer_ids=[customer, "nobody"])
+            found = await flagged(stub, asked, customer)
             assert found.risk >= 0.6
             assert sum(r.weight for r in found.reasons) == pytest.approx(found.risk)
             listed = await stub.ListFollowUps(escalation_pb2.ListFollowUpsRequest(customer_id=customer), timeout=10)
@@ -206,10 +232,14 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchl
             )
             assert code == 0
             assert json.loads(out)["follow_up_id"] == follow_up.follow_up_id
+            assert (follow_up.team, follow_up.owner) == ("care", "")
+            assert follow_up.opening_zh and follow_up.opening_en
+            await claimed_by_one(stub, follow_up.follow_up_id)
             close = escalation_pb2.CloseFollowUpRequest(follow_up_id=follow_up.follow_up_id, outcome="contacted")
             closed = (await stub.CloseFollowUp(close, timeout=15)).follow_up
-            assert closed.outcome == "contacted"
+            assert (closed.outcome, closed.owner, closed.result) == ("contacted", "李", escalation_pb2.RESULT_DONE)
             assert closed.HasField("closed_at")
+            await budget_is_spent(stub)
             codes = []
             for wrong in (
                 close,
@@ -233,3 +263,67 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchl
             assert not empty.follow_ups
             both = escalation_pb2.ListFollowUpsRequest(customer_id=customer, include_closed=True)
             assert len((await stub.ListFollowUps(both, timeout=10)).follow_ups) == 1
+
+
+async def test_a_refund_starts_with_its_parcel_and_credit_is_told(stack, publisher):
+    customer = f"shopper-{uuid4().hex[:6]}"
+    start = datetime.now(UTC) - timedelta(days=20)
+    orders = [order_pb2.OrderPlaced(order_id=f"{customer}-{n}", amount_cents=10_000) for n in range(4)]
+    sent = order_pb2.ReturnSent(order_id=f"{customer}-3", parcel="SF1")
+    opened = order_pb2.ReturnChecked(order_id=f"{customer}-3", worth_cents=2_500)
+    records = [
+        write(m, event_id=f"{customer}-e{n}", source="shop", subject=customer, time=start + timedelta(days=4 * n))
+        for n, m in enumerate([*orders, sent, opened][:5])
+    ]
+    async with Process(stack, "escalation") as service:
+        await publisher.publish(records)
+        await service.settled()
+        async with grpc.aio.insecure_channel(service.address) as channel:
+            stub = escalation_pb2_grpc.EscalationServiceStub(channel)
+            asked = escalation_pb2.GetCreditRequest(customer_ids=[customer, "nobody"])
+            known = (await stub.GetCredit(asked, timeout=10)).customers
+            assert set(known) == {customer}
+            found = known[customer]
+            assert (found.used_cents, found.limit_cents, found.left_cents) == (10_000, 9_000, 0)
+            assert {c.code for c in found.checks} == {"enabled", "orders", "days", "returned", "bad_parcels"}
+            late = write(opened, event_id=f"{customer}-e6", source="shop", subject=customer, time=start)
+            await publisher.publish([late])
+            await service.settled()
+            after = (await stub.GetCredit(asked, timeout=10)).customers[customer]
+            assert (after.used_cents, after.limit_cents) == (0, int(0.3 * (30_000 - 7_500) / 2))
+            figure = (await stub.GetRefundFigures(escalation_pb2.GetRefundFiguresRequest(), timeout=10)).groups[""]
+            assert figure.started >= 1 and figure.lost_cents >= 7_500
+            none = await stub.GetUplift(escalation_pb2.GetUpliftRequest(), timeout=10)
+            assert (none.known, none.low, none.high) == (False, -1, 1)
+
+
+async def test_a_wave_is_one_cause_and_its_customers_are_reached_before_they_call(stack, publisher):
+    batch = f"batch-{uuid4().hex[:6]}"
+    names = [f"{batch}-{n}" for n in range(12)]
+    at = datetime.now(UTC) - timedelta(hours=1)
+    bought = [
+        write(
+            order_pb2.OrderPlaced(order_id=f"{c}-o", batch=batch), event_id=f"{c}-1", source="shop", subject=c, time=at
+        )
+        for c in names
+    ]
+    spoilt = [
+        write(order_pb2.DeliverySpoilt(order_id=f"{c}-o"), event_id=f"{c}-2", source="shop", subject=c, time=at)
+        for c in names[:6]
+    ]
+    async with Process(stack, "escalation") as service:
+        await publisher.publish(bought + spoilt)
+        async with grpc.aio.insecure_channel(service.address) as channel:
+            stub = escalation_pb2_grpc.EscalationServiceStub(channel)
+            wave = None
+            for _ in range(300):
+                found = (await stub.ListCauses(escalation_pb2.ListCausesRequest(), timeout=10)).waves
+                wave = next((w for w in found if w.cause == f"batch:{batch}"), None)
+                if wave is not None and wave.affected == len(names):
+                    break
+                await asyncio.sleep(0.1)
+            assert wave is not None
+            assert (wave.wave, wave.affected, wave.reached) == (1, 12, 12)
+            assert 5 <= wave.customers <= 6 and wave.expected < 1
+            risks = (await stub.GetRisk(escalation_pb2.GetRiskRequest(customer_ids=names), timeout=10)).customers
+            assert all("hot_cause" in {r.code for r in risks[c].reasons} for c in names)

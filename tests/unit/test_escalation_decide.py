@@ -1,87 +1,23 @@
 """Flags, follow-ups and time: one flag while a follow-up is open, closed by what happens or by request, overdue once."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from services.escalation.domain.decide import decide, due, tick
-from services.escalation.domain.events import (
-    CloseAnswered,
-    CloseRequested,
+from services.escalation.domain.decide import decide, due
+from services.escalation.domain.events import CustomerSaid, MessageScored
+from services.escalation.domain.state import Customer
+from services.escalation.domain.tasks import (
+    CommandAnswered,
     ComplaintFlagged,
-    ContactOver,
-    ContactRequested,
-    CustomerSaid,
-    Event,
-    Fact,
     FollowUpClosed,
     FollowUpOverdue,
-    MessageScored,
-    Replied,
-    TicketMoved,
+    FollowUpOverflowed,
+    FollowUpReminded,
 )
-from services.escalation.domain.state import Customer
-
-START = datetime(2026, 11, 20, 8, tzinfo=UTC)
-
-
-class Story:
-    """Plays a customer's events; event time and service clock run together unless told otherwise."""
-
-    def __init__(self) -> None:
-        self.state = Customer("hu")
-        self.now = START
-        self.count = 0
-
-    def base(self) -> dict[str, object]:
-        self.count += 1
-        return {"source": "s", "event_id": str(self.count), "customer_id": "hu", "time": self.now}
-
-    def play(self, event: Event) -> list[Fact]:
-        self.state, facts = decide(self.state, event, self.now)
-        return list(facts)
-
-    def after(self, **by: float) -> list[Fact]:
-        """Lets time pass, with a tick whenever one is due."""
-        until, facts = self.now + timedelta(**by), list[Fact]()
-        while (at := due(self.state)) is not None and at <= until:
-            assert at > self.now or not facts
-            self.now = max(self.now, at)
-            self.state, found = tick(self.state, self.now)
-            facts.extend(found)
-            assert (again := due(self.state)) is None or again > self.now
-        self.now = until
-        return facts
-
-    def asks(self, contact: str, touchpoint: str = "repair") -> list[Fact]:
-        return self.play(ContactRequested(**self.base(), contact_id=contact, touchpoint=touchpoint))  # type: ignore[arg-type]
-
-    def says(self, contact: str, text: str, polarity: float, touchpoint: str = "repair") -> list[Fact]:
-        """A message and its score, a minute after the last."""
-        facts = self.after(minutes=1)
-        about = {"contact_id": contact, "touchpoint": touchpoint}
-        b = self.base()
-        score = {
-            **self.base(),
-            "source": "m",
-            "message": f"s {b['event_id']}",
-            "said_at": self.now,
-            "polarity": polarity,
-        }
-        facts += self.play(CustomerSaid(**b, **about, text=text))  # type: ignore[arg-type]
-        return facts + self.play(MessageScored(**score, **about))  # type: ignore[arg-type]
-
-    def reply(self, contact: str) -> list[Fact]:
-        return self.play(Replied(**self.base(), contact_id=contact))  # type: ignore[arg-type]
-
-    def over(self, contact: str) -> list[Fact]:
-        return self.play(ContactOver(**self.base(), contact_id=contact, abandoned=False))  # type: ignore[arg-type]
-
-    def ticket(self, ticket: str, status: str) -> list[Fact]:
-        return self.play(TicketMoved(**self.base(), ticket_id=ticket, status=status))  # type: ignore[arg-type]
-
-    def close(self, follow_up: str, outcome: str = "contacted") -> list[Fact]:
-        return self.play(CloseRequested(**self.base(), follow_up_id=follow_up, outcome=outcome))  # type: ignore[arg-type]
+from services.escalation.domain.tasks import TeamFact as Fact
+from services.escalation.domain.team import Terms
+from tests.unit.escalation_story import Story
 
 
 def flagged() -> tuple[Story, ComplaintFlagged]:
@@ -146,10 +82,11 @@ def test_a_follow_up_falls_due_once_and_may_still_be_closed() -> None:
     story, flag = flagged()
     story.reply("k")
     facts = story.after(hours=5)
-    assert facts == [FollowUpOverdue(flag.follow_up_id, "hu", "repair", flag.due_at)]
+    assert [type(f) for f in facts] == [FollowUpReminded, FollowUpOverdue, FollowUpOverflowed]
+    assert facts[1] == FollowUpOverdue(flag.follow_up_id, "hu", "repair", flag.due_at)
     closed, answer = story.close(flag.follow_up_id)
     assert isinstance(closed, FollowUpClosed)
-    assert isinstance(answer, CloseAnswered)
+    assert isinstance(answer, CommandAnswered)
     assert (closed.outcome, answer.code) == ("contacted", "")
 
 
@@ -158,14 +95,18 @@ def test_what_closes_a_follow_up_after_it_fell_due_leaves_it_overdue() -> None:
     for close in (lambda s, f: s.close(f), lambda s, f: s.ticket("t", "resolved")):
         story, flag = flagged()
         story.now = flag.due_at
-        assert [type(f) for f in close(story, flag.follow_up_id)][:2] == [FollowUpOverdue, FollowUpClosed]
+        assert [type(f) for f in close(story, flag.follow_up_id)][:3] == [
+            FollowUpReminded,
+            FollowUpOverdue,
+            FollowUpClosed,
+        ]
 
 
 def test_closing_again_or_what_never_was_is_answered() -> None:
     story, flag = flagged()
     story.close(flag.follow_up_id)
-    assert [f.code for f in story.close(flag.follow_up_id) if isinstance(f, CloseAnswered)] == ["closed"]
-    assert [f.code for f in story.close("other") if isinstance(f, CloseAnswered)] == ["missing"]
+    assert [f.code for f in story.close(flag.follow_up_id) if isinstance(f, CommandAnswered)] == ["missing"]
+    assert [f.code for f in story.close("other") if isinstance(f, CommandAnswered)] == ["missing"]
 
 
 def test_quiet_after_a_close_unless_the_risk_rises_clearly() -> None:
@@ -176,8 +117,8 @@ def test_quiet_after_a_close_unless_the_risk_rises_clearly() -> None:
     story.asks("k3")
     story.ticket("t", "reopened")
     assert story.state.risk > flag.risk + 0.15
-    assert story.state.follow_up is not None
-    assert story.state.follow_up.follow_up_id != flag.follow_up_id
+    (again,) = story.team.flags
+    assert again != flag.follow_up_id
 
 
 def test_after_a_day_the_same_risk_is_flagged_again() -> None:
@@ -195,7 +136,7 @@ def test_closed_by_a_resolved_ticket() -> None:
     story.asks("k")
     story.says("k", "我要投诉！", -0.9)
     story.says("k", "我要找律师", -0.95)
-    assert story.state.follow_up
+    assert story.team.flags
     story.after(minutes=5)
     (closed,) = story.ticket("t", "resolved")
     assert isinstance(closed, FollowUpClosed)
@@ -217,10 +158,10 @@ def test_waiting_alone_can_tip_the_scale() -> None:
         story.says(contact, "机器坏了", -0.9)
         story.reply(contact)
     story.says("d", "还在吗", -0.9)
-    assert story.state.follow_up is None
+    assert not story.team.flags
     assert 0.5 < story.state.risk < 0.6
     state = story.state
-    facts = story.after(hours=2)
+    facts = story.after(hours=1)
     assert [type(f) for f in facts] == [ComplaintFlagged]
     assert isinstance(facts[0], ComplaintFlagged)
     assert facts[0].cause == next(c.waits_for for c in state.contacts if c.contact_id == "d")
@@ -261,6 +202,55 @@ def test_replayed_events_are_judged_by_their_own_time(days: int) -> None:
         state, _ = decide(state, CustomerSaid(**b, **about, text=text), story.now + lag)  # type: ignore[arg-type]
         score = {**story.base(), "source": "m", "message": f"s {b['event_id']}", "said_at": story.now, "polarity": -0.9}
         state, _ = decide(state, MessageScored(**score, **about), story.now + lag)  # type: ignore[arg-type]
-    assert state.follow_up is not None
-    assert state.follow_up.flagged_at == story.now
-    assert state.follow_up.due_at == story.now + lag + timedelta(hours=2)
+    assert state.case is not None
+    assert state.case.raised_at == story.now
+
+
+def test_the_team_is_told_when_the_risk_has_moved_and_only_then() -> None:
+    story, flag = flagged()
+    (flagged_now,) = story.team.flags.values()
+    told = len(story.cases)
+    story.says("k", "投诉", -0.95)
+    story.after(minutes=1)
+    story.asks("k2")
+    assert {c.case_id for c in story.cases} == {flag.case_id}
+    assert len(story.cases) > told
+    (later,) = story.team.flags.values()
+    assert later.case.risk == story.state.risk > flagged_now.case.risk
+    assert later.case.contact_id == "k2"
+    told = len(story.cases)
+    story.reply("k2")
+    assert len(story.cases) == told
+
+
+def test_a_follow_up_that_is_displaced_leaves_the_case_and_comes_back_when_there_is_room() -> None:
+    story, flag = flagged()
+    story.terms = Terms(capacity=0)
+    (closed,) = story.ticket("t", "reopened")
+    assert isinstance(closed, FollowUpClosed) and closed.result == "displaced"
+    assert story.state.case is not None and not story.state.ended
+    story.terms = Terms()
+    story.after(minutes=1)
+    (again,) = story.ticket("t", "reopened")
+    assert isinstance(again, ComplaintFlagged)
+    assert again.case_id == flag.case_id and again.follow_up_id != flag.follow_up_id
+
+
+def test_the_group_is_the_tier_unless_the_customer_needs_protection() -> None:
+    for more, group in (({"tier": "vip"}, "vip"), ({"tier": "vip", "vulnerable": True}, "vulnerable"), ({}, "")):
+        story = Story()
+        story.asks("k", **more)
+        story.says("k", "我要投诉！", -0.9)
+        (flag,) = story.says("k", "不给说法我就打12315", -0.95)
+        assert isinstance(flag, ComplaintFlagged) and flag.group == group
+
+
+def test_asking_for_the_complaint_desk_is_an_escalation() -> None:
+    story, flag = flagged()
+    story.after(minutes=5)
+    story.asks("k3", topic="refund")
+    assert not story.escalated
+    story.asks("k4", topic="complaint")
+    (escalated,) = story.escalated
+    assert (escalated.about, escalated.at) == ("k4", story.now) and escalated.risk_before > 0.6
+    assert escalated.at > flag.flagged_at

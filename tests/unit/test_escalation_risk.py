@@ -8,16 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.escalation.domain.decide import decide
+from services.escalation.domain.decide import decide, due, tick
 from services.escalation.domain.events import (
+    Bought,
     ContactOver,
     ContactRequested,
     CustomerSaid,
     DeliveryFailed,
     Event,
+    Handed,
     MessageScored,
     Replied,
     TicketMoved,
+    Turned,
 )
 from services.escalation.domain.risk import assess
 from services.escalation.domain.state import Contact, Customer, Said
@@ -48,13 +51,21 @@ def make(kind: int, n: int, minutes: int, which: int, level: float) -> list[Even
         case 4:
             status = ("opened", "reopened", "resolved", "other")[which]
             return [TicketMoved(**b, ticket_id="t", status=status)]  # type: ignore[arg-type]
+        case 6:
+            turn = {"contact_id": f"k{which}", "turning": f"t{n}", "turned_at": b["time"], "soured": level < 0}
+            return [Turned(**b, **turn)]  # type: ignore[arg-type]
+        case 7:
+            how, waited = ("returned", 0.0) if level > 0.5 else ("taken", 20 * abs(level))
+            return [Handed(**b, contact_id=f"k{which % 2}", how=how, to=f"s{n}", waited_minutes=waited)]  # type: ignore[arg-type]
+        case 8:
+            return [Bought(**b, order_id=f"o{n}", cents=int(500_000 * abs(level)))]  # type: ignore[arg-type]
         case _:
             failure = ("delayed", "spoilt", "refund", "delayed")[which]
             return [DeliveryFailed(**b, order_id=f"o{which}", failure=failure, delay_minutes=90)]  # type: ignore[arg-type]
 
 
 things = st.lists(
-    st.tuples(st.integers(0, 5), st.integers(0, 4000), st.integers(0, 3), st.floats(-1, 1)), min_size=1, max_size=14
+    st.tuples(st.integers(0, 8), st.integers(0, 4000), st.integers(0, 3), st.floats(-1, 1)), min_size=1, max_size=14
 )
 
 
@@ -65,7 +76,7 @@ def play(events: list[Event]) -> Customer:
     return state
 
 
-@settings(max_examples=200)
+@settings(max_examples=120, deadline=None)
 @given(things, st.randoms(use_true_random=False))
 def test_order_and_repetition_make_no_difference(found: list[tuple[int, int, int, float]], rnd: random.Random) -> None:
     events = [e for n, thing in enumerate(found) for e in make(thing[0], n, *thing[1:])]
@@ -78,6 +89,7 @@ def test_order_and_repetition_make_no_difference(found: list[tuple[int, int, int
     ]
 
 
+@settings(deadline=None)
 @given(things)
 def test_reasons_add_up_and_come_heaviest_first(found: list[tuple[int, int, int, float]]) -> None:
     state = play([e for n, thing in enumerate(found) for e in make(thing[0], n, *thing[1:])])
@@ -87,6 +99,7 @@ def test_reasons_add_up_and_come_heaviest_first(found: list[tuple[int, int, int,
     assert all(r.weight > 0 for r in state.reasons)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=8), st.integers(0, 7), st.floats(0, 1))
 def test_a_worse_last_message_never_lowers_the_risk(moods: list[float], contacts: int, by: float) -> None:
     said = tuple(Said(f"m{i}", "k", "", START + timedelta(minutes=i), p) for i, p in enumerate(moods))
@@ -116,3 +129,78 @@ def test_a_clock_that_runs_ahead_pushes_nothing_out_of_the_window() -> None:
 def test_no_text_is_kept() -> None:
     state, _ = decide(Customer("c"), make(1, 1, 0, 3, -1)[0], NOW)
     assert "12315" not in repr(state)
+
+
+WORSE = {
+    "repeat_contact, repeat_today, long_history": lambda n, m, w: make(0, n, m, w, 0),
+    "reopened_ticket": lambda n, m, w: make(4, n, m, 1, 0),
+    "turned_sour": lambda n, m, w: make(6, n, m, w, -1),
+    "reassigned": lambda n, m, w: make(7, n, m, w, 0.9),
+    "broken_promise": lambda n, m, w: make(7, n, m, w, -1),
+    "delivery_failed": lambda n, m, w: make(5, n, m, w, 0),
+    "value": lambda n, m, w: make(8, n, m, w, 1),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(things, st.sampled_from(sorted(WORSE)), st.integers(0, 3))
+def test_more_of_what_is_bad_never_lowers_the_risk(
+    found: list[tuple[int, int, int, float]], what: str, which: int
+) -> None:
+    before = [e for n, thing in enumerate(found) for e in make(thing[0], n, *thing[1:])]
+    last = max(thing[1] for thing in found)
+    # As old as what is known, so that nothing else grows older by it.
+    more = WORSE[what](1000, last, which)
+    assert play(before + more).risk >= play(before).risk - 1e-9
+
+
+def test_silence_about_an_open_ticket_raises_the_risk_step_by_step_until_it_weighs_its_most() -> None:
+    opened = make(4, 1, 0, 0, 0)[0]
+    state, _ = decide(Customer("c"), opened, START)
+    now, risks = START, [state.risk]
+    while (at := due(state)) is not None and at < START + timedelta(hours=71):
+        assert at > now
+        now = at
+        state, _ = tick(state, now)
+        risks.append(state.risk)
+    assert len(risks) == 6 and risks == sorted(risks) and risks[0] < risks[-1]
+    (silence,) = state.reasons
+    assert silence.code == "silence" and silence.value == pytest.approx(60, abs=0.1)
+
+
+def test_who_brightened_again_and_the_same_seat_twice_count_for_nothing() -> None:
+    soured = make(6, 1, 0, 0, -1)
+    assert play(soured).reasons[0].code == "turned_sour"
+    assert play([*soured, *make(6, 2, 5, 0, 1)]).risk == 0
+    taken = [
+        Handed(**base(n, n), contact_id="k", how="taken", to=seat, waited_minutes=1)  # type: ignore[arg-type]
+        for n, seat in enumerate(("a", "a", "b"))
+    ]
+    assert play(taken[:2]).risk == 0
+    assert [(r.code, r.value) for r in play(taken).reasons] == [("reassigned", 1)]
+
+
+def test_thirty_days_of_contacts_are_history_and_older_ones_are_forgotten() -> None:
+    state = Customer("c")
+    for day in range(40):
+        contact = {"contact_id": f"d{day}", "touchpoint": ""}
+        event = ContactRequested(**base(day, day * 24 * 60), **contact)  # type: ignore[arg-type]
+        state, _ = decide(state, event, START + timedelta(days=day))
+    value = {r.code: r.value for r in state.reasons}
+    assert value["long_history"] in (30, 31) and value["repeat_contact"] in (3, 4)
+    assert len(state.contacts) <= 4
+
+
+def test_nothing_is_known_before_it_happens() -> None:
+    """Events of the future change no score of the past: each score is made from what had come by then."""
+    events = [e for n, m in enumerate(range(0, 3000, 97)) for e in make(n % 9, n, m, n % 4, -0.9 if n % 2 else 0.4)]
+    scores, state = [], Customer("c")
+    for event in events:
+        state, _ = decide(state, event, event.time)
+        scores.append((state.risk, state.reasons))
+    for cut in (3, 10, len(events) - 1):
+        shuffled = events[:cut] + random.Random(cut).sample(events[cut:], len(events) - cut)
+        state = Customer("c")
+        for event, (risk, reasons) in zip(shuffled[:cut], scores, strict=False):
+            state, _ = decide(state, event, event.time)
+            assert (state.risk, state.reasons) == (risk, reasons)

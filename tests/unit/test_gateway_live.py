@@ -29,6 +29,10 @@ TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 NEVER_TOLD = {  # seats' events belong to no customer; counters and commands to no story
     "touchline.metrics.CounterChanged.v1",
     "touchline.escalation.FollowUpCloseRequested.v1",
+    "touchline.escalation.FollowUpClaimRequested.v1",
+    "touchline.escalation.CaseChanged.v1",
+    "touchline.escalation.CauseReported.v1",
+    "touchline.escalation.CauseHeated.v1",
     "touchline.router.ContactWithdrawn.v1",
     "touchline.sentiment.AngerAbsorbed.v1",
 }

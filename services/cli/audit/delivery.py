@@ -23,6 +23,8 @@ NATURAL: dict[str, tuple[str, ...]] = {
     "ComplaintFlagged": ("follow_up_id",),
     "FollowUpClosed": ("follow_up_id",),
     "FollowUpOverdue": ("follow_up_id",),
+    "FollowUpReminded": ("follow_up_id",),
+    "FollowUpOverflowed": ("follow_up_id",),
 }
 """What names a fact in the world, whatever its id: two facts with the same name are one effect done twice."""
 

@@ -1,39 +1,61 @@
-"""The decision: evidence in, risk re-assessed, flags raised and follow-ups closed."""
+"""The decision for a customer: evidence in, risk re-assessed, and a case raised, told anew or ended for the team's owner."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID, uuid5
 
+from services.escalation.domain import credit, outreach
+from services.escalation.domain.causes import Reported
 from services.escalation.domain.events import (
-    CloseAnswered,
-    CloseRequested,
-    ComplaintFlagged,
+    Affected,
+    Bought,
+    ContactRequested,
+    DeliveryFailed,
     Event,
-    Fact,
-    FollowUpClosed,
-    FollowUpOverdue,
+    FollowUpOver,
     MessageScored,
+    OptedOut,
+    ReturnChecked,
+    ReturnSent,
     TicketMoved,
 )
 from services.escalation.domain.evidence import learn, prune
-from services.escalation.domain.risk import WAITING, Assessment, assess, by_time
-from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, FollowUp, Said
+from services.escalation.domain.risk import SILENCE, WAITING, Assessment, assess, by_time, silent_since
+from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits
+from services.escalation.domain.tasks import (
+    CaseChanged,
+    CaseFact,
+    Escalated,
+    OutreachStarted,
+    Purchased,
+    RefundDecided,
+    RefundSettled,
+)
+from services.escalation.domain.team import ONE_TEAM, FollowUpPolicy
 
 NAMESPACE: Final = UUID("6c1d6c0e-6f0b-5b52-9d53-8f6d3f1f2b0e")
-MAX_CLOSED: Final = 20
-"""Closed follow-ups that are remembered, to answer a second request to close."""
+MAX_ENDED: Final = 5
+"""Cases that are over and remembered."""
 WAITING_STEP: Final = timedelta(minutes=10)
 """While a customer waits, the risk is looked at this often, until waiting weighs its most."""
+SILENCE_STEP: Final = 12.0
+"""While an open ticket rests, the risk is looked at after so many hours, and so on until silence weighs its most."""
+STEP: Final = 0.02
+"""A case's risk is told to the team's owner when it has moved by so much."""
+LATE_MINUTES: Final = 60
+"""From how late on a delivery counts among what may have one cause."""
+SAME_TEAM: Final = timedelta(hours=24)
+"""A new case goes to the team of the one before, when that ended less than so long ago: one team at a time knows a customer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The numbers that a manager sets.
 
-    threshold: the risk from which a customer is flagged. due_in: how long there is to follow up (service clock).
-    quiet: after a close no new flag is raised for so long, unless the risk has risen by `rise` since.
-    recovered: the mood from which the last two messages count as happy again.
+    threshold: the risk from which a case competes for a follow-up, unless its team says otherwise. due_in: how long there
+    is to follow up (service clock), unless the team says otherwise. quiet: after a case has ended no new one is raised for
+    so long, unless the risk has risen by `rise` since. recovered: the mood from which the last two messages count as happy again.
     """
 
     threshold: float = 0.6
@@ -44,52 +66,67 @@ class Policy:
 
 
 DEFAULT: Final = Policy()
-Decision = tuple[Customer, tuple[Fact, ...]]
+Decision = tuple[Customer, tuple[CaseFact, ...]]
 
 
-def decide(state: Customer, event: Event, now: datetime, policy: Policy = DEFAULT) -> Decision:
+def decide(
+    state: Customer, event: Event, now: datetime, policy: Policy = DEFAULT, teams: FollowUpPolicy = ONE_TEAM
+) -> Decision:
     """The state after the event, and what was decided.
 
     A message and its score may come in either order: each is evidence by itself, and the one that comes late decides
     again on both. Events about the past count in the past: one older than the window changes nothing.
     """
-    # What fell due before now is overdue, even where this event is quicker than the tick.
-    state, overdue = _overdue(state, now)
-    if isinstance(event, CloseRequested):
-        state, answered = _close_by_request(state, event, now)
-        return state, overdue + answered
+    if isinstance(event, FollowUpOver):
+        case = state.case
+        if case is None or case.case_id != event.case_id or not event.case_over:
+            return state, ()
+        return _ended(state, case, now), ()
     at = min(event.time, now)
+    escalated = _escalated(state, event, at)
+    state, refunds = _refunds(state, event, at, teams)
+    others: tuple[CaseFact, ...]
     if state.latest is None or at >= state.latest:
         state = replace(state, latest=at, seen_at=now)
+    if isinstance(event, ContactRequested):
+        state = replace(state, traits=_traits(state.traits, event))
+    reports = _reports(state, event, at)
     state = prune(learn(state, event, now), now)
-    state, closed = _close_by_events(state, event, now, policy)
     state = _assessed(state, assess(state, now))
-    state, flagged = _flag(state, _cause(event), at, now, policy)
-    return state, overdue + closed + flagged
+    state, reached = _outreach(state, event, now)
+    others = (*refunds, *reports, *reached)
+    over = _overtaken(state, event, policy)
+    if state.case is not None and over:
+        told = _told(state, state.case, at, ended=over)
+        return _ended(state, state.case, now), (*others, *escalated, told)
+    state, cases = _case(state, _cause(event), at, now, policy, teams)
+    return state, (*others, *escalated, *cases)
 
 
-def tick(state: Customer, now: datetime, policy: Policy = DEFAULT) -> Decision:
-    """What time alone brings: a follow-up falls due, waiting raises the risk, evidence grows old."""
-    state, overdue = _overdue(state, now)
+def tick(state: Customer, now: datetime, policy: Policy = DEFAULT, teams: FollowUpPolicy = ONE_TEAM) -> Decision:
+    """What time alone brings: waiting raises the risk, evidence grows old."""
     state = prune(state, now)
     state = _assessed(state, assess(state, now))
     waiting = _longest_waiting(state)
-    if waiting is None:
-        return state, overdue
-    state, flagged = _flag(state, waiting.waits_for, state.moment(now), now, policy)
-    return state, overdue + flagged
+    silent = [t for t in state.tickets if t.is_open]
+    cause = waiting.waits_for if waiting else f"ticket {max(silent, key=lambda t: t.at).ticket_id}" if silent else ""
+    return _case(state, cause, state.moment(now), now, policy, teams)
 
 
 def due(state: Customer) -> datetime | None:
     """When the next tick has something to do, by the service clock; None for never."""
     moments = []
-    if state.follow_up and not state.follow_up.overdue:
-        moments.append(state.follow_up.due_at)
     waiting = _longest_waiting(state)
-    if waiting and waiting.waiting_since and state.follow_up is None:
+    if waiting and waiting.waiting_since:
         steps = _looked_at(state) + 1
         if timedelta(minutes=WAITING.high) >= steps * WAITING_STEP:
             moments.append(waiting.waiting_since + steps * WAITING_STEP)
+    silent = silent_since(state)
+    if silent and state.latest and state.seen_at:
+        steps = int(_value(state, "silence") // SILENCE_STEP) + 1
+        if steps * SILENCE_STEP <= SILENCE.high:
+            at = silent + timedelta(hours=steps * SILENCE_STEP, seconds=1)
+            moments.append(max(state.seen_at, state.seen_at + (at - state.latest)))
     oldest = min((x.at for kept in state.evidence for x in kept), default=None)
     if oldest and state.latest and state.seen_at:
         moments.append(max(state.seen_at, state.seen_at + (oldest + WINDOW - state.latest)) + timedelta(seconds=1))
@@ -98,8 +135,12 @@ def due(state: Customer) -> datetime | None:
 
 def _looked_at(state: Customer) -> int:
     """How many steps of waiting the risk already holds, read from its own reason."""
-    minutes = next((r.value for r in state.reasons if r.code == "waiting"), 0.0)
-    return max(1, int(minutes * 60 // WAITING_STEP.total_seconds()))
+    return max(1, int(_value(state, "waiting") * 60 // WAITING_STEP.total_seconds()))
+
+
+def _value(state: Customer, code: str) -> float:
+    """The figure behind a reason as it was last assessed; 0 where it is none."""
+    return next((r.value for r in state.reasons if r.code == code), 0.0)
 
 
 def _longest_waiting(state: Customer) -> Contact | None:
@@ -116,21 +157,120 @@ def _cause(event: Event) -> str:
     return event.message if isinstance(event, MessageScored) else event.name
 
 
-def _flag(state: Customer, cause: str, at: datetime, now: datetime, policy: Policy) -> Decision:
-    if state.follow_up or state.risk < policy.threshold:
+def group_of(state: Customer, teams: FollowUpPolicy) -> str:
+    """The customer's group, as the policy draws them."""
+    return "vulnerable" if state.traits.vulnerable else str(getattr(state.traits, teams.group_by))
+
+
+def _refunds(
+    state: Customer, event: Event, at: datetime, teams: FollowUpPolicy
+) -> tuple[Customer, tuple[RefundDecided | RefundSettled, ...]]:
+    """The customer's account: what was bought, is on its way back, and was found in the parcel."""
+    match event:
+        case Bought():
+            return replace(state, account=credit.bought(state.account, event.cents, at)), ()
+        case ReturnSent():
+            paid = next((o.cents for o in state.orders if o.order_id == event.order_id), None)
+            made = credit.decide(state.account, event.order_id, event.parcel, event.cents, paid, at, teams.credit)
+            if made is None:
+                return state, ()
+            account, decision = made
+            fact = RefundDecided(state.customer_id, event.order_id, event.parcel, decision, group_of(state, teams), at)
+            return replace(state, account=account), (fact,)
+        case ReturnChecked():
+            done = credit.checked(state.account, event.order_id, event.worth_cents)
+            if done is None:
+                return state, ()
+            account, paid_out, lost = done
+            settled = RefundSettled(state.customer_id, event.order_id, paid_out, lost, at)
+            return replace(state, account=account), (settled,)
+    return state, ()
+
+
+def _reports(state: Customer, event: Event, at: datetime) -> tuple[Purchased | Reported, ...]:
+    """What other customers may share: an order, and what went wrong with one."""
+    if isinstance(event, Bought):
+        return (Purchased(state.customer_id, event.order_id, event.causes, at),) if event.causes else ()
+    bad = isinstance(event, DeliveryFailed) and (event.failure != "delayed" or event.delay_minutes >= LATE_MINUTES)
+    if not isinstance(event, DeliveryFailed) or not bad:
+        return ()
+    order = next((o for o in state.orders if o.order_id == event.order_id), None)
+    return tuple(Reported(cause, state.customer_id, at) for cause in order.causes) if order else ()
+
+
+def _outreach(state: Customer, event: Event, now: datetime) -> tuple[Customer, tuple[OutreachStarted, ...]]:
+    """Whether a customer whom a wave may hit is told of it before they call."""
+    if isinstance(event, OptedOut):
+        return replace(state, reach=replace(state.reach, opted_out=True)), ()
+    if not isinstance(event, Affected):
         return state, ()
-    last = state.closed[-1] if state.closed else None
+    kind, why = outreach.choose(state.reach, state.risk, state.traits.vulnerable, state.case is not None, now)
+    fact = OutreachStarted(state.customer_id, event.cause, event.wave, kind, why, now)
+    return (state if why else replace(state, reach=replace(state.reach, last=now))), (fact,)
+
+
+def _escalated(state: Customer, event: Event, at: datetime) -> tuple[Escalated, ...]:
+    """What following up should prevent: the customer asks for the complaint desk."""
+    match event:
+        case ContactRequested(topic="complaint"):
+            return (Escalated(state.customer_id, event.contact_id, at, state.risk),)
+        case TicketMoved(status="opened", topic="complaint"):
+            return (Escalated(state.customer_id, event.ticket_id, at, state.risk),)
+    return ()
+
+
+def _traits(known: Traits, event: ContactRequested) -> Traits:
+    return Traits(
+        event.tier or known.tier,
+        event.language or known.language,
+        event.channel or known.channel,
+        event.vulnerable or known.vulnerable,
+    )
+
+
+def _case(state: Customer, cause: str, at: datetime, now: datetime, policy: Policy, teams: FollowUpPolicy) -> Decision:
+    """Raises a case where there is reason to, or tells how the one that stands has moved."""
+    case = state.case
+    contact_id, touchpoint = _about(state)
+    if case is not None:
+        cause = cause or case.cause
+        case = replace(case, highest=max(case.highest, state.risk))
+        if abs(state.risk - case.told) < STEP and case.contact_id == contact_id:
+            return (state if case == state.case else replace(state, case=case)), ()
+        case = replace(case, told=state.risk, contact_id=contact_id, touchpoint=touchpoint, cause=cause)
+        return replace(state, case=case), (_told(state, case, at),)
+    last = state.ended[-1] if state.ended else None
+    team = last.team if last and last.team and now - last.at < SAME_TEAM else teams.team_of(touchpoint)
+    if not cause or state.risk < teams.terms_of(team).least:
+        return state, ()  # evidence that only grows old raises nothing
     if last and now - last.at < policy.quiet and state.risk < last.risk + policy.rise:
         return state, ()
-    contact_id, touchpoint = _about(state)
-    # The count makes the name differ where one event raises a second flag; a repeat of the batch gives the same.
-    follow_up_id = str(uuid5(NAMESPACE, f"{state.customer_id}\0{cause}\0{state.flags}"))
-    due_at = now + policy.due_in
-    fact = ComplaintFlagged(
-        follow_up_id, state.customer_id, contact_id, touchpoint, state.risk, state.reasons, at, due_at, cause
+    group = group_of(state, teams)
+    # The count makes the name differ where one event raises a second case; a repeat of the batch gives the same.
+    case_id = str(uuid5(NAMESPACE, f"{state.customer_id}\0{cause}\0{state.cases}"))
+    case = OpenCase(case_id, team, group, at, state.risk, state.risk, contact_id, touchpoint, cause)
+    return replace(state, case=case, cases=state.cases + 1), (_told(state, case, at),)
+
+
+def _told(state: Customer, case: OpenCase, at: datetime, ended: str = "") -> CaseChanged:
+    return CaseChanged(
+        team=case.team,
+        case_id=case.case_id,
+        customer_id=state.customer_id,
+        group=case.group,
+        contact_id=case.contact_id,
+        touchpoint=case.touchpoint,
+        risk=state.risk,
+        reasons=state.reasons,
+        at=at,
+        cause=case.cause,
+        ended=ended,
     )
-    follow_up = FollowUp(follow_up_id, touchpoint, state.risk, at, due_at)
-    return replace(state, follow_up=follow_up, flags=state.flags + 1), (fact,)
+
+
+def _ended(state: Customer, case: OpenCase, now: datetime) -> Customer:
+    closed = Closed(case.case_id, now, max(case.highest, state.risk), case.team)
+    return replace(state, case=None, ended=(*state.ended, closed)[-MAX_ENDED:])
 
 
 def _about(state: Customer) -> tuple[str, str]:
@@ -146,42 +286,16 @@ def _about(state: Customer) -> tuple[str, str]:
     return last.contact_id, last.touchpoint or known
 
 
-def _overdue(state: Customer, now: datetime) -> Decision:
-    f = state.follow_up
-    if f is None or f.overdue or now < f.due_at:
-        return state, ()
-    fact = FollowUpOverdue(f.follow_up_id, state.customer_id, f.touchpoint, f.due_at)
-    return replace(state, follow_up=replace(f, overdue=True)), (fact,)
-
-
-def _close(state: Customer, outcome: str, now: datetime) -> Decision:
-    f = state.follow_up
-    if f is None:
-        return state, ()
-    fact = FollowUpClosed(f.follow_up_id, state.customer_id, f.touchpoint, outcome, now)
-    closed = (*state.closed, Closed(f.follow_up_id, now, max(f.risk, state.risk)))[-MAX_CLOSED:]
-    return replace(state, follow_up=None, closed=closed), (fact,)
-
-
-def _close_by_events(state: Customer, event: Event, now: datetime, policy: Policy) -> Decision:
-    f = state.follow_up
-    if f is None:
-        return state, ()
-    resolved = isinstance(event, TicketMoved) and event.status == "resolved" and event.time > f.flagged_at
+def _overtaken(state: Customer, event: Event, policy: Policy) -> str:
+    """Why the case is over by what has happened since; empty where it is not."""
+    case = state.case
+    if case is None:
+        return ""
+    resolved = isinstance(event, TicketMoved) and event.status == "resolved" and event.time > case.raised_at
     if resolved and not any(t.is_open for t in state.tickets):
-        return _close(state, "ticket_resolved", now)
-    since = [s for s in sorted(state.said, key=by_time) if s.at > f.flagged_at]
+        return "ticket_resolved"
+    since = [s for s in sorted(state.said, key=by_time) if s.at > case.raised_at]
     last = [s.polarity for s in since[-2:]]
     if len(last) == 2 and all(p is not None and p >= policy.recovered for p in last):
-        return _close(state, "mood_recovered", now)
-    return state, ()
-
-
-def _close_by_request(state: Customer, event: CloseRequested, now: datetime) -> Decision:
-    def answer(state: Customer, facts: tuple[Fact, ...] = (), code: Literal["", "missing", "closed"] = "") -> Decision:
-        return state, (*facts, CloseAnswered(event.source, event.event_id, event.follow_up_id, code, now))
-
-    if state.follow_up and state.follow_up.follow_up_id == event.follow_up_id:
-        return answer(*_close(state, event.outcome, now))
-    known = any(c.follow_up_id == event.follow_up_id for c in state.closed)
-    return answer(state, code="closed" if known else "missing")
+        return "mood_recovered"
+    return ""

@@ -22,10 +22,15 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRequested(Happened):
-    """The customer asks for service."""
+    """The customer asks for service. What the channel knows of the customer is empty where it does not."""
 
     contact_id: str
     touchpoint: str
+    channel: str = ""
+    language: str = ""
+    tier: str = ""
+    vulnerable: bool = False
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +59,17 @@ class ContactOver(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageScored(Happened):
-    """A message's mood, −1 to 1. `message` names the message (source and id joined by a blank), said at `said_at`."""
+    """A message's mood, −1 to 1, and how likely it complains of a fault, 0 to 1.
+
+    `message` names the message (source and id joined by a blank), said at `said_at`.
+    """
 
     message: str
     contact_id: str
     touchpoint: str
     said_at: datetime
     polarity: float
+    complaint: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,7 @@ class TicketMoved(Happened):
 
     ticket_id: str
     status: Literal["opened", "reopened", "resolved", "other"]
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +91,71 @@ class DeliveryFailed(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseRequested(Happened):
-    """Somebody asks to close a follow-up: a command, which is answered."""
+class Turned(Happened):
+    """A conversation turned for the worse (`soured`) or the better, with the message `turning`, said at `turned_at`."""
 
-    follow_up_id: str
-    outcome: str
+    contact_id: str
+    turning: str
+    soured: bool
+    turned_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed(Happened):
+    """A contact was given to a seat (`how` "taken", by seat `to`, after `waited_minutes`), or came back from one ("returned")."""
+
+    contact_id: str
+    how: Literal["taken", "returned"]
+    to: str
+    waited_minutes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought(Happened):
+    """The customer buys something, for so many hundredths of the currency. causes: what it shares with other orders, by which
+    a wave of complaints may hit it: "product:", "store:", "batch:" or "route:", and the name."""
+
+    order_id: str
+    cents: int
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected(Happened):
+    """A wave may hit one of the customer's orders."""
+
+    cause: str
+    wave: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptedOut(Happened):
+    """The customer wants no proactive messages and calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnSent(Happened):
+    """Goods of an order go back in that parcel; the customer asks for so much, or for all that was paid where it is 0."""
+
+    order_id: str
+    parcel: str
+    cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnChecked(Happened):
+    """The parcel was opened: its goods are worth so much, in hundredths of the currency."""
+
+    order_id: str
+    worth_cents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpOver(Happened):
+    """The team's owner says that a follow-up of the case is over; `case_over` where the case is, too."""
+
+    case_id: str
+    case_over: bool
 
 
 Event = (
@@ -96,7 +166,14 @@ Event = (
     | MessageScored
     | TicketMoved
     | DeliveryFailed
-    | CloseRequested
+    | Turned
+    | Handed
+    | Bought
+    | ReturnSent
+    | ReturnChecked
+    | Affected
+    | OptedOut
+    | FollowUpOver
 )
 
 
@@ -107,61 +184,14 @@ class Reason:
     mood_low: the recent mood, −1 to 1. mood_falling: by how much it fell, 0 to 2. repeat_contact: contacts in 72 h.
     reopened_ticket: reopenings in 72 h. waiting: minutes. abandoned_contact: contacts in 72 h.
     delivery_failed: failures in 72 h. complaint_words: kinds of words in the gravest message.
+    repeat_today: contacts in 24 h. long_history: contacts in 30 days. turned_sour: conversations that soured in 72 h and have
+    not brightened since. reassigned: times that a contact changed hands in 72 h. broken_promise: waits of ten minutes or more
+    and deliveries late by an hour or more, in 72 h. silence: hours since anything was done for an open ticket.
+    complains: how likely the clearest complaint of a fault is one, 0 to 1. case_before: earlier cases that are remembered.
+    hot_cause: waves of complaints that may hit the customer's orders, in 72 h.
+    value: what the customer spent in 30 days, in hundreds of the currency.
     """
 
     code: str
     weight: float
     value: float
-
-
-@dataclass(frozen=True, slots=True)
-class ComplaintFlagged:
-    """Fact: this complaint is likely to escalate; somebody should follow up by `due_at` (service clock).
-
-    flagged_at: the time of the event that raised it. cause: that event's source and id joined by a blank.
-    """
-
-    follow_up_id: str
-    customer_id: str
-    contact_id: str
-    touchpoint: str
-    risk: float
-    reasons: tuple[Reason, ...]
-    flagged_at: datetime
-    due_at: datetime
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUpClosed:
-    """Fact: the follow-up is over. `closed_at` is the service clock's."""
-
-    follow_up_id: str
-    customer_id: str
-    touchpoint: str
-    outcome: str
-    closed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUpOverdue:
-    """Fact: the follow-up was open when it fell due. Said once."""
-
-    follow_up_id: str
-    customer_id: str
-    touchpoint: str
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class CloseAnswered:
-    """Fact: what became of a CloseRequested. `code` is empty where it was carried out, else "missing" or "closed"."""
-
-    source: str
-    event_id: str
-    follow_up_id: str
-    code: Literal["", "missing", "closed"]
-    at: datetime
-
-
-Fact = ComplaintFlagged | FollowUpClosed | FollowUpOverdue | CloseAnswered

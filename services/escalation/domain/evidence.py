@@ -3,22 +3,42 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from services.escalation.domain.events import (
+    Affected,
+    Bought,
     ContactOver,
     ContactRequested,
     CustomerSaid,
     DeliveryFailed,
     Event,
+    Handed,
     MessageScored,
     Replied,
     TicketMoved,
+    Turned,
 )
-from services.escalation.domain.state import MAX_KEPT, WINDOW, Contact, Customer, Failure, Said, Ticket
+from services.escalation.domain.state import (
+    LONG,
+    MAX_KEPT,
+    WINDOW,
+    Contact,
+    Customer,
+    Failure,
+    Hand,
+    Hit,
+    Order,
+    Said,
+    Ticket,
+    Turn,
+    Visit,
+)
 from services.escalation.domain.words import announced
 
-E = TypeVar("E", Contact, Said, Ticket, Failure)
+E = TypeVar("E", Contact, Said, Ticket, Failure, Turn, Hand, Visit, Order, Hit)
+LATE: Final = 10.0
+"""Minutes of waiting from which a customer was kept waiting too long."""
 
 
 def learn(state: Customer, event: Event, now: datetime) -> Customer:
@@ -42,7 +62,7 @@ def learn(state: Customer, event: Event, now: datetime) -> Customer:
             return _with_contact(_with_said(state, said), contact, event.name, now)
         case MessageScored():
             said = _said(state, event.message, event.contact_id, event.touchpoint, min(event.said_at, now))
-            return _with_said(state, replace(said, polarity=event.polarity))
+            return _with_said(state, replace(said, polarity=event.polarity, complaint=event.complaint))
         case Replied():
             contact = _contact(state, event.contact_id, at)
             return _with_contact(state, replace(contact, replied_at=_latest(contact.replied_at, at)), event.name, now)
@@ -64,25 +84,58 @@ def learn(state: Customer, event: Event, now: datetime) -> Customer:
                     state.failures, failure, lambda f: (f.order_id, f.failure) == (event.order_id, event.failure)
                 ),
             )
+        case Turned() | Handed() | Bought() | Affected():
+            return _history(state, event, at, now)
     return state
+
+
+def _history(state: Customer, event: Turned | Handed | Bought | Affected, at: datetime, now: datetime) -> Customer:
+    match event:
+        case Turned():
+            turn = Turn(event.turning, event.contact_id, event.soured, min(event.turned_at, now))
+            return replace(state, turns=_put(state.turns, turn, lambda t: t.turning == event.turning))
+        case Handed():
+            taken = event.how == "taken"
+            name = f"{event.contact_id} {event.how} {event.to}"
+            hand = Hand(name, event.contact_id, event.to if taken else "", taken and event.waited_minutes >= LATE, at)
+            return replace(state, hands=_put(state.hands, hand, lambda h: h.name == name))
+        case Bought():
+            order = Order(event.order_id, event.cents, at, event.causes)
+            return replace(state, orders=_put(state.orders, order, lambda o: o.order_id == event.order_id))
+        case Affected():
+            return replace(state, hits=_put(state.hits, Hit(event.cause, at), lambda h: h.cause == event.cause))
 
 
 def prune(state: Customer, now: datetime) -> Customer:
     """Drops what is older than the window, by event time. An open ticket stays as long as it moved within it."""
     start = state.moment(now) - WINDOW
-    if all(len(kept) <= MAX_KEPT and all(x.at >= start for x in kept) for kept in state.evidence) and not any(
-        r < start for t in state.tickets for r in t.reopened
+    if (
+        all(len(kept) <= MAX_KEPT and all(x.at >= start for x in kept) for kept in state.evidence)
+        and not any(r < start for t in state.tickets for r in t.reopened)
+        and len(state.orders) <= MAX_KEPT
     ):
         return state
     tickets = tuple(
         replace(t, reopened=tuple(r for r in t.reopened if r >= start)) for t in _young(state.tickets, start)
     )
+    contacts = _young(state.contacts, start)
+    visits = state.visits
+    for contact in state.contacts:
+        if contact not in contacts:
+            known = _find(visits, lambda v, name=contact.contact_id: v.contact_id == name)  # type: ignore[misc]
+            begun = min(contact.at, known.at) if known else contact.at
+            visits = _put(visits, Visit(contact.contact_id, begun), lambda v, n=contact.contact_id: v.contact_id == n)  # type: ignore[misc]
     return replace(
         state,
-        contacts=_young(state.contacts, start),
+        contacts=contacts,
         said=_young(state.said, start),
         tickets=tickets,
         failures=_young(state.failures, start),
+        turns=_young(state.turns, start),
+        hands=_young(state.hands, start),
+        hits=_young(state.hits, start),
+        visits=_young(visits, start + WINDOW - LONG),
+        orders=_young(state.orders, start + WINDOW - LONG),
     )
 
 

@@ -7,16 +7,19 @@ threshold of 0.6 alone: a bad mood, a third call or a grave word is no escalatio
 contact about something that was not put right is.
 """
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.escalation.domain.events import Reason
-from services.escalation.domain.state import Customer, Said
+from services.escalation.domain.state import LONG, Customer, Said
 
 RECENT: Final = 5
 """Messages that make the recent mood; each weighs 0.7 of the one after it."""
 FADE: Final = 0.7
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
 PRIOR: Final = 0.5
 """Weight, in messages, of the neutral mood assumed before anything was said."""
 
@@ -45,6 +48,26 @@ WAITING: Final = Ramp(10, 60, 0.10)
 """Minutes without an answer; the one who waits longest counts."""
 ABANDONED: Final = Ramp(0, 2, 0.15)
 """Contacts in 72 h that the customer gave up."""
+REPEAT_TODAY: Final = Ramp(2, 5, 0.04)
+"""Contacts in 24 h: two in a day may be one matter, five are not."""
+HISTORY: Final = Ramp(4, 12, 0.05)
+"""Contacts in 30 days."""
+SOURED: Final = Ramp(0, 2, 0.06)
+"""Conversations that soured and have not brightened since."""
+REASSIGNED: Final = Ramp(0, 3, 0.08)
+"""Times that a contact changed hands."""
+BROKEN: Final = Ramp(0, 3, 0.10)
+"""Promises that were not kept: waits that were too long, deliveries late by an hour or more."""
+SILENCE: Final = Ramp(12, 72, 0.10)
+"""Hours since anything was done for an open ticket."""
+COMPLAINS: Final = Ramp(0.6, 1.0, 0.03)
+"""How likely the clearest complaint of a fault is one."""
+BEFORE: Final = Ramp(0, 2, 0.05)
+"""Earlier cases that are remembered."""
+HOT: Final = Ramp(0, 1, 0.08)
+"""Waves that may hit the customer's orders: an incident makes many calm complaints dangerous."""
+VALUE: Final = Ramp(10, 100, 0.03)
+"""Spent in 30 days, in hundreds of the currency: who has more to lose goes further."""
 FAILURES: Final = {"delayed": 0.08, "spoilt": 0.12, "refund": 0.05}
 """What each kind of failed delivery adds; a delay of less than an hour adds half."""
 FAILURES_MOST: Final = 0.20
@@ -68,12 +91,53 @@ def assess(state: Customer, now: datetime) -> Assessment:
         _reason("abandoned_contact", ABANDONED, sum(c.abandoned for c in state.contacts)),
         _failures(state),
         _words(state),
+        *_history(state, now),
     ]
     reasons = sorted((r for r in found if r.weight > 0), key=lambda r: (-r.weight, r.code))
     total = sum(r.weight for r in reasons)
     if total > 1:
         reasons = [Reason(r.code, r.weight / total, r.value) for r in reasons]
     return Assessment(min(1.0, total), tuple(reasons))
+
+
+def silent_since(state: Customer) -> datetime | None:
+    """When anything was last done for a customer with an open ticket, by event time; None where there is none."""
+    open_now = [t.at for t in state.tickets if t.is_open]
+    if not open_now:
+        return None
+    return max([*open_now, *(c.replied_at for c in state.contacts if c.replied_at)])
+
+
+def reassignments(state: Customer) -> int:
+    """Times that a contact came back from a seat, or went to another one."""
+    seats = Counter(contact for contact, _ in {(h.contact_id, h.seat) for h in state.hands if h.seat})
+    return sum(not h.seat for h in state.hands) + sum(n - 1 for n in seats.values())
+
+
+def _history(state: Customer, now: datetime) -> list[Reason]:
+    moment = state.moment(now)
+    brightened = {
+        c: max(t.at for t in state.turns if t.contact_id == c and not t.soured)
+        for c in {t.contact_id for t in state.turns if not t.soured}
+    }
+    soured = {t.contact_id for t in state.turns if t.soured and not brightened.get(t.contact_id, t.at) > t.at}
+    today = sum(c.at >= moment - DAY for c in state.contacts)
+    long = len({c.contact_id for c in state.contacts} | {v.contact_id for v in state.visits if v.at >= moment - LONG})
+    late = sum(f.failure == "delayed" and f.delay_minutes >= 60 for f in state.failures)
+    silent = silent_since(state)
+    spent = sum(o.cents for o in state.orders if o.at >= moment - LONG)
+    return [
+        _reason("repeat_today", REPEAT_TODAY, today),
+        _reason("long_history", HISTORY, long),
+        _reason("turned_sour", SOURED, len(soured)),
+        _reason("reassigned", REASSIGNED, reassignments(state)),
+        _reason("broken_promise", BROKEN, late + sum(h.late for h in state.hands)),
+        _reason("silence", SILENCE, max(0.0, (moment - silent) / HOUR) if silent else 0.0),
+        _reason("complains", COMPLAINS, max((s.complaint for s in state.said), default=0.0)),
+        _reason("case_before", BEFORE, len(state.ended)),
+        _reason("hot_cause", HOT, len(state.hits)),
+        _reason("value", VALUE, spent / 10_000),
+    ]
 
 
 def waiting_minutes(state: Customer, now: datetime) -> float:

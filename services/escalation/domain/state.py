@@ -1,13 +1,17 @@
 """What is kept of one customer: evidence of the last 72 hours, no text, and the follow-up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.escalation.domain.credit import Account
 from services.escalation.domain.events import Reason
+from services.escalation.domain.outreach import Reach
 
 WINDOW: Final = timedelta(hours=72)
 """How long evidence counts, by event time."""
+LONG: Final = timedelta(days=30)
+"""How long contacts and orders count as history."""
 MAX_KEPT: Final = 64
 """The most of each kind of evidence that is kept; the oldest by event time go first."""
 
@@ -50,6 +54,7 @@ class Said:
     polarity: float | None = None
     words: float = 0.0
     kinds: int = 0
+    complaint: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +86,88 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class FollowUp:
-    """The open follow-up. `flagged_at` is an event time, `due_at` the service clock's."""
+class Turn:
+    """A conversation that turned, with the message `turning`."""
 
-    follow_up_id: str
+    turning: str
+    contact_id: str
+    soured: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A contact that was given to somebody, or came back; `late` where the customer had waited too long by then."""
+
+    name: str
+    contact_id: str
+    seat: str
+    late: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A contact that is too old to be evidence, and still history."""
+
+    contact_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A purchase, in hundredths of the currency."""
+
+    order_id: str
+    cents: int
+    at: datetime
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A wave that may hit one of the customer's orders."""
+
+    cause: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """The case that competes for its team's follow-ups, since `raised_at` (event time).
+
+    highest: the highest risk it had. told, contact_id, touchpoint: as the team was told last.
+    """
+
+    case_id: str
+    team: str
+    group: str
+    raised_at: datetime
+    highest: float
+    told: float
+    contact_id: str
     touchpoint: str
-    risk: float
-    flagged_at: datetime
-    due_at: datetime
-    overdue: bool = False
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A follow-up that is over: when by the service clock, and the risk when it was."""
+    """A case that is over: when by the service clock, the highest risk it had, and its team."""
 
-    follow_up_id: str
+    case_id: str
     at: datetime
     risk: float
+    team: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What channels last said of the customer; empty where they did not."""
+
+    tier: str = ""
+    language: str = ""
+    channel: str = ""
+    vulnerable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +177,8 @@ class Customer:
     latest: the latest event time seen, cut at the service clock, so that a clock that runs ahead can't push the
     window past what others report. seen_at: the service clock when it was seen; between events the window moves on
     with the service clock.
-    risk, reasons: as they stood after the last event or tick. flags: how many were raised so far.
+    risk, reasons: as they stood after the last event or tick. cases: how many were raised so far; ended: the last of them
+    that are over.
     """
 
     customer_id: str
@@ -118,16 +188,24 @@ class Customer:
     said: tuple[Said, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     failures: tuple[Failure, ...] = ()
-    follow_up: FollowUp | None = None
-    closed: tuple[Closed, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    hands: tuple[Hand, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    orders: tuple[Order, ...] = ()
+    case: OpenCase | None = None
+    ended: tuple[Closed, ...] = ()
     risk: float = 0.0
     reasons: tuple[Reason, ...] = ()
-    flags: int = 0
+    cases: int = 0
+    traits: Traits = Traits()
+    account: Account = field(default_factory=Account)
+    reach: Reach = field(default_factory=Reach)
 
     @property
-    def evidence(self) -> tuple[tuple[Contact | Said | Ticket | Failure, ...], ...]:
-        """All that is kept, by kind; each knows `at`, the event time by which it grows old."""
-        return self.contacts, self.said, self.tickets, self.failures
+    def evidence(self) -> tuple[tuple[Contact | Said | Ticket | Failure | Turn | Hand | Hit, ...], ...]:
+        """What is kept for 72 hours, by kind; each knows `at`, the event time by which it grows old."""
+        return self.contacts, self.said, self.tickets, self.failures, self.turns, self.hands, self.hits
 
     def moment(self, now: datetime) -> datetime:
         """The customer's present in event time: the latest event, and what the service clock has added since."""

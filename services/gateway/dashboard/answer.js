@@ -15,3 +15,16 @@ export async function answerOf(address) {
   if (!response.ok) throw new Error(t("notNow", { s: response.status }));
   return response.json();
 }
+
+/** Sends that as JSON, and gives the answer; throws an Error whose message can be shown. */
+export async function sendTo(address, body) {
+  let response;
+  try {
+    response = await fetch(address, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE) });
+  } catch (error) {
+    throw new Error(t("notNow", { s: error.name }));
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer.error ?? t("notNow", { s: response.status }));
+  return answer;
+}

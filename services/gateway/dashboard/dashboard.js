@@ -3,6 +3,7 @@ import { onRedraw } from "./chart.js";
 import { contactsPanel } from "./contacts.js";
 import { makeDrawer } from "./drawer.js";
 import { flagsPanel } from "./flags.js";
+import { makeFollowUps } from "./followups.js";
 import { day, timeOfDay } from "./format.js";
 import { forget, hook, mark, say } from "./dom.js";
 import { makeJourney } from "./journey.js";
@@ -21,6 +22,7 @@ const ALL = new Set(["all", "tick", "status", "contact", "flag", "pool", "routin
 const store = new Store();
 const drawer = makeDrawer(store);
 const journey = makeJourney(store);
+const followUps = makeFollowUps(store);
 const panels = [
   summaryPanel(store),
   poolsPanel(store),
@@ -58,6 +60,7 @@ function render(changed) {
   // The header's line on health stands above every view.
   if (!onFloor && changed.has("tick")) panels[4].render(changed);
   journey.render(changed);
+  followUps.render(changed);
 }
 
 function beat() {
@@ -95,9 +98,12 @@ function asked() {
 
 function follow() {
   const customer = asked();
-  hook("floor").hidden = customer !== null;
+  const tasks = location.hash === "#follow-ups";
+  hook("floor").hidden = customer !== null || tasks;
+  hook("follow-ups").hidden = !tasks;
   hook("journey").hidden = customer === null;
   journey.show(customer);
+  followUps.show(tasks);
   render(ALL);
 }
 
@@ -110,6 +116,7 @@ onLanguage(() => {
   showTexts();
   for (const name of ["pools", "flags"]) forget(hook(name));
   journey.retell();
+  followUps.retell();
   drawer.retell();
   render(ALL);
 });

@@ -1,6 +1,9 @@
 // Every text of the page, in Chinese and English side by side, and the language that is chosen.
 
+import { FOLLOW_UP_TEXTS } from "./followup_texts.js";
+
 const TEXTS = {
+  ...FOLLOW_UP_TEXTS,
   brand: ["触点在线", "Touchline"],
   title: ["触点在线 · 客服现场", "Touchline · the service floor"],
   skip: ["跳到内容", "Skip to content"],

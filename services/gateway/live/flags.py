@@ -19,6 +19,8 @@ class Flags:
     def flagged(self, m: escalation.ComplaintFlagged, traceparent: str) -> Row | None:
         if m.follow_up_id in self._rows:
             return None  # the same fact again
+        if m.arm == "held_out":
+            return None  # nobody is to see it
         row: Row = {
             "follow_up_id": m.follow_up_id,
             "customer_id": m.customer_id,
@@ -31,6 +33,9 @@ class Flags:
             "outcome": None,
             "overdue": False,
             "touchpoint": m.touchpoint,
+            "team": m.team or None,
+            "owner": None,
+            "supervisor": None,
             "trace_id": trace_id(traceparent),
         }
         self._rows.put(m.follow_up_id, row)
@@ -40,6 +45,18 @@ class Flags:
         row = self._rows.get(m.follow_up_id)
         if row is not None:
             row.update(closed_at=iso(m.closed_at), outcome=m.outcome)
+        return row
+
+    def claimed(self, m: escalation.FollowUpClaimed) -> Row | None:
+        row = self._rows.get(m.follow_up_id)
+        if row is not None:
+            row["owner"] = m.owner
+        return row
+
+    def overflowed(self, m: escalation.FollowUpOverflowed) -> Row | None:
+        row = self._rows.get(m.follow_up_id)
+        if row is not None:
+            row["supervisor"] = m.supervisor
         return row
 
     def overdue(self, m: escalation.FollowUpOverdue) -> Row | None:

@@ -224,6 +224,43 @@ def _refund(m: order.RefundRequested) -> Step:
     return Step("order", f"申请退款 {amount} 元", f"Asks for {amount} back")
 
 
+def _return_sent(m: order.ReturnSent) -> Step:
+    return Step("order", f"寄回商品，运单 {m.parcel}", f"Sends goods back, parcel {m.parcel}")
+
+
+def _return_checked(m: order.ReturnChecked) -> Step:
+    amount = f"{m.worth_cents / 100:.2f}"
+    return Step("order", f"退货已验收，价值 {amount} 元", f"The return was opened: worth {amount}")
+
+
+def _refund_decided(m: escalation.QuickRefundDecided) -> Step:
+    amount = f"{m.amount_cents / 100:.2f}"
+    if m.started:
+        return Step("order", f"极速退款 {amount} 元", f"Quick refund of {amount}")
+    zh, en = (", ".join(getattr(c, name) for c in m.checks if not c.kept) for name in ("zh", "en"))
+    return Step("order", f"验收后退款（{zh}）", f"Refund once the parcel is opened ({en})")
+
+
+def _refund_settled(m: escalation.QuickRefundSettled) -> Step:
+    lost = f"{m.lost_cents / 100:.2f}"
+    return Step("order", f"退款已结清，损失 {lost} 元", f"Refund settled, {lost} lost")
+
+
+def _opted_out(_: contact.OutreachOptedOut) -> Step:
+    return Step("outreach", "客户不再接收主动提醒", "Wants no proactive messages")
+
+
+def _affected(m: escalation.CustomerAffected) -> Step:
+    return Step("outreach", f"可能受“{m.cause}”影响", f'May be hit by "{m.cause}"')
+
+
+def _outreach(m: escalation.OutreachStarted) -> Step:
+    if m.withheld:
+        return Step("outreach", f"未主动联系（{m.withheld}）", f"Not reached out to ({m.withheld})")
+    zh, en = ("回拨", "call back") if m.kind == "call_back" else ("消息", "message")
+    return Step("outreach", f"主动联系（{zh}）：{m.zh}", f"Reached out to ({en}): {m.en}")
+
+
 def _ticket_opened(m: ticket.TicketOpened) -> Step:
     zh, en = _or("未说明", "no topic", m.topic)
     return Step("ticket", f"开立工单：{zh}", f"Ticket opened: {en}")
@@ -261,12 +298,36 @@ def _flagged(m: escalation.ComplaintFlagged) -> Step:
 
 
 def _follow_up_closed(m: escalation.FollowUpClosed) -> Step:
-    return Step("follow_up", f"跟进已完成：{m.outcome}", f"Followed up: {m.outcome}")
+    zh, en = _RESULTS.get(m.result, ("跟进已结束", "Follow-up is over"))
+    return Step("follow_up", f"{zh}：{m.outcome}", f"{en}: {m.outcome}")
+
+
+def _escalated(_: escalation.ComplaintEscalated) -> Step:
+    return Step("escalated", "客户要求投诉专席", "The customer asks for the complaint desk")
+
+
+def _follow_up_claimed(m: escalation.FollowUpClaimed) -> Step:
+    return Step("follow_up", f"{m.owner} 开始跟进", f"{m.owner} follows up")
+
+
+def _follow_up_reminded(_: escalation.FollowUpReminded) -> Step:
+    return Step("follow_up", "跟进即将到期，已提醒", "Follow-up is due soon: reminded")
+
+
+def _follow_up_overflowed(m: escalation.FollowUpOverflowed) -> Step:
+    return Step("follow_up", f"跟进转交主管 {m.supervisor}", f"Follow-up goes to the supervisor, {m.supervisor}")
 
 
 def _follow_up_overdue(_: escalation.FollowUpOverdue) -> Step:
     return Step("follow_up", "跟进已超时", "Follow-up is overdue")
 
+
+_RESULTS = {
+    escalation.RESULT_DONE: ("跟进已完成", "Followed up"),
+    escalation.RESULT_FAILED: ("跟进未成功", "Follow-up failed"),
+    escalation.RESULT_OVERTAKEN: ("无需再跟进", "Follow-up is needless now"),
+    escalation.RESULT_DISPLACED: ("让位于更严重的投诉", "A graver complaint took its place"),
+}
 
 _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     contact.ContactRequested: _requested,
@@ -287,6 +348,13 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     order.DeliveryDelayed: _delayed,
     order.DeliverySpoilt: _spoilt,
     order.RefundRequested: _refund,
+    order.ReturnSent: _return_sent,
+    contact.OutreachOptedOut: _opted_out,
+    escalation.CustomerAffected: _affected,
+    escalation.OutreachStarted: _outreach,
+    order.ReturnChecked: _return_checked,
+    escalation.QuickRefundDecided: _refund_decided,
+    escalation.QuickRefundSettled: _refund_settled,
     ticket.TicketOpened: _ticket_opened,
     ticket.TicketUpdated: _ticket_updated,
     ticket.TicketResolved: _ticket_resolved,
@@ -295,6 +363,10 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     survey.SurveyRetracted: _retracted,
     escalation.ComplaintFlagged: _flagged,
     escalation.FollowUpClosed: _follow_up_closed,
+    escalation.ComplaintEscalated: _escalated,
+    escalation.FollowUpClaimed: _follow_up_claimed,
+    escalation.FollowUpReminded: _follow_up_reminded,
+    escalation.FollowUpOverflowed: _follow_up_overflowed,
     escalation.FollowUpOverdue: _follow_up_overdue,
 }
 

@@ -28,6 +28,8 @@ EVENT_TOPICS = (
     topics.ROUTING_DECIDED,
     topics.NPS_CHANGED,
     topics.ESCALATION_FLAGGED,
+    topics.REFUND_DECIDED,
+    topics.OUTREACH_EVENTS,
 )
 
 # How many of the last records are told apart from their repeats: a fact may be published again, behind newer ones.
@@ -63,6 +65,8 @@ class LiveView:
             (sentiment.MessageScored, lambda m, _: self._contact(self._contacts.scored(m))),
             (escalation.ComplaintFlagged, lambda m, trace: self._flag(self._flags.flagged(m, trace))),
             (escalation.FollowUpClosed, lambda m, _: self._flag(self._flags.closed(m))),
+            (escalation.FollowUpClaimed, lambda m, _: self._flag(self._flags.claimed(m))),
+            (escalation.FollowUpOverflowed, lambda m, _: self._flag(self._flags.overflowed(m))),
             (escalation.FollowUpOverdue, lambda m, _: self._flag(self._flags.overdue(m))),
         ]
         self._handlers = {catalogue.type_name(message.DESCRIPTOR): (message, handler) for message, handler in handlers}

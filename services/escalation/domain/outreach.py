@@ -1,0 +1,43 @@
+"""Proactive outreach: who is told of a wave before they have to call, how, and with which words."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+AGAIN: Final = timedelta(days=7)
+"""How long a customer is left alone after an outreach, whatever its cause."""
+CALL_FROM: Final = 0.4
+"""The risk from which a call-back is worth it; below, a message does."""
+
+Kind = Literal["message", "call_back"]
+Why = Literal["", "opted_out", "lately", "followed_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is known of a customer's outreach. opted_out: the customer wants none. last: when the last one was, by the service clock."""
+
+    opted_out: bool = False
+    last: datetime | None = None
+
+
+def choose(reach: Reach, risk: float, protected: bool, has_case: bool, now: datetime) -> tuple[Kind, Why]:
+    """How the customer is reached, and why not, where not: whoever has a case is called by the one who follows it up."""
+    kind: Kind = "call_back" if protected or risk >= CALL_FROM else "message"
+    if reach.opted_out:
+        return kind, "opted_out"
+    if has_case:
+        return kind, "followed_up"
+    if reach.last is not None and now - reach.last < AGAIN:
+        return kind, "lately"
+    return kind, ""
+
+
+def words(cause: str) -> tuple[str, str]:
+    """What is said, in Chinese and English; the cause's kind and name stand in front of and behind its colon."""
+    _, _, name = cause.partition(":")
+    return (
+        f"您好，与您订单有关的“{name}”出现问题，可能影响到您。我们正在处理，如需退款或改期，回复本消息即可。回复 TD 不再接收此类提醒。",
+        f'Hello. There is trouble with "{name}", which may concern your order. We are on it; answer this message for a refund or a new date. '
+        "Answer STOP to hear no more of this kind.",
+    )

@@ -1,0 +1,1 @@
+"""The incident log's model: who will break its service level, or be raised or reopened."""

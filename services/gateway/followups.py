@@ -1,0 +1,178 @@
+"""Follow-ups for the dashboard: the list, what it takes to be flagged, and starting and ending one.
+
+The gateway decides nothing of it: it asks the escalation service, and tells its answer.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC
+from typing import Any
+from uuid import uuid4
+
+from msgspec import DecodeError, Struct, ValidationError, json
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
+
+from services.gateway.live.rows import iso
+from services.runtime.errors import Transient
+from services.runtime.rpc import LookupFailed
+
+LISTED = 200
+WITHIN_S = 2.0
+DECIDED_WITHIN_S = 8.0
+LONGEST_BODY = 4096
+
+_RESULTS = {
+    escalation_pb2.RESULT_DONE: "done",
+    escalation_pb2.RESULT_FAILED: "failed",
+    escalation_pb2.RESULT_OVERTAKEN: "overtaken",
+    escalation_pb2.RESULT_DISPLACED: "displaced",
+}
+# What the service refuses, with the HTTP status that says the same.
+_REFUSALS = {"INVALID_ARGUMENT": 400, "NOT_FOUND": 404, "FAILED_PRECONDITION": 409, "PERMISSION_DENIED": 403}
+
+
+class RefusedError(Exception):
+    """The escalation service says no; `status` is HTTP's word for it."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Desk:
+    """Asks the escalation service."""
+
+    def __init__(self, channel: Any) -> None:
+        self._service = escalation_pb2_grpc.EscalationServiceStub(channel)
+
+    async def listed(self) -> list[dict[str, Any]]:
+        """Open follow-ups, those due first first. Raises Transient where the service does not answer."""
+        answer = await _asked(
+            self._service.ListFollowUps(escalation_pb2.ListFollowUpsRequest(limit=LISTED), timeout=WITHIN_S)
+        )
+        return [_row(f) for f in answer.follow_ups]
+
+    async def budgets(self) -> list[dict[str, Any]]:
+        """What teams can still follow up in this shift, and what it takes to be flagged. Raises Transient."""
+        answer = await _asked(self._service.GetBudget(escalation_pb2.GetBudgetRequest(limit=1), timeout=WITHIN_S))
+        return [_budget(b) for b in answer.teams]
+
+    async def claim(self, follow_up_id: str, owner: str) -> dict[str, Any]:
+        """Starts one. Raises RefusedError, Transient."""
+        request = escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=str(uuid4()))
+        return _row((await _asked(self._service.ClaimFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
+
+    async def close(self, follow_up_id: str, owner: str, outcome: str, failed: bool) -> dict[str, Any]:
+        """Ends one. Raises RefusedError, Transient."""
+        request = escalation_pb2.CloseFollowUpRequest(
+            follow_up_id=follow_up_id, owner=owner, outcome=outcome, failed=failed, command_id=str(uuid4())
+        )
+        return _row((await _asked(self._service.CloseFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
+
+
+async def _asked(call: Awaitable[Any]) -> Any:
+    try:
+        return await call
+    except LookupFailed as error:
+        code = getattr(error, "code", None)
+        status = _REFUSALS.get(code().name) if code is not None else None
+        if status is None:
+            raise Transient("the escalation service does not answer") from error
+        raise RefusedError(status, str(getattr(error, "details", lambda: "")())) from error
+
+
+class _Said(Struct, forbid_unknown_fields=True):
+    owner: str
+    outcome: str = ""
+
+
+class FollowUps:
+    """The HTTP side. Who may read may list; who may act may start and end (`Reading.guarded`)."""
+
+    def __init__(self, desk: Desk | None) -> None:
+        self._desk = desk
+
+    async def listed(self, _: Request) -> Response:
+        async def ask(desk: Desk) -> dict[str, Any]:
+            return {"follow_ups": await desk.listed(), "budgets": await desk.budgets()}
+
+        return await self._answer(ask)
+
+    async def claim(self, request: Request) -> Response:
+        return await self._act(request, lambda desk, name, said: desk.claim(name, said.owner))
+
+    async def done(self, request: Request) -> Response:
+        return await self._act(
+            request, lambda desk, name, said: desk.close(name, said.owner, said.outcome or "contacted", False)
+        )
+
+    async def failed(self, request: Request) -> Response:
+        return await self._act(
+            request, lambda desk, name, said: desk.close(name, said.owner, said.outcome or "not_reached", True)
+        )
+
+    async def _act(self, request: Request, act: Callable[[Desk, str, _Said], Awaitable[dict[str, Any]]]) -> Response:
+        # A page from elsewhere can't send this type without asking first, and nobody answers it.
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return _error(415, "content-type: must be application/json")
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > LONGEST_BODY:
+                return _error(413, f"the body: may have {LONGEST_BODY} bytes at most")
+        try:
+            said = json.decode(bytes(body), type=_Said)
+        except (ValidationError, DecodeError) as error:
+            return _error(400, f"the body: {error}")
+        return await self._answer(lambda desk: act(desk, request.path_params["follow_up_id"], said))
+
+    async def _answer(self, ask: Callable[[Desk], Awaitable[dict[str, Any]]]) -> Response:
+        if self._desk is None:
+            return _error(503, "ESCALATION_ADDR is not set")
+        try:
+            return JSONResponse(await ask(self._desk), headers={"cache-control": "no-store"})
+        except RefusedError as error:
+            return _error(error.status, str(error))
+        except Transient as error:
+            return _error(503, str(error), {"retry-after": "2"})
+
+
+def _error(status: int, reason: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"error": reason}, status, headers)
+
+
+def _row(f: escalation_pb2.FollowUp) -> dict[str, Any]:
+    return {
+        "follow_up_id": f.follow_up_id,
+        "customer_id": f.customer_id,
+        "contact_id": f.contact_id or None,
+        "touchpoint": f.touchpoint,
+        "team": f.team,
+        "risk": f.risk,
+        "reasons": [{"code": r.code, "weight": r.weight, "value": r.value} for r in f.reasons],
+        "flagged_at": iso(f.flagged_at),
+        "due_at": iso(f.due_at),
+        "owner": f.owner or None,
+        "claimed_at": iso(f.claimed_at) if f.HasField("claimed_at") else None,
+        "closed_at": iso(f.closed_at) if f.HasField("closed_at") else None,
+        "result": _RESULTS.get(f.result),
+        "outcome": f.outcome or None,
+        "overdue": f.overdue,
+        "supervisor": f.supervisor or None,
+        "opening_zh": f.opening_zh,
+        "opening_en": f.opening_en,
+    }
+
+
+def _budget(b: escalation_pb2.Budget) -> dict[str, Any]:
+    now = b.thresholds[0] if b.thresholds else escalation_pb2.Threshold()
+    return {
+        "team": b.team,
+        "capacity": b.capacity,
+        "started": now.started,
+        "open": now.open,
+        "waiting": now.waiting,
+        "threshold": now.threshold,
+        "since": now.at.ToDatetime(tzinfo=UTC).isoformat() if b.thresholds else None,
+    }
