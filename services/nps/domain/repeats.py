@@ -92,7 +92,7 @@ def _chained(c: Contact, recent: list[Chained]) -> Chained:
     if not recent:
         return Chained(c, "first", own)
     for e in reversed(recent):  # the latest contact about the same matter is the one that it repeats
-        if e.cause in c.stages and e.cause or set(e.contact.stages) & set(c.stages) - HANDLING:
+        if (e.cause in c.stages and e.cause) or set(e.contact.stages) & set(c.stages) - HANDLING:
             return Chained(c, "same", e.cause)
     if HANDLING.intersection(c.stages[:1]):
         return Chained(c, "handling", recent[-1].cause)
