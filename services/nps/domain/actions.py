@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from services.nps.domain.figures import ADDED, ADDED_EACH, Z95, Figure
 from services.nps.domain.survey import Segments
+from services.nps.domain.words import Language, between
 
 AIM: Final = 5.0
 """Points of NPS that an action is to bring where its promise names none: less is not worth a promise."""
@@ -177,6 +178,22 @@ def judge(action: Action, before: Figure, after: Figure) -> Effect:
     """The effect of an action, or that it isn't done. before, after: the figures of its segment over `spans`."""
     found = effect(before, after, action.aim)
     return found if action.status == "done" else replace(found, verdict="not_done")
+
+
+def sentence(found: Effect, language: Language) -> str:
+    """Whether it worked, in words."""
+    zh = language == "zh"
+    if found.verdict == "not_done":
+        return "尚未完成，无从判断" if zh else "not done yet: nothing to judge"
+    size, n = between(found.low, found.high), (found.before.n, found.after.n)
+    if min(n) < FEWEST:
+        return f"还不知道：答卷太少（前 {n[0]} 份，后 {n[1]} 份）" if zh else f"not yet known: too few answers ({n[0]} before, {n[1]} since)"  # fmt: skip
+    told = f"{size} 分，前 {n[0]} 份、后 {n[1]} 份答卷" if zh else f"{size} points, {n[0]} answers before, {n[1]} since"
+    if found.verdict == "worked":
+        return f"见效：{told}" if zh else f"it worked: {told}"
+    if found.verdict == "did_not":
+        return f"未见效：{told}" if zh else f"it did not work: {told}"
+    return f"还不知道：{told}" if zh else f"not yet known: {told}"
 
 
 def _half(variance: float) -> float:

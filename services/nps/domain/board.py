@@ -57,6 +57,7 @@ class Board:
         )  # lists that may hold a slot more than once, or days' such as have left
         self._totals: list[list[Cell]] = []  # by dimension: counts of all time by number and group
         self._all: Cell = [0] * groups
+        self._touched: set[int] = set()
 
     @property
     def dimensions(self) -> list[str]:
@@ -75,6 +76,7 @@ class Board:
             left = self._places_of[self._kind[slot]]
             moved = tuple(p for p in self._places_of[kind] if p not in left)
             self._twice.update(moved)
+            self._touched.add(known // 24)
             if known // 24 != hour // 24:
                 # Lists of days are put together: none of them may hold what has left for another.
                 self._twice.update(((NOWHERE, known // 24), day))
@@ -86,11 +88,13 @@ class Board:
                 lists[key].append(slot)
             else:
                 lists[key] = array("i", (slot,))
+        self._touched.add(hour // 24)
         self._count(slot, 1)
 
     def drop(self, slot: int) -> None:
         """The register counts nothing from now on."""
-        if slot < len(self._group):
+        if slot < len(self._group) and self._hours[slot] != NEVER:
+            self._touched.add(int(self._hours[slot]) // 24)
             self._count(slot, -1)
             self._group[slot] = NOWHERE
 
@@ -143,6 +147,11 @@ class Board:
         table = np.bincount(flat, minlength=buckets * len(kinds) * self._groups)
         series: Ints = table.reshape(buckets, len(kinds), self._groups)
         return [self._named(number, known) for number in kinds.tolist()], series
+
+    def take_touched(self) -> set[int]:
+        """The days, since 1970, in which something changed since this was last asked."""
+        found, self._touched = self._touched, set()
+        return found
 
     def first_hour(self) -> int | None:
         """The earliest hour with a list; None where nothing was ever put."""
