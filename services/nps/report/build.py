@@ -83,7 +83,8 @@ class Report:
     """The broadcast of a week, in no language yet.
 
     others: the score of the week's answers outside of the scope; None without a scope. shrunk: by place, small ones drawn towards
-    all. series: weeks' scores up to this one. promises: judged by complaints (stage) or by the score. read: lines by kind.
+    all. series: weeks' scores up to this one. strata: the dimensions within which
+    costs were compared. promises: judged by complaints (stage) or by the score. read: lines by kind.
     """
 
     asked: Asked
@@ -96,6 +97,7 @@ class Report:
     effects: tuple[tuple[Action, Effect], ...]
     series: tuple[tuple[datetime, Figure], ...]
     shrunk: Mapping[Place, Shrunk]
+    strata: tuple[str, ...]
     split: Split | None
     running: Change | None
     since: datetime
@@ -146,7 +148,7 @@ def build(book: Book, asked: Asked, reader: Reader) -> Report:
         findings, told, judged,
         tuple((a, _effect(a, replies, asked.end)) for a in actions if stage_of(a) is None),
         _series(replies, asked),
-        _shrunk(this, where), split_, running, since,
+        _shrunk(this, where), tuple(dimensions), split_, running, since,
         *contacts,
         dict(book.lines), tuple(book.rejected), tuple(book.sources), (),
     )  # fmt: skip
