@@ -113,7 +113,8 @@ def find(this: Week, last: Week, places: Sequence[str]) -> Findings:
     cut = level([least(*pair) for pair in compared.values()], ALARM)
     chance = {look: rose(*pair) for look, pair in compared.items()}
     risen = {look for look, p in chance.items() if p <= cut and pairs[look][1].value > pairs[look][0].value}
-    found = [_pain(stage, this, last, places, chance, risen, cut) for stage in stages]
+    worse = _worse(this, stages)
+    found = [_pain(stage, this, last, places, chance, risen, cut, worse) for stage in stages]
     found.sort(key=lambda p: (p.impact.impact.points if p.impact else 0.0, -p.share.of, p.stage))
     return Findings(
         scores(last.all, this.all) if last.all.n and this.all.n else None,
@@ -161,6 +162,7 @@ def _pain(
     chance: dict[tuple[str, Place | None], float],
     risen: set[tuple[str, Place | None]],
     cut: float,
+    worse: set[tuple[str, Place]],
 ) -> Pain:
     now, before = _at(this, stage, None), _at(last, stage, None)
     mine = sorted((chance[look], look[1] is None, look[1] or ("", "")) for look in risen if look[0] == stage)
@@ -175,21 +177,37 @@ def _pain(
         stage, now, before, difference(before, now), cost,
         moved(earlier, cost) if last.all.n else None,
         bool(mine), narrowest, only,
-        tuple(_spots(stage, this, last, places, risen)),
+        tuple(_spots(stage, this, last, places, risen, worse)),
     )  # fmt: skip
 
 
+def _worse(this: Week, stages: Sequence[str]) -> set[tuple[str, Place]]:
+    """Where a stage is complained of more than elsewhere, for certain, though all of them are looked at."""
+    here = {(stage, place): _at(this, stage, place) for stage in stages for place in this.by}
+    pairs = {look: (_less(_at(this, look[0], None), s), s) for look, s in here.items()}
+    cut = level([least(*pair) for pair in pairs.values()], BETTER)
+    return {look for look, pair in pairs.items() if rose(*pair) <= cut}
+
+
 def _spots(
-    stage: str, this: Week, last: Week, places: Sequence[str], risen: set[tuple[str, Place | None]]
+    stage: str,
+    this: Week,
+    last: Week,
+    places: Sequence[str],
+    risen: set[tuple[str, Place | None]],
+    worse: set[tuple[str, Place]],
 ) -> Iterable[Spot]:
-    now = _at(this, stage, None)
     for dimension in places:
-        here = {place: _at(this, stage, place) for place in this.by if place[0] == dimension}
-        pairs = {place: (_less(now, s), s) for place, s in here.items()}
-        cut = level([least(*pair) for pair in pairs.values()], BETTER)
         spots = [
-            Spot(place, s, _at(last, stage, place), rose(*pairs[place]) <= cut, (stage, place) in risen)
-            for place, s in here.items()
+            Spot(
+                place,
+                _at(this, stage, place),
+                _at(last, stage, place),
+                (stage, place) in worse,
+                (stage, place) in risen,
+            )
+            for place in this.by
+            if place[0] == dimension
         ]
         yield from sorted(spots, key=lambda s: (-s.share.value, s.place))
 

@@ -26,6 +26,7 @@ from services.nps.report.remark import Reader, Remark
 WHERE: Final = ("region", "store_group")
 STRATA: Final = ("region", "channel", "touchpoint")
 QUOTES: Final = 3
+"""Quotes that are kept of each language."""
 SERIES: Final = 8
 """Weeks that a trend shows at most."""
 RECENT: Final = timedelta(days=28)
@@ -46,9 +47,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A masked comment with its score, and the words in it that name the stage."""
+    """A masked comment with its language and score, and the words in it that name the stage."""
 
     text: str
+    language: str
     score: int
     words: tuple[str, ...]
 
@@ -266,12 +268,12 @@ def _quotes(
             found.append((key, s, r))
     quotes: dict[str, Quote] = {}
     for _, s, r in sorted(found, key=lambda item: item[0]):
-        if len(quotes) == QUOTES:
-            break
+        if sum(q.language == r.language for q in quotes.values()) == QUOTES:
+            continue
         text = " ".join(mask(s.comment, "zh" if r.language == "zh" else "en").split())
         if len(text) > _LONGEST:
             text = text[:_LONGEST].rstrip() + "…"
-        quotes.setdefault(text, Quote(text, s.score, reader.words(s.comment, r.language, pain.stage)))
+        quotes.setdefault(text, Quote(text, r.language, s.score, reader.words(s.comment, r.language, pain.stage)))
     return tuple(quotes.values())
 
 

@@ -13,7 +13,7 @@ from services.nps.domain.pains import Pain, Spot
 from services.nps.domain.survey import Segments
 from services.nps.domain.words import Language
 from services.nps.report import parts
-from services.nps.report.build import Report, Told
+from services.nps.report.build import QUOTES, Report, Told
 from services.nps.report.document import (
     Bar,
     Bars,
@@ -27,7 +27,7 @@ from services.nps.report.document import (
     Text,
     Tone,
 )
-from services.nps.report.texts import day, dimension, ends, per100, portion, say, trend
+from services.nps.report.texts import colon, day, days, dimension, ends, per100, portion, say, trend
 
 PLACES: Final = 10
 """Bars, and rows of a table, that are shown of one dimension at most."""
@@ -37,7 +37,7 @@ def compose(report: Report, language: Language, zone: ZoneInfo) -> Document:
     """The document. Times are told in `zone`."""
     asked = report.asked
     first, last = asked.start.astimezone(zone), (asked.end - timedelta(seconds=1)).astimezone(zone)
-    subtitle = f"{asked.week} · {day(first, language)} – {day(last, language)} {last.year} · {zone.key}"
+    subtitle = f"{asked.week} · {days(first, last, language)} · {zone.key}"
     if asked.scope:
         subtitle += " · " + say("scope", language, scope=_named(asked.scope, language))
     return Document(
@@ -71,21 +71,29 @@ def _headline(report: Report, language: Language, zone: ZoneInfo) -> Section:
     if moved is None:
         blocks.append(Text(say("no_last", language), "quiet"))
     else:
-        certain = not moved.low <= 0 <= moved.high
-        how = say("uncertain" if not certain else "fell" if moved.points < 0 else "new", language)
-        tone: Tone = "quiet" if not certain else "bad" if moved.points < 0 else "good"
-        blocks.append(Text(f"{say('trend', language)} {say('impact_of', language, **ends(moved))}: {how}", tone))
-        if certain and report.split is not None:
-            blocks.append(Text(words.parts(report.split, language), "quiet"))
-        since = report.since
-        running = words.changed(report.running, lambda i: (since + timedelta(days=i)).astimezone(zone), language)
-        blocks.append(Text(running, "quiet"))
+        blocks += _moved(report, language, zone)
     if report.others is not None:
         blocks.append(Text(say("others", language, score=words.score(report.others, language))))
     if len(report.series) > 1:
         points = tuple((day(at.astimezone(zone), language), f.nps, f.low, f.high) for at, f in report.series if f.n)
         blocks.append(Line(say("nps_series", language), points))
     return Section("headline", say("headline", language), tuple(blocks))
+
+
+def _moved(report: Report, language: Language, zone: ZoneInfo) -> list[Block]:
+    """What the week's comparison says, and what the test says that looks at all times."""
+    moved, since = report.findings.moved, report.since
+    assert moved is not None
+    outside = not moved.low <= 0 <= moved.high
+    told = colon(language).join((say("trend", language), say("impact_of", language, **ends(moved))))
+    running = words.changed(report.running, lambda i: (since + timedelta(days=i)).astimezone(zone), language)
+    if report.running is None and outside:
+        running = say("unconfirmed", language)
+    tone: Tone = "quiet" if not outside else "bad" if moved.points < 0 else "good"
+    blocks: list[Block] = [Text(told, tone), Text(running, "" if report.running else "quiet")]
+    if outside and report.split is not None:
+        blocks.append(Text(words.parts(report.split, language), "quiet"))
+    return blocks
 
 
 def _pains(report: Report, language: Language, zone: ZoneInfo) -> Section:
@@ -98,16 +106,20 @@ def _pains(report: Report, language: Language, zone: ZoneInfo) -> Section:
         named = ("、" if language == "zh" else ", ").join(dimension(d, language) for d in report.strata)
         how = say("compared_how", language, strata=named)
     tests = say("tests", language, tests=report.findings.tests) if report.findings.tests else ""
-    return Section("pains", title, (*cards, Text(f"{how} {tests}".strip(), "quiet")))
+    return Section(
+        "pains", title, (*cards, Text(say("bars_key", language), "quiet"), Text(f"{how} {tests}".strip(), "quiet"))
+    )
 
 
 def _card(number: int, told: Told, report: Report, language: Language, zone: ZoneInfo) -> Card:
     pain = told.pain
     compared = bool(report.last.all.n)
-    badge, tone = _badge(pain, compared, language)
+    badge, tone = _badge(pain, report, language)
     blocks: list[Block] = [Facts(tuple(_facts(told, report, language, zone)))]
     if told.quotes:
-        quotes = tuple((q.text, q.words, say("score_of", language, score=q.score)) for q in told.quotes)
+        # Those of the reader's language first.
+        mine = sorted(told.quotes, key=lambda q: q.language != language)[:QUOTES]
+        quotes = tuple((q.text, q.words, say("score_of", language, score=q.score)) for q in mine)
         blocks.append(Said(say("quotes", language), quotes))
     for d in report.asked.where:
         spots = [s for s in pain.spots if s.place[0] == d]
@@ -123,11 +135,13 @@ def _card(number: int, told: Told, report: Report, language: Language, zone: Zon
     return Card(f"{number}. {parts.stage(pain.stage, language)}", badge, tone, tuple(blocks))
 
 
-def _badge(pain: Pain, compared: bool, language: Language) -> tuple[str, Tone]:
-    if not compared:
+def _badge(pain: Pain, report: Report, language: Language) -> tuple[str, Tone]:
+    if not report.last.all.n:
         return say("no_last", language), "quiet"
     if not pain.risen:
-        return say("uncertain", language), "quiet"
+        if pain.stage in {b.stage for b in report.findings.better if not b.praise}:
+            return say("fell", language), "good"
+        return say("uncertain" if pain.trend.low <= 0 <= pain.trend.high else "perhaps", language), "quiet"
     if pain.narrowest is None:
         return f"{say('new', language)} · {say('everywhere', language)}", "bad"
     where = say("only" if pain.only else "most", language, place=pain.narrowest[1])
@@ -177,7 +191,7 @@ def _bars(d: str, spots: list[Spot], compared: bool, language: Language) -> Bars
         for s in shown
     )  # fmt: skip
     rest = say("rest", language, n=len(spots) - len(shown)) if len(spots) > len(shown) else ""
-    return Bars(say("bars", language, dimension=dimension(d, language)), bars, say("bars_key", language), rest)
+    return Bars(say("bars", language, dimension=dimension(d, language)), bars, rest)
 
 
 def _comments(report: Report, language: Language) -> Section:

@@ -55,7 +55,6 @@ class Bars:
 
     title: str
     bars: tuple[Bar, ...]
-    key: str
     rest: str = ""
 
 

@@ -2,6 +2,7 @@
 
 import re
 from html import escape
+from itertools import groupby
 from typing import Final
 
 from services.nps.report import svg
@@ -20,8 +21,8 @@ header div{flex:1 1 300px;min-width:0}
 h1{margin:0;font-size:26px;line-height:1.25}h2{margin:28px 0 10px;font-size:19px}h3{margin:0;font-size:16px}h4{margin:12px 0 4px;font-size:13px;font-weight:600;color:var(--quiet)}
 p{margin:0 0 8px}.sub{color:var(--quiet);margin:4px 0 0}
 .figure{text-align:right;flex:0 0 auto!important}.figure b{display:block;font-size:46px;line-height:1;color:var(--accent)}.figure span{color:var(--quiet);font-size:13px}
-section>p,section>ul,section>.scroll,section>.chart{background:var(--surface);border:1px solid var(--line);border-radius:8px;padding:10px 14px;margin:0 0 10px}
-section>ul{padding-left:30px}
+.panel{background:var(--surface);border:1px solid var(--line);border-radius:8px;padding:12px 16px;margin:0 0 14px}
+.panel>:last-child{margin-bottom:0}.panel>.scroll{margin-bottom:10px}ul{margin:0 0 8px;padding-left:20px}
 .card{background:var(--surface);border:1px solid var(--line);border-radius:8px;padding:14px 16px;margin:0 0 14px;break-inside:avoid}
 .card header{display:flex;flex-wrap:wrap;gap:6px 12px;align-items:baseline;padding:0;margin:0 0 8px;max-width:none}
 .badge{font-size:13px;border-radius:99px;padding:1px 10px;background:var(--quiet-soft);color:var(--quiet)}
@@ -37,7 +38,7 @@ svg{display:block;width:100%;height:auto;max-width:680px;font-size:12.5px}svg te
 th{color:var(--quiet);font-weight:600;white-space:nowrap}tr:last-child td{border-bottom:0}td:last-child{font-weight:600}td{min-width:64px}
 footer{height:40px}
 @media (max-width:560px){header,main{padding-left:12px;padding-right:12px}.figure{text-align:left}dl{grid-template-columns:1fr}dd{margin-bottom:6px}h1{font-size:22px}}
-@media print{:root{--ground:#fff}body{font-size:12px}header,main{max-width:none;padding:0}.card,section>*{break-inside:avoid}h2{break-after:avoid}svg{max-width:100%}}
+@media print{:root{--ground:#fff}body{font-size:12px}header,main{max-width:none;padding:0}.card{break-inside:avoid}h2{break-after:avoid}svg{max-width:100%}}
 @page{size:A4;margin:14mm}
 """  # fmt: skip
 
@@ -59,7 +60,13 @@ def render(document: Document) -> str:
 
 
 def _section(s: Section) -> str:
-    inside = "".join(_card(b) if isinstance(b, Card) else _block(b) for b in s.blocks)
+    groups = groupby(s.blocks, key=lambda b: isinstance(b, Card))
+    inside = "".join(
+        "".join(_card(b) for b in bs if isinstance(b, Card))
+        if cards
+        else f'<div class="panel">{"".join(_block(b) for b in bs if not isinstance(b, Card))}</div>'
+        for cards, bs in groups
+    )
     return f'<section id="{_text(s.key)}"><h2>{_text(s.title)}</h2>{inside}</section>'
 
 
@@ -89,7 +96,7 @@ def _block(b: Block) -> str:
             return f"<h4>{_text(b.title)}</h4>{''.join(quotes)}"
         case Bars():
             rest = f'<p class="quiet">{_text(b.rest)}</p>' if b.rest else ""
-            return f'<div class="chart" title="{_text(b.key)}"><h4>{_text(b.title)}</h4>{svg.bars(b)}{rest}</div>'
+            return f'<div class="chart"><h4>{_text(b.title)}</h4>{svg.bars(b)}{rest}</div>'
         case Line():
             return f'<div class="chart"><h4>{_text(b.title)}</h4>{svg.line(b)}</div>'
         case Table():

@@ -40,7 +40,7 @@ def line(block: Line) -> str:
     """Values by time with their errors as whiskers."""
     low = min([p[2] for p in block.points] + [0.0])
     high = max([p[3] for p in block.points] + [1.0])
-    left, right, top, bottom = 44, 24, 12, 108
+    left, right, top, bottom = 44, 40, 16, 108
     step = (WIDTH - left - right) / max(1, len(block.points) - 1)
 
     def y(value: float) -> float:

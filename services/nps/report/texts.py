@@ -26,7 +26,12 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "audit": ("核对", "Audit"),
     "new": ("确定上升", "up for certain"),
     "uncertain": ("看不出变化", "no change that could be told from chance"),
+    "perhaps": ("也许有变化，还不能确定", "perhaps changed, not for certain"),
     "fell": ("确定下降", "down for certain"),
+    "unconfirmed": (
+        "单看这两周，这样的差距二十次里偶然出现不到一次；随时可看的检验还没有确认它。",
+        "Of these two weeks alone, chance makes such a difference less than once in twenty; the test that may look at all times has not confirmed it yet.",
+    ),
     "no_last": ("没有上周可比", "no last week to compare with"),
     "only": ("只在{place}上升，别处没有", "only in {place}, not elsewhere"),
     "most": ("以{place}最明显，别处也在上升", "most of all in {place}, and elsewhere as well"),
@@ -170,3 +175,16 @@ def portion(s: Share) -> dict[str, object]:
 def day(at: datetime, language: Language) -> str:
     """11月2日, 2 Nov."""
     return f"{at.month}月{at.day}日" if language == "zh" else f"{at.day} {MONTHS[at.month - 1]}"
+
+
+def days(first: datetime, last: datetime, language: Language) -> str:
+    """2026年11月2日 – 11月8日, 2 – 8 Nov 2026."""
+    if language == "zh":
+        return f"{first.year}年{day(first, language)} – {day(last, language)}"
+    begins = f"{first.day}" if first.month == last.month else day(first, language)
+    return f"{begins} – {day(last, language)} {last.year}"
+
+
+def colon(language: Language) -> str:
+    """What stands between a name and what is said of it."""
+    return "：" if language == "zh" else ": "
