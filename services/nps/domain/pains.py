@@ -135,8 +135,8 @@ def scores(before: Figure, after: Figure, error: float = 0.05) -> Part:
 
 
 def _costs(p: Pain) -> bool:
-    """One or two complaints are no pain point, and neither is what goes with a better score."""
-    return p.impact is not None and p.impact.impact.points < 0 and p.share.of >= 3
+    """One or two complaints are no pain point, and neither is what goes with a better score. What all complain of is one."""
+    return p.share.of >= 3 and (p.impact is None or p.impact.impact.points < 0)
 
 
 def _places(this: Week, last: Week, stage: str) -> set[Place]:

@@ -135,7 +135,7 @@ class Book:
     def _take(self, line: str) -> str:
         found = _object(line)
         kind = found.get("type")
-        if kind in SURVEY:
+        if isinstance(kind, str) and kind in SURVEY:
             return self._survey(line, found, kind)
         readers: dict[Any, Callable[[dict[str, Any]], Callable[[], None]]] = {
             "contacted": self._contact, "owned": self._owner, **dict.fromkeys(ACTION, self._action),

@@ -1,12 +1,12 @@
-"""Charts as inline SVG: bars with their errors, and a line by time. Sizes are in px of a 560 wide drawing that shrinks with the page."""
+"""Charts as inline SVG: bars with their errors, and a line by time. Sizes are in px of a 440 wide drawing that shrinks with the page."""
 
 from html import escape
 from typing import Final
 
 from services.nps.report.document import Bars, Line
 
-WIDTH: Final = 560
-_LABEL, _NOTE, _ROW = 150, 110, 26
+WIDTH: Final = 440
+_LABEL, _NOTE, _ROW = 104, 96, 26
 _CJK: Final = 12.5
 _LATIN: Final = 6.8
 
