@@ -47,7 +47,7 @@ def render(document: Document) -> str:
     """The file's text."""
     body = "".join(_section(s) for s in document.sections)
     language = "zh-CN" if document.language == "zh" else "en"
-    return (
+    page = (
         f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         # Nothing is fetched, nothing runs, whatever a comment says.
@@ -57,6 +57,8 @@ def render(document: Document) -> str:
         f'<div class="figure"><b>{_text(document.figure)}</b><span>{_text(document.figure_label)}</span></div></header>'
         f"<main>{body}</main><footer></footer></body></html>\n"
     )
+    # A segment may hold half a character: it is written as a question mark.
+    return page.encode("utf-8", errors="replace").decode()
 
 
 def _section(s: Section) -> str:
@@ -126,5 +128,4 @@ def _stressed(text: str, words: tuple[str, ...]) -> str:
 
 
 def _text(text: str) -> str:
-    # A segment may hold half a character: it is written as a question mark.
-    return escape(text.encode("utf-8", errors="replace").decode())
+    return escape(text)
