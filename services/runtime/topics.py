@@ -34,7 +34,17 @@ NPS_ACTIONS = "nps.actions"
 SURVEY_REQUESTED = "survey.requested"
 ESCALATION_FLAGGED = "escalation.flagged"
 COUNTERS = "counters"
-METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation", "metrics.service")
+METRICS_NPS_CHANGES = "metrics.nps_changes"
+METRICS_NPS_ACTIONS = "metrics.nps_actions"
+METRIC_TOPICS = (
+    "metrics.sentiment",
+    "metrics.routing",
+    "metrics.nps",
+    "metrics.escalation",
+    "metrics.service",
+    METRICS_NPS_CHANGES,
+    METRICS_NPS_ACTIONS,
+)
 
 _EVENTS = (
     Topic(TOUCHPOINT_EVENTS, "what customers do and say; keyed by customer", config=_kept(7)),
