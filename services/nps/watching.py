@@ -34,6 +34,7 @@ from services.nps.domain.watch import (
     segment_name,
 )
 from services.nps.feed import Feed
+from services.nps.telling import Telling
 from services.runtime.clock import Clock
 from services.runtime.publisher import Publisher
 from services.runtime.records import timestamp, write
@@ -62,6 +63,7 @@ class Watching:
         self, pool: Any, feed: Feed, publisher: Publisher, clock: Clock, dimensions: tuple[str, str], zone: tzinfo
     ) -> None:
         """Take the two dimensions that are watched, and the zone of the times that sentences name."""
+        self._telling = Telling(pool, feed, publisher, clock)
         self._pool, self._feed, self._publisher, self._clock = pool, feed, publisher, clock
         self._days = Days(dimensions)
         self._zone = zone
@@ -83,6 +85,7 @@ class Watching:
         for shift in await asyncio.to_thread(look, answers, stretches):
             await self._tell(shift)
         await self._publish()
+        await self._telling.once()
 
     async def changes(self, where: Mapping[str, str], days: int, at: datetime) -> nps_pb2.GetChangesResponse:
         """What changed in a segment within so many days."""

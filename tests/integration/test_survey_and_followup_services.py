@@ -35,7 +35,7 @@ DAY = datetime(2026, 11, 18, tzinfo=UTC)
 class Process:
     """A service's process; `async with` starts it, waits until it is healthy, and ends it."""
 
-    def __init__(self, stack, name: str) -> None:
+    def __init__(self, stack, name: str, **settings: str) -> None:
         self.name = name
         port = assign_ports(stack.layout, [f"test.{name}"])[f"test.{name}"]
         self.address = f"127.0.0.1:{port}"
@@ -45,6 +45,7 @@ class Process:
             "DATABASE_URL": stack.dsn(name),
             "GRPC_BIND": self.address,
             "OTEL_TRACES_EXPORTER": "none",
+            **settings,
         }
 
     def start(self) -> None:
