@@ -90,7 +90,7 @@ def heavy(now: datetime) -> dict[str, Callable[[], nps_pb2.GetNpsRequest]]:
 async def run(args: argparse.Namespace, stack: Stack) -> None:
     """Fills the table, starts the service, asks."""
     dsn, now = stack.dsn("nps"), datetime.now(UTC)
-    await asyncio.to_thread(migrate, dsn, ROOT / "services/nps")
+    await migrate(dsn, ROOT / "services/nps")
     connection = await asyncpg.connect(dsn)
     await connection.execute(FILL, args.answers, STORES, REGIONS, STAGES)
     await connection.execute("ANALYZE")
@@ -99,12 +99,12 @@ async def run(args: argparse.Namespace, stack: Stack) -> None:
     env = {
         **os.environ, "KAFKA_BOOTSTRAP": stack.bootstrap, "DATABASE_URL": dsn, "GRPC_BIND": address, "OTEL_TRACES_EXPORTER": "none",
     }  # fmt: skip
-    process = subprocess.Popen([sys.executable, "-m", "services.nps.main"], env=env, cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "services.nps.main"], env=env, cwd=ROOT)  # noqa: ASYNC220 (a moment)
     publisher = Publisher(KafkaSettings(bootstrap=stack.bootstrap))
     await publisher.start()
     try:
         async with asyncio.timeout(300):
-            while (found := await probe(address)) is None or not found.healthy or found.lag:
+            while (found := await probe(address)) is None or not found.healthy or found.lag:  # noqa: ASYNC110 (asked over the network)
                 await asyncio.sleep(0.5)
             stub = nps_pb2_grpc.NpsServiceStub(grpc.aio.insecure_channel(address))
             began = time.perf_counter()
@@ -132,7 +132,7 @@ async def run(args: argparse.Namespace, stack: Stack) -> None:
 
 
 async def _measure(
-    stub: nps_pb2_grpc.NpsServiceAsyncStub,
+    stub: "nps_pb2_grpc.NpsServiceAsyncStub",
     name: str,
     calls: list[Callable[[], nps_pb2.GetNpsRequest]],
     args: argparse.Namespace,

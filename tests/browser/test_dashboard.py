@@ -58,6 +58,15 @@ async def test_the_floor_is_all_there(
     chart = page.locator(hook("chart-nps"))
     await expect(chart.locator("text", has_text=few)).to_have_count(2)
     await expect(chart.locator("text", has_text="华东")).not_to_contain_text(few)
+    # What changed for certain, or that nothing did, and whether promises worked.
+    lines = page.locator(hook("nps-line"))
+    await expect(lines).to_have_count(4)
+    await expect(lines.first).to_have_text(
+        "全部 没有变化：现有答卷看不出与平时不同" if zh else "All nothing changed that could be told from chance"
+    )
+    await expect(lines.nth(1)).to_contain_text("−3…−15 分" if zh else "by −3…−15 points")
+    await expect(lines.nth(2)).to_contain_text("尚未完成" if zh else "not done yet")
+    await expect(lines.nth(3)).to_contain_text("见效：+" if zh else "it worked: +")
     for shown in (800, 1280):
         await page.set_viewport_size({"width": shown, "height": 900})
         sideways = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
