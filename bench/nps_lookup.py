@@ -37,9 +37,9 @@ STORES, STAGES, REGIONS = 6000, 28, 8
 FILL = """
     INSERT INTO answer (customer_id, survey_id, score, answered_at, segments)
     SELECT 'c' || n, 's' || n, floor(random() * 11)::int, now() - random() * interval '365 days',
-           jsonb_build_object('channel', (ARRAY['app', '微信', 'phone'])[1 + n % 3], 'region', 'r' || (n * 7919 % $2) % $3,
-                              'store', 'st' || n * 7919 % $2, 'touchpoint', 't' || (n / 7 * 31 + n) % $4)
-    FROM generate_series(1, $1::int) AS n"""
+           jsonb_build_object('channel', (ARRAY['app', '微信', 'phone'])[1 + floor(random() * 3)::int], 'region', 'r' || store % $3::int,
+                              'store', 'st' || store, 'touchpoint', 't' || floor(random() * $4::int)::int)
+    FROM (SELECT n, floor(random() * $2::int)::int AS store FROM generate_series(1, $1::int) AS n) AS numbered"""
 
 
 def requests(now: datetime, seed: int) -> dict[str, Callable[[], nps_pb2.GetNpsRequest]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.nps.domain.board import NOWHERE, Board
-from services.nps.domain.watch import Days, Where, begin_of, bucket_of, first_bucket, look, segment_name
+from services.nps.domain.watch import Days, Where, begin_of, bucket_of, first_bucket, judge, look, segment_name
 
 FIRST = datetime(2026, 9, 1, tzinfo=UTC)
 STAGES = ("time", "refund", "quality", "price")
@@ -39,6 +39,12 @@ def test_nothing_changed_is_an_answer() -> None:
     days = taken(told(60))
     now = FIRST + timedelta(days=60)
     assert look(days.answers(first_bucket(days.first(), now), bucket_of(now)), {}) == []
+
+
+def test_without_answers_there_is_nothing_to_tell() -> None:
+    answers = Days(("region", "touchpoint")).answers(600, 660)
+    assert (answers.segments(), look(answers, {})) == ([()], [])
+    assert judge(answers, (), 600) is None
 
 
 def test_a_fault_at_one_stage_of_one_region_is_found_there_with_its_day() -> None:

@@ -23,8 +23,9 @@ PER_DAY: Final = 24 // BUCKET_HOURS
 LONGEST: Final = 400
 """Days that a stretch has at most."""
 FEWEST: Final = 50
-"""Answers in a stretch below which a combination is no stratum of its own: all of them together are one."""
-MOST_STRATA: Final = 64
+"""Answers in a stretch below which a combination is no stratum. They are left out, not put together: among themselves their
+mix would shift. Only where most answers are of such combinations are all answers one stratum."""
+MOST_STRATA: Final = 400
 NAMED: Final = 5
 """Segments named at most of those that carry a change."""
 
@@ -121,16 +122,11 @@ class Answers:
         return [i for i, n in enumerate(self.names) if all(n[d] == v for d, v in wanted)]
 
     def strata(self, where: Where, begin: int) -> Ints:
-        """A segment's counts from a bucket on, by bucket, stratum and group: sparse combinations are one stratum."""
+        """A segment's counts from a bucket on, by bucket, stratum and group."""
         some = self.counts[max(begin - self.begin, 0) :, self.columns(where)]
-        if not some.shape[1]:
-            return some
         n = some.sum(axis=(0, 2))
-        order = np.argsort(-n, kind="stable")
-        own = order[: min(int((n >= FEWEST).sum()), MOST_STRATA)]
-        rest = np.setdiff1d(np.arange(len(n)), own)
-        merged = some[:, rest].sum(axis=1, keepdims=True)
-        return np.concatenate([some[:, own], merged], axis=1) if len(rest) else some[:, own]
+        own = np.argsort(-n, kind="stable")[: min(int((n >= FEWEST).sum()), MOST_STRATA)]
+        return some[:, own] if 2 * n[own].sum() > n.sum() else some.sum(axis=1, keepdims=True)
 
     def by(self, dimension: int, where: Where) -> tuple[list[str], Ints]:
         """A segment's counts by bucket, value of one dimension and group; the segments' names."""
