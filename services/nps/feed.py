@@ -67,6 +67,10 @@ class Feed:
             except Exception as error:  # the next second will do; a lookup is told by its own refresh
                 log.warning("changed answers could not be read: %s", type(error).__name__)
 
+    async def ready(self) -> None:
+        """Returns once all there is has been read."""
+        await self._loaded.wait()
+
     async def refresh(self) -> None:
         """Takes in all that is committed by now. Raises Transient while the first reading is under way.
 

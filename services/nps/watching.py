@@ -70,6 +70,7 @@ class Watching:
 
     async def run(self, every_s: float) -> None:
         """Looks again and again, for ever."""
+        await self._feed.ready()
         while True:
             await asyncio.sleep(every_s)
             try:
