@@ -39,8 +39,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 )  # fmt: skip
 async def test_the_page_opens_without_an_error_and_fits(
     chromium: Browser,
-    weeks: Path,
-    tmp_path: Path,
+    written: dict[str, Path],
     language: str,
     width: int,
     scheme: Literal["light", "dark"],
