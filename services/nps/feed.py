@@ -7,8 +7,6 @@ then on by what changed (migrations/V0002__live.sql says how a change is never m
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from services.nps.domain.board import Board
@@ -26,10 +24,11 @@ ANSWERED, WAITING = 0, 1
 """Groups of the board of who was asked."""
 
 _HORIZON: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
-_ANSWERS: Final = "SELECT id, answered_at, segments::text, score FROM answer WHERE id > $1 ORDER BY id LIMIT $2"
-_REQUESTS: Final = (
-    "SELECT id, asked_at, segments::text, answered FROM survey_request WHERE id > $1 ORDER BY id LIMIT $2"
-)
+_HOUR: Final = "floor(extract(epoch FROM {}) / 3600)::int"
+_ANSWERS: Final = f"""
+    SELECT id, {_HOUR.format("answered_at")}, segments::text, score FROM answer WHERE id > $1 ORDER BY id LIMIT $2"""
+_REQUESTS: Final = f"""
+    SELECT id, {_HOUR.format("asked_at")}, segments::text, answered FROM survey_request WHERE id > $1 ORDER BY id LIMIT $2"""
 # One statement, so that all rows and the next horizon are of one snapshot.
 _CHANGES: Final = """
     SELECT 0 AS kind, 0::bigint AS id, NULL::timestamptz AS at, pg_snapshot_xmin(pg_current_snapshot())::text AS told, 0 AS said
@@ -98,6 +97,8 @@ class Feed:
                     self.requests.put(number, at, self._read(told), ANSWERED if said else WAITING)
 
     async def _load(self) -> None:
+        # Begun anew after a failure: what is put in all at once must not have been there before.
+        self.answers, self.requests = Board(3), Board(2)
         self._horizon = await self._pool.fetchval(_HORIZON)
         for sql, board, groups in (
             (_ANSWERS, self.answers, GROUP_INDEX),
@@ -105,14 +106,13 @@ class Feed:
         ):
             last = 0
             while rows := await self._pool.fetch(sql, last, AT_ONCE):
-                await self._put(board, rows, groups)
+                board.put_all(
+                    [r[0] for r in rows],
+                    [r[1] for r in rows],
+                    [self._read(r[2]) for r in rows],
+                    [groups[r[3]] for r in rows],
+                )
                 last = rows[-1][0]
-
-    async def _put(self, board: Board, rows: Sequence[tuple[int, datetime, str, int]], groups: tuple[int, ...]) -> None:
-        for n, (number, at, told, said) in enumerate(rows):
-            board.put(number, at, self._read(told), groups[said])
-            if n % 1000 == 999:
-                await asyncio.sleep(0)
 
     def _read(self, told: str) -> Segments:
         """Segments as their JSON tells them: few combinations come again and again."""

@@ -6,7 +6,7 @@ shortest of the lists that it names, and at nothing else. It is a cache: all of 
 """
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -90,6 +90,41 @@ class Board:
                 lists[key] = array("i", (slot,))
         self._touched.add(hour // 24)
         self._count(slot, 1)
+
+    def put_all(
+        self, slots: Sequence[int], hours: Sequence[int], segments: Sequence[Segments], groups: Sequence[int]
+    ) -> None:
+        """The same as `put` for many registers, each of which was never told before; several times as fast."""
+        if not slots:
+            return
+        self._grow(max(slots))
+        at, hour, group = np.array(slots, np.int32), np.array(hours, np.int32), np.array(groups, np.int8)
+        kind = np.fromiter((self._kind_of(s) for s in segments), np.int32, len(slots))
+        self._hours[at], self._group[at], self._kind[at] = hour, group, kind
+        self._extend(NOWHERE, hour // 24, at)
+        self._touched.update(np.unique(hour // 24).tolist())
+        counted = group != NOWHERE
+        for g, n in enumerate(np.bincount(group[counted], minlength=self._groups).tolist()):
+            self._all[g] += n
+        for d, codes in enumerate(self._codes):
+            numbers = codes[kind]
+            some = numbers > 0
+            self._extend(d, numbers[some], at[some])
+            both = some & counted
+            flat = np.bincount(numbers[both].astype(np.int64) * self._groups + group[both])
+            totals = self._totals[d]
+            for place in np.flatnonzero(flat).tolist():
+                totals[place // self._groups][place % self._groups] += int(flat[place])
+
+    def _extend(self, d: int, numbers: Slots, slots: Slots) -> None:
+        """Puts each slot on the list of its number."""
+        order = np.argsort(numbers, kind="stable")
+        found, starts = np.unique(numbers[order], return_index=True)
+        for number, part in zip(found.tolist(), np.split(slots[order], starts[1:]), strict=True):
+            known = self._lists.get((d, number))
+            if known is None:
+                known = self._lists[d, number] = array("i")
+            known.frombytes(part.tobytes())
 
     def drop(self, slot: int) -> None:
         """The register counts nothing from now on."""
