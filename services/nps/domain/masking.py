@@ -77,7 +77,7 @@ _RULES: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     ("number", re.compile(r"(?<![A-Za-z\d])(?=[A-Za-z\-_]{0,12}\d)(?=(?:[A-Za-z\-_]*\d){4})[A-Za-z\d](?:[\-_]?[A-Za-z\d]){5,40}")),
     ("number", re.compile(rf"{_DIGIT}(?:{_GAP}{_DIGIT}){{4,}}[Xx]?")),
     # Within other words only the family name: 找周经理. 小姐 and 先生 stand for themselves after 这位, 我, 和.
-    ("name", re.compile(rf"(?<={_HAN})(?!位|和[先太阿]|时|从|祖|都)(?:{_FAMILY})(?=(?:{_TITLE}))|(?<!{_HAN})(?:{_FAMILY}){_HAN}{{0,2}}(?=(?:{_TITLE}))")),
+    ("name", re.compile(rf"(?<={_HAN})(?!位|和[先太阿]|时|从|祖|都)(?:{_FAMILY})(?=(?:{_TITLE}))|(?<!{_HAN})(?!安装)(?:{_FAMILY}){_HAN}{{0,2}}(?=(?:{_TITLE}))")),
     ("name", re.compile(rf"(?<!{_HAN})(?:{_FAMILY})(?=[姐哥总](?!{_HAN}))")),
     (
         "name",
