@@ -42,6 +42,8 @@ from services.runtime.records import timestamp, write
 log = logging.getLogger(__name__)
 
 SOURCE: Final = "touchline/nps.watch"
+LOOKING: Final = 0x6E70735F6C6F6F6B
+"""The advisory lock of whoever looks."""
 COARSE: Final = 3
 """Buckets in one, where a segment that is not watched is looked at from its beginning: two looks a day."""
 
@@ -79,7 +81,16 @@ class Watching:
                 log.warning("changes could not be looked for: %s", type(error).__name__)
 
     async def once(self) -> None:
-        """One look at all watched segments; tells what changed for certain."""
+        """One look at all watched segments; tells what changed for certain. Of several processes one looks at a time."""
+        async with self._pool.acquire() as connection:
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOOKING):
+                return
+            try:
+                await self._look()
+            finally:
+                await connection.execute("SELECT pg_advisory_unlock($1)", LOOKING)
+
+    async def _look(self) -> None:
         answers = await self._answers(self._clock())
         told = await self._told()
         stretches = {where: bucket_of(found[-1].next) for where, found in told.items()}
