@@ -268,6 +268,14 @@ async def test_what_comes_from_outside_is_text_and_nothing_else(floor: Served, v
         },
     )
     floor.at.send("metric", nps_row({"region": EVIL}, 50, 20, 10))
+    change = {
+        "topic": "metrics.nps_changes",
+        "metric": "nps_changes",
+        "segment": {"region": EVIL},
+        "window": "ALL",
+        "start": "",
+    }
+    floor.at.send("metric", change | {"counts": {}, "points": -5, "told_at": iso(NOW), "zh": EVIL, "en": EVIL})
     status = floor.at.status()[1]
     floor.at.send(
         "status", status | {"services": status["services"] | {EVIL: {"healthy": True, "lag": 0, "backlog": 0}}}
@@ -275,6 +283,7 @@ async def test_what_comes_from_outside_is_text_and_nothing_else(floor: Served, v
     floor.at.send("status", status | {"traces_url": "javascript:window.stolen=1//"})
     await expect(page.locator('[data-contact="evil"]')).to_contain_text("<img src=x onerror=")
     await expect(page.locator(hook("chart-nps")).locator("text", has_text="<img")).to_have_count(1)
+    await expect(page.locator(hook("nps-line")).nth(1)).to_contain_text("<img src=x onerror=")
     await page.locator('[data-contact="evil"] td').first.click()
     await expect(page.locator(hook("drawer-body"))).to_contain_text("<script>")
     await page.keyboard.press("Escape")
