@@ -51,7 +51,7 @@ class Process:
     def start(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-m", f"services.{self.name}.main"], env=self.env)
 
-    async def settled(self, within_s: float = 60) -> None:
+    async def settled(self, within_s: float = 150) -> None:
         """Until it is healthy and has done all there is."""
         async with asyncio.timeout(within_s):
             while (status := await probe(self.address)) is None or not status.healthy or status.lag:
