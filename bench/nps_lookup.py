@@ -25,6 +25,8 @@ from touchline.survey.v1 import events_pb2 as survey_pb2
 
 from deploy.embedded.layout import assign_ports
 from deploy.embedded.stack import Stack
+from services.nps.domain.board import Board, hour_number
+from services.nps.rpc import NpsAnswers
 from services.runtime.admin import probe
 from services.runtime.migrate import migrate
 from services.runtime.publisher import Publisher
@@ -177,6 +179,58 @@ async def _feed(publisher: Publisher, rate: int, stopping: asyncio.Event) -> Non
         await asyncio.sleep(0.1)
 
 
+class _Still:
+    """A feed whose boards are filled here, and never change."""
+
+    def __init__(self, answers: int, seed: int) -> None:
+        self.answers, self.requests = Board(3), Board(2)
+        rnd = random.Random(seed)
+        last = hour_number(datetime.now(UTC))
+        kept: dict[tuple[int, int, str], tuple[tuple[str, str], ...]] = {}
+        for first in range(0, answers, 50_000):
+            many = range(first, min(first + 50_000, answers))
+            segments = []
+            for _ in many:
+                store, stage, channel = (
+                    rnd.randrange(STORES),
+                    rnd.randrange(STAGES),
+                    rnd.choice(("app", "微信", "phone")),
+                )
+                told = (
+                    ("channel", channel),
+                    ("region", f"r{store % REGIONS}"),
+                    ("store", f"st{store}"),
+                    ("touchpoint", f"t{stage}"),
+                )
+                segments.append(kept.setdefault((store, stage, channel), told))
+            hours = [last - rnd.randrange(24 * 365) for _ in many]
+            self.answers.put_all(many, hours, segments, [rnd.randrange(3) for _ in many])
+
+    async def refresh(self) -> None:
+        """Nothing comes."""
+
+
+async def inside(args: argparse.Namespace) -> None:
+    """The processor time of the call itself, answers and message made: what remains on a machine that has other work."""
+    now, began = datetime.now(UTC), time.process_time()
+    feed = _Still(args.answers, args.seed)
+    print(json.dumps({"answers": args.answers, "filled_in_cpu_s": round(time.process_time() - began, 1)}))
+    servicer = NpsAnswers(None, feed, None, None, None)  # type: ignore[arg-type]
+    mix = requests(now, args.seed)
+    for name, calls in {"the mix": list(mix.values()), **{n: [c] for n, c in {**mix, **heavy(now)}.items()}}.items():
+        took = []
+        for n in range(700 if len(calls) > 1 else 100):
+            request = calls[n % len(calls)]()
+            start = time.process_time()
+            (await servicer.GetNps(request, None)).SerializeToString()
+            took.append(time.process_time() - start)
+        took.sort()
+        quantiles = {
+            f"p{q}_cpu_ms": round(1000 * took[min(len(took) - 1, int(len(took) * q / 100))], 2) for q in (50, 99)
+        }
+        print(json.dumps({"calls": name, "n": len(took), **quantiles}, ensure_ascii=False), flush=True)
+
+
 def main() -> None:
     """Prints one line of JSON a measurement."""
     p = argparse.ArgumentParser(description=__doc__)
@@ -185,7 +239,13 @@ def main() -> None:
     p.add_argument("--rate", type=float, default=100, help="calls a second")
     p.add_argument("--events", type=int, default=0, help="answers a second that come in meanwhile")
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument(
+        "--inside", action="store_true", help="the call alone, in processor time, without Kafka and Postgres"
+    )
     args = p.parse_args()
+    if args.inside:
+        asyncio.run(inside(args))
+        return
     with tempfile.TemporaryDirectory(prefix="touchline-") as folder, Stack(folder) as stack:
         asyncio.run(run(args, stack))
 
