@@ -5,7 +5,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.nps.domain.compare import Share, difference, least, level, rose, share
@@ -20,6 +20,7 @@ def counts(*rows: tuple[int, int, int]) -> np.ndarray:
     return np.array(rows, dtype=np.int64)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=5))
 def test_without_strata_the_impact_is_the_score_less_that_of_the_answers_without_it(
     cells: list[tuple[tuple[int, ...], tuple[int, ...]]],
@@ -42,6 +43,7 @@ def test_without_strata_the_impact_is_the_score_less_that_of_the_answers_without
     assert found.answers == (one + other).sum()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=6))
 def test_each_answer_is_compared_within_its_stratum(cells: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
     mine, rest = np.array([c[0] for c in cells]), np.array([c[1] for c in cells])
@@ -107,6 +109,7 @@ def test_the_interval_of_the_impact_holds_the_truth(complaints: int) -> None:
     assert 0.93 <= held / 2000 <= 0.98
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 60))
 def test_fishers_test_is_the_sum_over_all_tables(a: int, b: int, more_a: int, more_b: int) -> None:
     before, after = share(a, a + more_a), share(b, b + more_b)
@@ -127,6 +130,7 @@ def test_shares_that_cannot_be_are_refused() -> None:
     assert share(0, 0).value == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=40))
 def test_tests_that_cannot_reach_the_level_do_not_count(smallest: list[float]) -> None:
     found = level(smallest, 0.05)
@@ -182,6 +186,7 @@ def test_a_repeat_goes_to_the_matter_that_it_began_with() -> None:
 STAGES = st.lists(st.sampled_from(["delivery.time", "goods.taste", "aftersales.resolution"]), max_size=2, unique=True)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("cd"), st.integers(0, 20), STAGES), max_size=12), st.randoms())
 def test_the_order_of_arrival_does_not_matter(rows: list[tuple[str, int, list[str]]], dice: object) -> None:
     contacts = [contact(f"{i:02}", c, day, *stages) for i, (c, day, stages) in enumerate(rows)]

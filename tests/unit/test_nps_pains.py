@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.nps.domain.actions import Action
@@ -95,6 +95,7 @@ def test_what_all_places_did_for_certain_is_no_reason_to_be_calm() -> None:
     assert not [c for c in found.calm if c.moved.points < 0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10), st.sampled_from(REGIONS), st.sets(st.sampled_from(STAGES))), max_size=40))
 def test_counts_add_up(rows: list[tuple[int, str, set[str]]]) -> None:
     replies = [

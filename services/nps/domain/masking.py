@@ -7,6 +7,7 @@ masking: any five digits in a row go, however they are written (full width, 一�
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Final, Literal
 
 Language = Literal["zh", "en"]
@@ -33,16 +34,11 @@ _FAMILY: Final = (
     "韦夏付方邹熊白孟秦邱侯江尹薛阎段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向汤温康施文牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟申欧耿关兰焦俞左柳甘祝包宁尚符舒阮柯纪梅童凌毕单季裴霍涂成苗谷曲盛冉翁蓝路游辛靳管柴蒙鲍华喻祁蒲房滕屈饶解牟艾尤阳时穆农司古吉缪车项连芦麦褚娄窦戚岑景党宫费卜冷晏席卫米柏宗瞿桂全佟应臧闵苟邬边卞姬师和仇栾隋商刁沙荣巫寇桑郎甄丛仲虞敖巩明佘池查麻苑迟邝封谈匡鞠惠荆乐冀郁胥南班储原栗燕楚鄢劳谌奚皮粟冼蔺楼盘满闻位厉伊仝区郜海阚花权强帅屠豆朴盖练廉禹井祖漆巴丰支卿国狄平计索宣晋相初门容敬来扈晁都普阙浦戈雍郏邸]"
 )
 _TITLE: Final = "先生|女士|小姐|太太|师傅|经理|老师|医生|阿姨|叔叔|大爷|大姐|大哥|主管|店长|同学"
-_CITY: Final = rf"{_HAN}{{1,8}}?(?:省|自治区|市|区|县|旗|州|镇|乡|村)"
-_ROAD: Final = (
-    rf"(?:{_HAN}|[A-Za-z\d]){{1,10}}?"
-    r"(?:路|街|大道|道|巷|弄|胡同|里|小区|花园|家园|公寓|大厦|广场|新村|苑|园|城|村|号院|号楼|栋|幢|座|单元|号|室|楼|层)"
-)
 _NUMBERED: Final = rf"(?:{_DIGIT}|[A-Za-z]|十|百|-){{1,8}}(?:号院|号楼|号|弄|栋|幢|座|单元|室|楼|层|房)"
 
 _RULES: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     ("link", re.compile(r"(?:https?://|www\.)[^\s，。！？、；：）】》“”]+", re.IGNORECASE)),
-    ("email", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    ("email", re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
     ("account", re.compile(r"(?<![\w.])@[\w\-]{2,30}")),
     (
         "account",
@@ -54,11 +50,11 @@ _RULES: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
         ),
     ),
     ("plate", re.compile(r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·\s]?[A-Z\d]{5,6}(?![A-Za-z\d])")),
-    # Addresses: a place of China with a road or a numbered house, or a numbered house behind a road; an English street.
-    ("address", re.compile(rf"(?:{_CITY}){{1,4}}(?:{_ROAD}){{0,3}}{_NUMBERED}(?:{_NUMBERED})*|(?:{_CITY}){{2,4}}{_ROAD}")),
-    ("address", re.compile(rf"{_HAN}{{2,8}}?(?:路|街|大道|巷|弄|胡同|小区|花园|家园|公寓|大厦|新村|苑)(?:{_NUMBERED})+")),
-    ("address", re.compile(rf"(?:{_NUMBERED}){{2,}}")),
-    ("address", re.compile(rf"(?:{_DIGIT}|[A-Za-z]){{1,5}}(?:号楼|栋|幢|单元|号院){_DIGIT}{{0,5}}")),
+    # Addresses without a number: a city, its district, a road. Those with one: `_houses`.
+    (
+        "address",
+        re.compile(rf"{_HAN}{{2,5}}[省市]{_HAN}{{1,6}}[市区县]{_HAN}{{1,8}}(?:路|街|大道|巷|镇|村|小区|花园|大厦|广场)"),
+    ),
     (
         "address",
         re.compile(
@@ -118,11 +114,40 @@ def mask(text: str, language: Language) -> str:
     for mark in _KNOWN:
         if mark in found:
             found = found.replace(mark, hold(mark))
+    found = _houses(found, lambda: hold(marks["address"]))
     for kind, rule in _RULES:
         found = rule.sub(lambda _, mark=marks[kind]: hold(mark), found)  # type: ignore[misc]
     return _PRIVATE.sub(lambda m: held[ord(m[0]) - _FIRST], found)
 
 
+def _houses(text: str, hold: Callable[[], str]) -> str:
+    """Chinese addresses with a number (12号3栋402室), with the city and road before it, as far as a few characters before the first of them.
+
+    A number alone (3楼) is none; two of them, or a block's, are. Looks at each character a few times, whatever the text.
+    """
+    out, done = [], 0
+    for m in _NUMBERS.finditer(text):
+        left = max(done, m.start() - _FAR)
+        before = text[left : m.start()]
+        parted = [i for i, c in enumerate(before) if not _WITHIN.match(c)]
+        begin = parted[-1] + 1 if parted else 0
+        sign = _SIGN.search(before, begin)
+        if sign is None and not (len(_PARTS.findall(m[0])) > 1 or _BLOCK.search(m[0])):
+            continue
+        start = left + max(begin, sign.start() - _NAMED) if sign else m.start()
+        out += [text[done:start], hold()]
+        done = m.end()
+    return "".join(out) + text[done:]
+
+
+_NUMBERS: Final = re.compile(rf"(?:{_NUMBERED})+{_DIGIT}{{0,5}}")
+_PARTS: Final = re.compile(_NUMBERED)
+_BLOCK: Final = re.compile("号楼|号院|栋|幢|单元")
+_SIGN: Final = re.compile("[省市区县镇乡路街巷弄村苑园]|大道|大厦|广场|公寓|胡同")
+_WITHIN: Final = re.compile(rf"{_HAN}|[A-Za-z\d]")
+_FAR: Final = 40
+_NAMED: Final = 6
+"""Characters of a place's name before the sign that it is one."""
 # Digits of all scripts are what they are worth; what doesn't show must not part a number.
 _PLAIN: Final = {
     **{code: str(unicodedata.digit(chr(code))) for code in range(0x80, 0x20000) if unicodedata.category(chr(code)) == "Nd"},
