@@ -53,8 +53,8 @@ _EVENTS = (
     Topic(SENTIMENT_SHIFTED, "conversations that turned, and with what; keyed by customer", config=_kept(30)),
     Topic(ROUTING_DECIDED, "who goes to whom, and why; keyed by customer", config=_kept(30)),
     Topic(NPS_CHANGED, "answers counted, corrected, withdrawn; keyed by customer", config=_kept(30)),
-    Topic(NPS_SHIFTED, "the score changed, for certain; keyed by segment", config=_kept(365)),
-    Topic(NPS_ACTIONS, "what was promised about a pain point, and its end; keyed by action", config=_kept(365)),
+    Topic(NPS_SHIFTED, "the score changed, for certain; keyed by segment", config=_kept(30)),
+    Topic(NPS_ACTIONS, "what was promised about a pain point, and its end; keyed by action", config=_kept(30)),
     Topic(SURVEY_REQUESTED, "surveys for channels to deliver; keyed by customer", config=_kept(7)),
     Topic(
         ESCALATION_FLAGGED, "complaints about to escalate, and their follow-ups; keyed by customer", config=_kept(30)
