@@ -15,6 +15,7 @@ from rich.table import Table
 
 from services.cli.calls import reason_of, service_address
 from services.cli.common import data_option, fail
+from services.cli.nps_report import report, weeks
 from services.nps.domain.enough import enough
 from services.nps.domain.figures import Figure
 from services.nps.domain.tally import Tally
@@ -29,6 +30,10 @@ Breakdown = dict[str, dict[str, Figure]]
 @click.group()
 def nps() -> None:
     """The Net Promoter Score. 净推荐值。"""
+
+
+nps.add_command(report)
+nps.add_command(weeks)
 
 
 @nps.command()

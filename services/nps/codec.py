@@ -1,12 +1,23 @@
 """Survey events and facts: protobuf on one side, the domain's words on the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.nps.v1 import nps_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
-from services.nps.domain.survey import Event, SurveyAnswered, SurveyCorrected, SurveyCounted, SurveyRetracted
+from services.nps.domain.survey import (
+    AskedCounted,
+    ContactBegan,
+    Event,
+    Fact,
+    Segments,
+    SurveyAnswered,
+    SurveyAsked,
+    SurveyCorrected,
+    SurveyRetracted,
+)
 from services.runtime.pipeline import Publish
 from services.runtime.records import Incoming, timestamp
 
@@ -16,17 +27,41 @@ def read(incoming: Incoming) -> Event | None:
     message = incoming.message
     match message:
         case survey_pb2.SurveyAnswered():
-            segments = tuple(sorted((k, v) for k, v in message.segments.items() if k and v))
-            return SurveyAnswered(*_base(incoming, message.survey_id), message.score, segments)
+            base = _base(incoming, message.survey_id)
+            return SurveyAnswered(*base, message.score, segments_of(message.segments), message.contact_id)
         case survey_pb2.SurveyCorrected():
             return SurveyCorrected(*_base(incoming, message.survey_id), message.score)
         case survey_pb2.SurveyRetracted():
             return SurveyRetracted(*_base(incoming, message.survey_id))
+        case nps_pb2.SurveyRequested():
+            return SurveyAsked(*_base(incoming, message.survey_id), segments_of(message.segments))
+        case contact_pb2.ContactRequested():
+            return ContactBegan(*_base(incoming, message.contact_id), contact_segments(message))
     return None
 
 
-def write(fact: SurveyCounted) -> Iterator[Publish]:
-    """The fact as an event on nps.changed."""
+def segments_of(given: Mapping[str, str]) -> Segments:
+    """Segments in order, without empty ones."""
+    return tuple(sorted((k, v) for k, v in given.items() if k and v))
+
+
+def contact_segments(message: contact_pb2.ContactRequested) -> Segments:
+    """The segments that a contact tells of: those of the answer to its survey, where that names none."""
+    customer = message.customer
+    known = {
+        "channel": message.channel,
+        "group": customer.tier,
+        "region": customer.region,
+        "store": customer.store,
+        "touchpoint": message.touchpoint,
+    }
+    return segments_of(known)
+
+
+def write(fact: Fact) -> Iterator[Publish]:
+    """The fact as an event on nps.changed; who was asked is for the store alone."""
+    if isinstance(fact, AskedCounted):
+        return
     message = nps_pb2.NpsChanged(
         customer_id=fact.customer_id,
         survey_id=fact.survey_id,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.nps.domain.figures import group
-from services.nps.domain.survey import SurveyCounted
+from services.nps.domain.survey import Fact, SurveyCounted
 from services.nps.domain.windows import day_of, hour_of
 from services.runtime.pipeline import Delta, Metric
 
@@ -17,8 +17,10 @@ ALL_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Where the one window of all time begins."""
 
 
-def count(fact: SurveyCounted) -> Iterator[Delta]:
+def count(fact: Fact) -> Iterator[Delta]:
     """The changed cells: nothing where the answer stays in its group."""
+    if not isinstance(fact, SurveyCounted):
+        return
     counts: dict[str, int] = {}
     if fact.before is not None:
         counts[group(fact.before)] = -1

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.nps.domain.survey import Event, SurveyAnswered, SurveyCorrected, SurveyRetracted
+from services.nps.domain.survey import SurveyAnswered, SurveyCorrected, SurveyEvent, SurveyRetracted
 
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -15,16 +15,16 @@ class LineError(ValueError):
     """A line that is no survey event; its text names the field and the reason."""
 
 
-def read_line(line: str) -> Event:
+def read_line(line: str) -> SurveyEvent:
     """The event in one line: {"id", "source", "type", "time", "survey_id", "score", "segments", ...}. Raises LineError."""
     found = _json(line)
     if not isinstance(found, dict):
         raise LineError("line: is not a JSON object")
     survey_id, event_id, source = _text(found, "survey_id"), _text(found, "id"), _text(found, "source")
     # A survey stands for its customer here: lines name none, and a survey belongs to one.
-    kind, time = found.get("type"), _time(found)
+    kind, time = found.get("type"), moment(found, "time")
     if kind == "answered":
-        return SurveyAnswered(source, event_id, survey_id, survey_id, time, _score(found), _segments(found))
+        return SurveyAnswered(source, event_id, survey_id, survey_id, time, _score(found), segments(found))
     if kind == "corrected":
         return SurveyCorrected(source, event_id, survey_id, survey_id, time, _score(found))
     if kind == "retracted":
@@ -54,18 +54,19 @@ def _text(found: dict[str, Any], name: str) -> str:
     return value
 
 
-def _time(found: dict[str, Any]) -> datetime:
+def moment(found: dict[str, Any], name: str) -> datetime:
+    """The time in a line's field, in UTC. Raises LineError."""
     try:
-        moment = datetime.fromisoformat(_text(found, "time"))
-        if moment.tzinfo is UTC:
-            return moment
-        if moment.tzinfo is None:
-            raise LineError("time: has no offset from UTC")
-        return moment.astimezone(UTC)
+        at = datetime.fromisoformat(_text(found, name))
+        if at.tzinfo is UTC:
+            return at
+        if at.tzinfo is None:
+            raise LineError(f"{name}: has no offset from UTC")
+        return at.astimezone(UTC)
     except LineError:
         raise
     except (ValueError, OverflowError):
-        raise LineError("time: is not an RFC 3339 time") from None
+        raise LineError(f"{name}: is not an RFC 3339 time") from None
 
 
 def _score(found: dict[str, Any]) -> int:
@@ -77,11 +78,12 @@ def _score(found: dict[str, Any]) -> int:
     return score
 
 
-def _segments(found: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    segments = found.get("segments", {})
-    if not isinstance(segments, dict):
+def segments(found: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Dimension and value in a line's segments, sorted, those without a value left out. Raises LineError."""
+    told = found.get("segments", {})
+    if not isinstance(told, dict):
         raise LineError("segments: is not an object of texts")
-    for dimension, value in segments.items():
+    for dimension, value in told.items():
         if not isinstance(value, str):
             raise LineError(f"segments: its {dimension!a} is not a text")
-    return tuple(sorted([item for item in segments.items() if item[0] and item[1]]))
+    return tuple(sorted([item for item in told.items() if item[0] and item[1]]))

@@ -1,16 +1,21 @@
-"""The NPS service: survey events in, changes of the running Net Promoter Score out."""
+"""The NPS service: the running Net Promoter Score, what changed, how service does, who is asked, and what is done about it."""
 
+from functools import partial
 from pathlib import Path
 
-from services.nps import codec, counters, rpc, store
-from services.nps.domain.survey import CustomerSurveys, Event, SurveyCounted, decide
+from services.nps import codec, contacts, counters, deeds, rpc, store
+from services.nps.domain.survey import CustomerSurveys, Event, Fact, decide
+from services.nps.feed import Feed
+from services.nps.settings import NpsSettings
+from services.nps.watching import Watching
 from services.runtime.pipeline import Pipeline
 from services.runtime.service import House, Parts, serve
-from services.runtime.topics import TOUCHPOINT_EVENTS
+from services.runtime.settings import load as settings_of
+from services.runtime.topics import SURVEY_REQUESTED, TOUCHPOINT_EVENTS
 
-PIPELINE: Pipeline[CustomerSurveys, Event, SurveyCounted] = Pipeline(
+PIPELINE: Pipeline[CustomerSurveys, Event, Fact] = Pipeline(
     name="nps",
-    topics=(TOUCHPOINT_EVENTS,),
+    topics=(TOUCHPOINT_EVENTS, SURVEY_REQUESTED),
     state_type=CustomerSurveys,
     initial=CustomerSurveys,
     read=codec.read,
@@ -24,7 +29,14 @@ PIPELINE: Pipeline[CustomerSurveys, Event, SurveyCounted] = Pipeline(
 
 async def build(house: House) -> Parts:
     """The service's parts."""
-    return Parts(pipelines=[PIPELINE], servicers=[rpc.servicer(house.pool, PIPELINE.name)])
+    settings = settings_of(NpsSettings)
+    feed, volumes = Feed(house.pool), contacts.Volumes(house.pool, house.clock)
+    watching = Watching(house.pool, feed, house.publisher, house.clock, settings.watched(), settings.zoned())
+    return Parts(
+        pipelines=[PIPELINE, contacts.pipeline(settings.plan(), settings.zoned(), volumes), deeds.PIPELINE],
+        servicers=[rpc.servicer(house.pool, feed, watching, house.commands(), house.clock)],
+        tasks=[feed.run, partial(watching.run, settings.watch_every_s)],
+    )
 
 
 if __name__ == "__main__":

@@ -1,43 +1,69 @@
 """The NPS service's gRPC calls."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 
-from services.nps import store
-from services.nps.counters import ALL_TIME
-from services.nps.domain.figures import Figure
-from services.nps.domain.windows import day_of, hour_of, week_of
+from services.nps import deeds, kpi, store, wire
+from services.nps.domain.board import Board
+from services.nps.domain.cube import Cell
+from services.nps.domain.figures import Figure, figure
+from services.nps.domain.kpis import kpis
+from services.nps.domain.shrink import shrink
+from services.nps.domain.span import MOST_DAYS, Span
+from services.nps.feed import ANSWERED, Feed
+from services.nps.watching import Watching
+from services.runtime.clock import Clock
+from services.runtime.commands import CommandBus, Unanswered
 from services.runtime.records import timestamp
-from services.runtime.rpc import Servicer, check_batch, invalid
+from services.runtime.rpc import Servicer, check_batch, invalid, not_found, refused
 
-LARGEST_SELECTION = 16
-"""Dimensions that can be asked for: no answer has more."""
+DEFAULT_DAYS = 90
 
 
 class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
     """Answers from what is committed."""
 
-    def __init__(self, pool: Any, pipeline: str) -> None:
+    def __init__(self, pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock) -> None:
         self._pool = pool
-        self._pipeline = pipeline
+        self._feed = feed
+        self._watching = watching
+        self._commands = commands
+        self._clock = clock
 
     async def GetNps(self, request: nps_pb2.GetNpsRequest, context: Any) -> nps_pb2.GetNpsResponse:  # noqa: N802 (gRPC's name)
-        """Figures for all and by dimension, of one moment."""
-        if len(request.dimensions) > LARGEST_SELECTION:
-            raise invalid(
-                f"dimensions: has {len(request.dimensions)} entries; at most {LARGEST_SELECTION} are answered"
-            )
-        window, starts = _window(request)
-        dimensions = set(request.dimensions)
-        if window == "PT1H":
-            all_, by = await store.hour(self._pool, starts[0], dimensions)
-        else:
-            all_, by = await store.figures(self._pool, self._pipeline, window, starts, dimensions)
+        """Figures of any combination of segments over a window, and by dimension; all of one moment."""
+        wire.check_few("dimensions", request.dimensions)
+        where, span = wire.where_of(request.where), wire.span(request)
+        if request.limit < 0:
+            raise invalid(f"limit: is {request.limit}; it can't be less than 0")
+        await self._feed.refresh()
+        board = self._feed.answers
+        dimensions = list(request.dimensions) or ([] if where else board.dimensions)
+        asked = self._feed.requests.counts(span.first, span.last, where)
         return nps_pb2.GetNpsResponse(
-            all=_figure(all_),
-            by={d: nps_pb2.Breakdown(values={v: _figure(f) for v, f in values.items()}) for d, values in by.items()},
+            all=wire.told(figure(*board.counts(span.first, span.last, where)), asked=_asked(asked)),
+            by={d: b for d in dimensions if (b := self._breakdown(board, d, span, where, request.limit)) is not None},
+            start=timestamp(span.start) if span.start else None,
+            end=timestamp(span.end) if span.end else None,
+        )
+
+    def _breakdown(
+        self, board: Board, dimension: str, span: Span, where: Mapping[str, str], limit: int
+    ) -> nps_pb2.Breakdown | None:
+        found = {v: figure(*cell) for v, cell in board.by(dimension, span.first, span.last, where).items()}
+        found = {v: f for v, f in found.items() if f.n}
+        if not found:
+            return None
+        if not limit:
+            return nps_pb2.Breakdown(values={v: wire.bare(f) for v, f in found.items()})
+        shown = sorted(found, key=lambda v: (-found[v].n, v))[:limit]
+        drawn = shrink(found, shown)
+        asked = self._feed.requests.by(dimension, span.first, span.last, where)
+        return nps_pb2.Breakdown(
+            values={v: wire.told(found[v], drawn[v], _asked(asked[v]) if v in asked else None) for v in shown}
         )
 
     async def GetCustomerNps(  # noqa: N802 (gRPC's name)
@@ -50,34 +76,88 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
             response.customers[customer_id].CopyFrom(nps_pb2.CustomerNps(score=score, answered_at=timestamp(moment)))
         return response
 
+    async def GetChanges(  # noqa: N802 (gRPC's name)
+        self, request: nps_pb2.GetChangesRequest, context: Any
+    ) -> nps_pb2.GetChangesResponse:
+        """What changed in a segment, since when and by how much; or that nothing did."""
+        where = wire.where_of(request.where)
+        if not 0 <= request.days <= MOST_DAYS:
+            raise invalid(f"days: is {request.days}; between 0 (for {DEFAULT_DAYS}) and {MOST_DAYS} is possible")
+        at = _moment("at", request.at) if request.HasField("at") else self._clock()
+        return await self._watching.changes(where, request.days or DEFAULT_DAYS, at)
 
-def servicer(pool: Any, pipeline: str) -> Servicer:
-    """What the runtime's server is given."""
-    answers = NpsAnswers(pool, pipeline)
-    return Servicer(nps_pb2_grpc.add_NpsServiceServicer_to_server, answers, "touchline.nps.v1.NpsService")
+    async def GetKpis(  # noqa: N802 (gRPC's name)
+        self, request: nps_pb2.GetKpisRequest, context: Any
+    ) -> nps_pb2.GetKpisResponse:
+        """What service is judged by, for all contacts and by the values of a dimension."""
+        where, span = wire.where_of(request.where), wire.span(request)
+        if len(where) > 1 or (where and request.dimension):
+            raise invalid("where: service is counted by one dimension at a time; name one value, or a dimension")
+        if request.window == nps_pb2.WINDOW_HOUR and (where or request.dimension):
+            raise invalid("window: hours are counted for all contacts only")
+        await self._feed.refresh()
+        board = self._feed.answers
+        counted = await kpi.counts(self._pool, request.window == nps_pb2.WINDOW_HOUR, span, where)
+        response = nps_pb2.GetKpisResponse(all=kpi.told(kpis(counted, segment_figure(board, span, where))))
+        if request.dimension:
+            figures = {v: figure(*c) for v, c in board.by(request.dimension, span.first, span.last, {}).items()}
+            for value, counts in (await kpi.by(self._pool, span, request.dimension)).items():
+                response.by[value].CopyFrom(kpi.told(kpis(counts, figures.get(value) or figure(0, 0, 0))))
+        return response
+
+    async def ListActions(  # noqa: N802 (gRPC's name)
+        self, request: nps_pb2.ListActionsRequest, context: Any
+    ) -> nps_pb2.ListActionsResponse:
+        """What was promised, those promised last first, and whether it worked."""
+        limit = deeds.limit_of(request.limit)
+        since = _moment("since", request.since) if request.HasField("since") else None
+        await self._feed.refresh()
+        found = await deeds.listed(self._pool, request.owner, since, limit)
+        return nps_pb2.ListActionsResponse(actions=[deeds.told(a, self._feed.answers, self._clock()) for a in found])
+
+    async def PromiseAction(  # noqa: N802 (gRPC's name)
+        self, request: nps_pb2.PromiseActionRequest, context: Any
+    ) -> nps_pb2.PromiseActionResponse:
+        """Takes a promise down."""
+        made = deeds.promise(request)
+        return nps_pb2.PromiseActionResponse(action=await self._sent(made, made.action_id))
+
+    async def EndAction(  # noqa: N802 (gRPC's name)
+        self, request: nps_pb2.EndActionRequest, context: Any
+    ) -> nps_pb2.EndActionResponse:
+        """Takes down that an action is done, or won't be."""
+        if await deeds.find(self._pool, request.action_id) is None:
+            raise not_found("action_id: there is no such action")
+        return nps_pb2.EndActionResponse(action=await self._sent(deeds.end(request), request.action_id))
+
+    async def _sent(self, event: Any, action_id: str) -> nps_pb2.Action:
+        try:
+            action = await deeds.send(self._pool, self._commands, event, action_id, self._clock())
+        except Unanswered as error:
+            raise refused("DEADLINE_EXCEEDED", str(error)) from None
+        await self._feed.refresh()
+        return deeds.told(action, self._feed.answers, self._clock())
 
 
-def _window(request: nps_pb2.GetNpsRequest) -> tuple[str, tuple[datetime, ...]]:
-    """The counters' window and its starts."""
-    if request.window == nps_pb2.WINDOW_UNSPECIFIED:
-        return "ALL", (ALL_TIME,)
-    if not request.HasField("at"):
-        raise invalid("at: is missing; a window needs a moment within it")
+def _moment(field: str, given: Any) -> datetime:
     try:
-        at = request.at.ToDatetime(tzinfo=UTC)
-        match request.window:
-            case nps_pb2.WINDOW_HOUR:
-                return "PT1H", (hour_of(at),)
-            case nps_pb2.WINDOW_DAY:
-                return "P1D", (day_of(at),)
-            case nps_pb2.WINDOW_WEEK:
-                return "P1D", week_of(at)
+        found: datetime = given.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise invalid("at: is out of range") from None
-    raise invalid("window: is not a known window")
+        raise invalid(f"{field}: is out of range") from None
+    return found
 
 
-def _figure(f: Figure) -> nps_pb2.Figure:
-    return nps_pb2.Figure(
-        promoters=f.promoters, passives=f.passives, detractors=f.detractors, n=f.n, nps=f.nps, low=f.low, high=f.high
-    )
+def _asked(counts: Cell) -> nps_pb2.Asked | None:
+    return nps_pb2.Asked(asked=sum(counts), answered=counts[ANSWERED]) if any(counts) else None
+
+
+def segment_figure(board: Board, span: Span, where: Mapping[str, str]) -> Figure:
+    """The figure of a segment over a window."""
+    return figure(*board.counts(span.first, span.last, where))
+
+
+def servicer(pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock) -> Servicer:
+    """What the runtime's server is given."""
+    answers = NpsAnswers(pool, feed, watching, commands, clock)
+    register = nps_pb2_grpc.add_NpsServiceServicer_to_server
+    return Servicer(register, answers, "touchline.nps.v1.NpsService", changing=("PromiseAction", "EndAction"))

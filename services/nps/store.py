@@ -1,19 +1,15 @@
-"""The NPS service's SQL: figures from the counters, an hour's from the answers, customers' last answers from a table of their own."""
+"""The NPS service's SQL: the standing answers and who was asked, which `feed.py` reads, and customers' last answers."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.nps.counters import METRIC
-from services.nps.domain.figures import Figure, figure
-from services.nps.domain.survey import CustomerSurveys, SurveyCounted, last_answer
+from services.nps.domain.survey import AskedCounted, CustomerSurveys, Fact, SurveyCounted, last_answer
 from services.runtime.pipeline import Change, Db
 
-Figures = tuple[Figure, dict[str, dict[str, Figure]]]
 
-
-async def project(db: Db, changes: Sequence[Change[CustomerSurveys, SurveyCounted]]) -> None:
+async def project(db: Db, changes: Sequence[Change[CustomerSurveys, Fact]]) -> None:
     """Writes the customers' last standing answers, in the batch's transaction."""
     found = {c.key: last_answer(c.state) for c in changes if c.facts}
     gone = [key for key, last in found.items() if last is None]
@@ -29,7 +25,9 @@ async def project(db: Db, changes: Sequence[Change[CustomerSurveys, SurveyCounte
             [last.score for _, last in standing],
             [last.answered_at for _, last in standing],
         )
-    await _keep_answers(db, [fact for change in changes for fact in change.facts])
+    facts = [fact for change in changes for fact in change.facts]
+    await _keep_answers(db, [f for f in facts if isinstance(f, SurveyCounted)])
+    await _keep_requests(db, [f for f in facts if isinstance(f, AskedCounted)])
 
 
 async def _keep_answers(db: Db, facts: Sequence[SurveyCounted]) -> None:
@@ -58,50 +56,22 @@ async def _keep_answers(db: Db, facts: Sequence[SurveyCounted]) -> None:
         )
 
 
-async def hour(pool: Any, start: datetime, dimensions: Collection[str]) -> Figures:
-    """The figures of one hour, counted from its answers; otherwise as `figures`."""
-    rows = await pool.fetch(
-        """SELECT dimension, value, count(*) FILTER (WHERE score >= 9), count(*) FILTER (WHERE score BETWEEN 7 AND 8),
-                  count(*) FILTER (WHERE score <= 6)
-           FROM answer, LATERAL (SELECT '' AS dimension, '' AS value UNION ALL SELECT * FROM jsonb_each_text(segments)) AS s
-           WHERE answered_at >= $1 AND answered_at < $1 + interval '1 hour' GROUP BY dimension, value""",
-        start,
-    )
-    all_, by = figure(0, 0, 0), dict[str, dict[str, Figure]]()
-    for dimension, value, *counts in rows:
-        if not dimension:
-            all_ = figure(*counts)
-        elif not dimensions or dimension in dimensions:
-            by.setdefault(dimension, {})[value] = figure(*counts)
-    return all_, by
-
-
-async def figures(
-    pool: Any, pipeline: str, window: str, starts: Sequence[datetime], dimensions: Collection[str]
-) -> Figures:
-    """The figure of all answers in these windows, and by dimension and value; segments without an answer are left out.
-
-    One statement, so that all figures are of one moment. No dimensions: all that are known.
-    """
-    rows = await pool.fetch(
-        """SELECT segment, sum(counts[1])::bigint, sum(counts[2])::bigint, sum(counts[3])::bigint
-           FROM runtime.counter_cell
-           WHERE pipeline = $1 AND metric = $2 AND win = $3 AND start = ANY($4) GROUP BY segment""",
-        pipeline,
-        METRIC.name,
-        window,
-        list(starts),
-    )
-    all_, by = figure(0, 0, 0), dict[str, dict[str, Figure]]()
-    for segment, *counts in rows:
-        found = figure(*counts)
-        places = json.loads(segment)
-        if not places:
-            all_ = found
-        for dimension, value in places.items():
-            if found.n and (not dimensions or dimension in dimensions):
-                by.setdefault(dimension, {})[value] = found
-    return all_, by
+async def _keep_requests(db: Db, facts: Sequence[AskedCounted]) -> None:
+    """Who was asked, and whether they answered: of a survey's facts in the batch, the last one tells."""
+    last = {(f.customer_id, f.survey_id): f for f in facts}
+    if last:
+        kept = [f for _, f in sorted(last.items())]
+        await db.execute(
+            """INSERT INTO survey_request (customer_id, survey_id, asked_at, segments, answered)
+               SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]::jsonb[], $5::bool[])
+               ON CONFLICT (customer_id, survey_id) DO UPDATE SET
+                   asked_at = excluded.asked_at, segments = excluded.segments, answered = excluded.answered""",
+            [f.customer_id for f in kept],
+            [f.survey_id for f in kept],
+            [f.asked_at for f in kept],
+            [json.dumps(dict(f.segments), ensure_ascii=False) for f in kept],
+            [f.answered for f in kept],
+        )
 
 
 async def last_answers(pool: Any, customer_ids: Sequence[str]) -> dict[str, tuple[int, datetime]]:

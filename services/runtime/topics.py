@@ -29,13 +29,26 @@ SENTIMENT_SCORED = "sentiment.scored"
 SENTIMENT_SHIFTED = "sentiment.shifted"
 ROUTING_DECIDED = "routing.decided"
 NPS_CHANGED = "nps.changed"
+NPS_SHIFTED = "nps.shifted"
+NPS_ACTIONS = "nps.actions"
+SURVEY_REQUESTED = "survey.requested"
 ESCALATION_FLAGGED = "escalation.flagged"
 TEAM_EVENTS = "team.events"
 REFUND_DECIDED = "refund.decided"
 CAUSE_EVENTS = "cause.events"
 OUTREACH_EVENTS = "outreach.events"
 COUNTERS = "counters"
-METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
+METRICS_NPS_CHANGES = "metrics.nps_changes"
+METRICS_NPS_ACTIONS = "metrics.nps_actions"
+METRIC_TOPICS = (
+    "metrics.sentiment",
+    "metrics.routing",
+    "metrics.nps",
+    "metrics.escalation",
+    "metrics.service",
+    METRICS_NPS_CHANGES,
+    METRICS_NPS_ACTIONS,
+)
 
 _EVENTS = (
     Topic(TOUCHPOINT_EVENTS, "what customers do and say; keyed by customer", config=_kept(7)),
@@ -44,6 +57,9 @@ _EVENTS = (
     Topic(SENTIMENT_SHIFTED, "conversations that turned, and with what; keyed by customer", config=_kept(30)),
     Topic(ROUTING_DECIDED, "who goes to whom, and why; keyed by customer", config=_kept(30)),
     Topic(NPS_CHANGED, "answers counted, corrected, withdrawn; keyed by customer", config=_kept(30)),
+    Topic(NPS_SHIFTED, "the score changed, for certain; keyed by segment", config=_kept(30)),
+    Topic(NPS_ACTIONS, "what was promised about a pain point, and its end; keyed by action", config=_kept(30)),
+    Topic(SURVEY_REQUESTED, "surveys for channels to deliver; keyed by customer", config=_kept(7)),
     Topic(
         ESCALATION_FLAGGED, "complaints about to escalate, and their follow-ups; keyed by customer", config=_kept(30)
     ),

@@ -20,7 +20,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from touchline.nps.v1 import nps_pb2
 
+from services.nps.domain.actions import Action
+from services.nps.domain.board import Board
+from services.nps.telling import action_row, change_row
 from tests.browser.hu_story import HU_CONTACTS, HU_STEPS
 
 Row = dict[str, Any]
@@ -77,6 +81,38 @@ def nps_row(segment: Row, promoters: int, passives: int, detractors: int) -> Row
     low, high = max(-1, mean - half) * 100, min(1, mean + half) * 100
     counts = {"promoters": promoters, "passives": passives, "detractors": detractors}
     return metric("nps", segment, "ALL", None, counts, n=n, nps=100 * (promoters - detractors) / n, low=low, high=high)
+
+
+def told_rows() -> list[Row]:
+    """What the nps service says of changes and actions, in its own words."""
+    still = change_row([])
+    split = nps_pb2.NpsShifted(segment="region=华南", where={"region": "华南"})
+    split.change.points, split.change.low, split.change.high = -9.4, -15.2, -3.1
+    split.change.zh = "自周二 5月12日 16:00起变化 −3…−15 分（起点在周一 5月11日 04:00至周三 5月13日 08:00之间）"
+    split.change.en = (
+        "changed since Tue 12 May 16:00 by −3…−15 points (it began between Mon 11 May 04:00 and Wed 13 May 08:00)"
+    )
+    split.change.since.FromDatetime(NOW - timedelta(days=8))
+    split.change.told_at.FromDatetime(NOW - timedelta(days=2))
+    board, start = Board(), NOW - timedelta(days=40)
+    for n in range(600):
+        at = start + timedelta(hours=1.6 * n)
+        board.put(
+            n, at, (("region", "华南"),), (2 if n % 3 else 1) if at < NOW - timedelta(days=12) else (0 if n % 5 else 2)
+        )
+    promised, done = NOW - timedelta(days=14), NOW - timedelta(days=12)
+    actions = (
+        Action("van-2", "华南物流", "每天加开一班配送车", (("region", "华南"),), promised, done, 10.0, done),
+        Action(
+            "hotline",
+            "客服一部",
+            "热线夜间加两席",
+            (("region", "华南"),),
+            NOW - timedelta(days=6),
+            NOW - timedelta(days=1),
+        ),
+    )
+    return [still, change_row([split]), *(action_row(a, board, NOW) for a in actions)]
 
 
 def minutes(roll: random.Random, back: int) -> list[tuple[str, Row]]:
@@ -175,6 +211,7 @@ def canned() -> list[tuple[str, Row]]:
     roll = random.Random(7)
     rows: list[tuple[str, Row]] = minutes(roll, 210)
     rows += [("metric", nps_row({"region": name}, *counts)) for name, counts in REGIONS.items()]
+    rows += [("metric", {**row, "topic": f"metrics.{row['metric']}"}) for row in told_rows()]
     rows += [
         ("metric", nps_row({"store": f"{name}{i}店"}, *counts)) for name, counts in REGIONS.items() for i in (1, 2)
     ]

@@ -58,6 +58,15 @@ async def test_the_floor_is_all_there(
     chart = page.locator(hook("chart-nps"))
     await expect(chart.locator("text", has_text=few)).to_have_count(2)
     await expect(chart.locator("text", has_text="华东")).not_to_contain_text(few)
+    # What changed for certain, or that nothing did, and whether promises worked.
+    lines = page.locator(hook("nps-line"))
+    await expect(lines).to_have_count(4)
+    await expect(lines.first).to_have_text(
+        "全部 没有变化：现有答卷看不出与平时不同" if zh else "All nothing changed that could be told from chance"
+    )
+    await expect(lines.nth(1)).to_contain_text("−3…−15 分" if zh else "by −3…−15 points")
+    await expect(lines.nth(2)).to_contain_text("尚未完成" if zh else "not done yet")
+    await expect(lines.nth(3)).to_contain_text("见效：+" if zh else "it worked: +")
     for shown in (800, 1280):
         await page.set_viewport_size({"width": shown, "height": 900})
         sideways = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -259,6 +268,14 @@ async def test_what_comes_from_outside_is_text_and_nothing_else(floor: Served, v
         },
     )
     floor.at.send("metric", nps_row({"region": EVIL}, 50, 20, 10))
+    change = {
+        "topic": "metrics.nps_changes",
+        "metric": "nps_changes",
+        "segment": {"region": EVIL},
+        "window": "ALL",
+        "start": "",
+    }
+    floor.at.send("metric", change | {"counts": {}, "points": -5, "told_at": iso(NOW), "zh": EVIL, "en": EVIL})
     status = floor.at.status()[1]
     floor.at.send(
         "status", status | {"services": status["services"] | {EVIL: {"healthy": True, "lag": 0, "backlog": 0}}}
@@ -266,6 +283,7 @@ async def test_what_comes_from_outside_is_text_and_nothing_else(floor: Served, v
     floor.at.send("status", status | {"traces_url": "javascript:window.stolen=1//"})
     await expect(page.locator('[data-contact="evil"]')).to_contain_text("<img src=x onerror=")
     await expect(page.locator(hook("chart-nps")).locator("text", has_text="<img")).to_have_count(1)
+    await expect(page.locator(hook("nps-line")).nth(1)).to_contain_text("<img src=x onerror=")
     await page.locator('[data-contact="evil"] td').first.click()
     await expect(page.locator(hook("drawer-body"))).to_contain_text("<script>")
     await page.keyboard.press("Escape")

@@ -36,7 +36,7 @@ DAY = datetime(2026, 11, 18, tzinfo=UTC)
 class Process:
     """A service's process; `async with` starts it, waits until it is healthy, and ends it."""
 
-    def __init__(self, stack, name: str) -> None:
+    def __init__(self, stack, name: str, **settings: str) -> None:
         self.name = name
         port = assign_ports(stack.layout, [f"test.{name}"])[f"test.{name}"]
         self.address = f"127.0.0.1:{port}"
@@ -46,12 +46,13 @@ class Process:
             "DATABASE_URL": stack.dsn(name),
             "GRPC_BIND": self.address,
             "OTEL_TRACES_EXPORTER": "none",
+            **settings,
         }
 
     def start(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-m", f"services.{self.name}.main"], env=self.env)
 
-    async def settled(self, within_s: float = 60) -> None:
+    async def settled(self, within_s: float = 150) -> None:
         """Until it is healthy and has done all there is."""
         async with asyncio.timeout(within_s):
             while (status := await probe(self.address)) is None or not status.healthy or status.lag:

@@ -1,4 +1,4 @@
-"""Prints the figures of docs/models/nps-statistics.md: `python -m tests.statistics coverage|shrinkage|quiet|mix|found [--runs N] [--seed S] [--looks-a-day N]`."""
+"""Prints the figures of docs/models/nps-statistics.md: `python -m tests.statistics coverage|shrinkage|quiet|mix|found|live [--runs N] [--seed S] [--looks-a-day N]`."""
 
 import argparse
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.statistics.change import HAPPY, USUAL, WORSE, Plan, Shares, detection, false_alarms, false_alarms_of_mix
 from tests.statistics.figures import coverage, shrinkage
+from tests.statistics.watch import year
 
 SIZES = (10, 20, 50, 100, 200, 500, 1_000)
 SHARES: tuple[Shares, ...] = (
@@ -17,7 +18,7 @@ SHARES: tuple[Shares, ...] = (
     (0.75, 0.15, 0.10),
     HAPPY,
 )
-SECTIONS = ("coverage", "shrinkage", "quiet", "mix", "found")
+SECTIONS = ("coverage", "shrinkage", "quiet", "mix", "found", "live")
 
 
 def main() -> None:
@@ -54,6 +55,9 @@ def main() -> None:
         row(args.kind, args.looks_a_day, args.runs, args.seed, n)
     elif args.section == "mix":
         row(args.runs, args.seed, *false_alarms_of_mix(args.runs, args.seed, args.looks_a_day))
+    elif args.section == "live":
+        found = [year(args.seed + n, 400) for n in range(args.runs)]
+        row(400, args.seed, args.runs, *(sum(a is not None for a in kind) for kind in zip(*found, strict=True)))
     else:
         cases = {
             "usual": (400, WORSE),

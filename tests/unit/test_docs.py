@@ -119,13 +119,14 @@ def _fields(metric: str) -> tuple[str, ...]:
         "routing": ("services.router.counters", "ROUTING"),
         "escalation": ("services.escalation.counters", "METRIC"),
         "sentiment": ("services.sentiment.counters", "METRIC"),
+        "service": ("services.nps.contacts", "METRIC"),
     }[metric]
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} does not exist")
     return tuple(getattr(importlib.import_module(module), name).fields)
 
 
-@pytest.mark.parametrize("metric", ["sentiment", "routing", "nps", "escalation"])
+@pytest.mark.parametrize("metric", ["sentiment", "routing", "nps", "escalation", "service"])
 @pytest.mark.parametrize("count", [0, 3])
 def test_what_the_projections_publish_keeps_its_schema(metric: str, count: int) -> None:
     schema = json.loads((ROOT / f"docs/schemas/metrics.{metric}.json").read_text("utf-8"))

@@ -40,15 +40,26 @@ def standings(events: Mapping[str, Iterable[Event]]) -> dict[Survey, Standing]:
             if place not in latest or latest[place][:3] < rank[:3]:
                 latest[place] = rank
     withdrawn = {(e.key, e.message.survey_id) for e in events.get("SurveyRetracted", ())}
+    contacts = {(e.key, e.message.contact_id): _of_contact(e.message) for e in events.get("ContactRequested", ())}
     found = {}
     for (kind, survey), (time, _, _, answer) in latest.items():
         if kind == "SurveyAnswered" and survey not in withdrawn:
             correction = latest.get(("SurveyCorrected", survey))
             score = (correction[3] if correction else answer).message.score
-            found[survey] = Standing(
-                score, tuple(sorted((d, v) for d, v in answer.message.segments.items() if d and v)), time
-            )
+            # What the answer doesn't name is told by the contact that caused it.
+            segments = contacts.get((answer.key, answer.message.contact_id), {}) | {
+                d: v for d, v in answer.message.segments.items() if d and v
+            }
+            found[survey] = Standing(score, tuple(sorted(segments.items())), time)
     return found
+
+
+def _of_contact(m: Any) -> dict[str, str]:
+    told = {
+        "region": m.customer.region, "store": m.customer.store, "group": m.customer.tier,
+        "channel": m.channel, "touchpoint": m.touchpoint,
+    }  # fmt: skip
+    return {d: v for d, v in told.items() if v}
 
 
 class Figure(NamedTuple):

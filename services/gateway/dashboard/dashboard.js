@@ -17,7 +17,7 @@ import { summaryPanel } from "./summary.js";
 import { choose, language, onLanguage, t } from "./texts.js";
 
 const BEAT = 500; // ms between two renderings
-const ALL = new Set(["all", "tick", "status", "contact", "flag", "pool", "routing", "sentiment", "nps", "escalation"]);
+const ALL = new Set(["all", "tick", "status", "contact", "flag", "pool", "routing", "sentiment", "nps", "nps_changes", "nps_actions", "escalation"]);
 
 const store = new Store();
 const drawer = makeDrawer(store);

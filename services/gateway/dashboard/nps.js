@@ -1,11 +1,14 @@
-// NPS by segment with its interval; where there are too few answers, that is said in words.
+// NPS by segment with its interval; where there are too few answers, that is said in words. Below, what changed for certain, or
+// that nothing did, and whether what was promised worked.
 import { colour, draw, plain, tabulate } from "./chart.js";
 import { count, signed } from "./format.js";
-import { hook, mark } from "./dom.js";
-import { t, touchpointWord, word } from "./texts.js";
+import { el, hook, keep, mark, say } from "./dom.js";
+import { language, t, touchpointWord, word } from "./texts.js";
 import { FEW } from "./summary.js";
 
 const MOST = 14; // segments shown, those with most answers first
+const CHANGES = 5; // changes told, the last ones first
+const ACTIONS = 4; // actions told, those promised last first
 
 function label(dimension, value) {
   if (dimension === "touchpoint") return touchpointWord(value);
@@ -46,11 +49,48 @@ function dots(items, dimension, few) {
   };
 }
 
+const sentence = (row) => (language() === "zh" ? row.zh : row.en) ?? "";
+
+/** What is told in words: all answers first, then the last changes of the dimension's values, then actions. */
+function told(store, dimension) {
+  const lines = [];
+  const all = store.series("nps_changes", "", "ALL").get("")?.at(-1);
+  if (all) lines.push({ key: "all", kind: all.points === null ? "still" : all.points < 0 ? "worse" : "better", name: t("allAnswers"), text: sentence(all) });
+  const changes = [];
+  for (const [value, rows] of store.series("nps_changes", dimension, "ALL")) {
+    const row = rows.at(-1);
+    if (row && row.points !== null) changes.push({ key: `${dimension}=${value}`, at: row.told_at ?? "", kind: row.points < 0 ? "worse" : "better", name: label(dimension, value), text: sentence(row) });
+  }
+  changes.sort((a, b) => (a.at < b.at ? 1 : -1));
+  const actions = [];
+  for (const [value, rows] of store.series("nps_actions", "action", "ALL")) {
+    const row = rows.at(-1);
+    if (row) actions.push({ key: `action=${value}`, at: row.promised_at ?? "", kind: row.verdict, name: `${row.promise} · ${row.owner}`, text: (row.overdue ? `${t("overdueAction")} ` : "") + sentence(row) });
+  }
+  actions.sort((a, b) => (a.at < b.at ? 1 : -1));
+  return [...lines, ...changes.slice(0, CHANGES), ...actions.slice(0, ACTIONS)];
+}
+
+function line() {
+  const name = el("b", { class: "name" });
+  const text = el("span", {});
+  const node = el("li", { "data-testid": "nps-line" }, name, " ", text);
+  return {
+    node,
+    update(item) {
+      mark(node, "data-kind", item.kind);
+      say(name, item.name);
+      say(text, item.text);
+    },
+  };
+}
+
 /** The panel. */
 export function npsPanel(store) {
   const chart = hook("chart-nps");
   const details = hook("table-nps");
   const choice = hook("nps-dimension");
+  const words = hook("nps-told");
 
   function render() {
     const dimension = choice.value;
@@ -82,6 +122,9 @@ export function npsPanel(store) {
         `${t("nps")}: ${items.map((item) => `${label(dimension, item.value)} ${item.few ? t("tooFew") : signed(item.nps)}`).join("; ")}`,
       );
     }
+    const lines = told(store, dimension);
+    mark(words, "hidden", !lines.length);
+    keep(words, lines, (item) => item.key, line);
     tabulate(
       details,
       [t(`by.${dimension}`), t("answers"), "NPS", t("interval"), ""],
@@ -91,5 +134,5 @@ export function npsPanel(store) {
 
   choice.addEventListener("change", render);
   details.addEventListener("toggle", render);
-  return { kinds: ["nps"], render };
+  return { kinds: ["nps", "nps_changes", "nps_actions"], render };
 }

@@ -74,7 +74,7 @@ export class Store {
           if (!rows.size) group.delete(value);
         }
       }
-      for (const kind of ["contact", "flag", "pool", "routing", "sentiment", "nps", "escalation"]) this.#dirty.add(kind);
+      for (const kind of ["contact", "flag", "pool", "routing", "sentiment", "nps", "nps_changes", "nps_actions", "escalation"]) this.#dirty.add(kind);
     }, SWEEP);
   }
 

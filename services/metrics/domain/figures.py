@@ -38,8 +38,25 @@ def _routing(counts: Mapping[str, int]) -> dict[str, float | None]:
     return {"mean_wait_s": counts.get("wait_ms_sum", 0) / 1000 / accepted if accepted else None}
 
 
+def _service(counts: Mapping[str, int]) -> dict[str, float | None]:
+    def per(part: str, whole: str, unit: float = 1.0) -> float | None:
+        n = counts.get(whole, 0)
+        return counts.get(part, 0) / unit / n if n else None
+
+    return {
+        "mean_response_s": per("response_ms", "responded", 1000),
+        "mean_resolution_h": per("resolution_s", "resolved", 3600),
+        "callback_rate": per("called_back", "judged"),
+        "first_contact_resolution": per("first_contact", "judged"),
+        "satisfaction": per("satisfied", "rated"),
+        "churn_rate": per("churn_signs", "judged"),
+        "complaint_resolution": per("complaints_resolved", "complaints"),
+    }
+
+
 _DERIVED: dict[str, Callable[[Mapping[str, int]], dict[str, float | None]]] = {
     "nps": _nps,
     "sentiment": _sentiment,
     "routing": _routing,
+    "service": _service,
 }

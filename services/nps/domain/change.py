@@ -167,6 +167,11 @@ def evidence(counts: Ints, horizon: int = HORIZON) -> Floats:
     return np.array([_evidence(looks.at(i), horizon) for i in range(1, len(counts) + 1)])
 
 
+def evidence_now(counts: Ints, horizon: int = HORIZON) -> float:
+    """M after the last bucket alone; 1 where there are too few buckets to tell."""
+    return _evidence(_Looks(counts).at(len(counts)), horizon) if len(counts) > 1 else 1.0
+
+
 def first_alarm(counts: Ints, alpha: float = ALPHA, horizon: int = HORIZON) -> int | None:
     """After how many buckets there is an alarm for the first time, looking after each; None where there is none."""
     looks, enough = _Looks(counts), threshold(alpha)

@@ -7,7 +7,7 @@ the allowance for estimating the scatter from few segments of Morris, C. N. (198
 J. Am. Stat. Assoc. 78.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Final
@@ -65,12 +65,16 @@ def scatter(segments: Mapping[str, Figure]) -> Scatter | None:
     return Scatter(mean, within, between, between + error, len(known), n)
 
 
-def shrink(segments: Mapping[str, Figure]) -> dict[str, Shrunk]:
-    """Each segment of one parent beside its shrunk figure; a segment without answers is its parent with the scatter."""
+def shrink(segments: Mapping[str, Figure], only: Iterable[str] | None = None) -> dict[str, Shrunk]:
+    """Each segment of one parent beside its shrunk figure; a segment without answers is its parent with the scatter.
+
+    only: the segments that are wanted, of all that tell how much they scatter; all of them by default.
+    """
     found = scatter(segments)
+    wanted = {name: segments[name] for name in (segments if only is None else only)}
     if found is None:
-        return {name: Shrunk(f, f.nps, f.low, f.high, 1.0) for name, f in segments.items()}
-    return {name: _shrunk(f, found) for name, f in segments.items()}
+        return {name: Shrunk(f, f.nps, f.low, f.high, 1.0) for name, f in wanted.items()}
+    return {name: _shrunk(f, found) for name, f in wanted.items()}
 
 
 def _shrunk(raw: Figure, found: Scatter) -> Shrunk:

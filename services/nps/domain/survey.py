@@ -6,7 +6,9 @@ event time, then event id and source), and whether it was retracted. What stands
 - a retracted survey counts nowhere, whatever arrives before or after;
 - without an answer nothing counts: a correction that came first waits for it;
 - the segments and the time come from the answer, the score from the correction where there is one, even if a repeated
-  answer is later than it: somebody looked at that survey and said what it should be.
+  answer is later than it: somebody looked at that survey and said what it should be;
+- an answer belongs to the contact that caused it: dimensions that it doesn't name are those of our request for it, and
+  those of the contact that it, or the request, names.
 """
 
 from collections.abc import Mapping
@@ -24,6 +26,10 @@ Segments = tuple[tuple[str, str], ...]
 """Dimension and value, sorted by dimension; each dimension once."""
 
 
+MAX_CONTACTS: Final = 20
+"""Contacts kept per customer whose segments an answer may still want. What an answer has taken from one stays with it."""
+
+
 class SurveyClosedError(ValueError):
     """The survey is too old to change: see MAX_SURVEYS."""
 
@@ -39,6 +45,7 @@ class SurveyAnswered:
     time: datetime
     score: int
     segments: Segments
+    contact_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,32 @@ class SurveyRetracted:
     time: datetime
 
 
-Event = SurveyAnswered | SurveyCorrected | SurveyRetracted
+@dataclass(frozen=True, slots=True)
+class SurveyAsked:
+    """We asked the customer: the survey's segments, as far as the contact that caused it tells them."""
+
+    source: str
+    event_id: str
+    customer_id: str
+    survey_id: str
+    time: datetime
+    segments: Segments
+
+
+@dataclass(frozen=True, slots=True)
+class ContactBegan:
+    """A contact of the customer, with its segments."""
+
+    source: str
+    event_id: str
+    customer_id: str
+    contact_id: str
+    time: datetime
+    segments: Segments
+
+
+SurveyEvent = SurveyAnswered | SurveyCorrected | SurveyRetracted | SurveyAsked
+Event = SurveyEvent | ContactBegan
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +119,20 @@ class SurveyCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedCounted:
+    """Fact: a survey was asked for, or whether it is answered changed. segments, asked_at: where it counts as asked."""
+
+    customer_id: str
+    survey_id: str
+    asked_at: datetime
+    segments: Segments
+    answered: bool
+
+
+Fact = SurveyCounted | AskedCounted
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """A score as it was given or corrected, with what orders it among others of its kind."""
 
@@ -95,20 +141,27 @@ class Given:
     source: str
     score: int
     segments: Segments = ()
+    contact_id: str = ""
 
     @property
-    def rank(self) -> tuple[datetime, str, str, int, Segments]:
-        return self.time, self.event_id, self.source, self.score, self.segments
+    def rank(self) -> tuple[datetime, str, str, int, Segments, str]:
+        return self.time, self.event_id, self.source, self.score, self.segments, self.contact_id
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is known of one survey. `touched` is the latest event time seen."""
+    """What is known of one survey. `touched` is the latest event time seen.
+
+    asked_at, asked: when we asked first, and with what segments. of_contact: the segments of the contact that it names.
+    """
 
     touched: datetime
     answer: Given | None = None
     correction: Given | None = None
     retracted: bool = False
+    asked_at: datetime | None = None
+    asked: Segments = ()
+    of_contact: Segments = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,43 +175,82 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class CustomerSurveys:
-    """State per customer. `closed_until` is the latest event time of the surveys that were closed for space."""
+    """State per customer. `closed_until` is the latest event time of the surveys that were closed for space; contacts:
+    the last ones' segments, those seen first first."""
 
     customer_id: str
     surveys: Mapping[str, Survey] = field(default_factory=dict)
     closed_until: datetime | None = None
+    contacts: Mapping[str, Segments] = field(default_factory=dict)
 
 
-def decide(state: CustomerSurveys, event: Event, now: datetime) -> tuple[CustomerSurveys, tuple[SurveyCounted, ...]]:
+def decide(state: CustomerSurveys, event: Event, now: datetime) -> tuple[CustomerSurveys, tuple[Fact, ...]]:
     """The state after the event, and what it changed. `now` is not used: only event times order what stands.
 
     Raises SurveyClosedError where the answer may belong to a survey that was closed for space.
     """
+    if isinstance(event, ContactBegan):
+        return _contact(state, event)
     known = state.surveys.get(event.survey_id)
     if known is None and isinstance(event, SurveyAnswered) and state.closed_until and event.time <= state.closed_until:
         raise SurveyClosedError(f"older than the last {MAX_SURVEYS} surveys of its customer")
     survey = merge(known, event)
+    if survey.answer is not None and (segments := state.contacts.get(survey.answer.contact_id)):
+        survey = replace(survey, of_contact=segments)
     if survey == known:
         return state, ()
     after = replace(state, surveys={**state.surveys, event.survey_id: survey})
-    return _bounded(after, event.survey_id), changes(event, standing(known), standing(survey))
+    return _bounded(after, event.survey_id), _told(event, event.survey_id, known, survey)
 
 
-def merge(survey: Survey | None, event: Event) -> Survey:
+def _contact(state: CustomerSurveys, event: ContactBegan) -> tuple[CustomerSurveys, tuple[Fact, ...]]:
+    """Keeps the contact's segments, and gives them to the answers that came before it."""
+    if not event.segments or event.contact_id in state.contacts:
+        return state, ()
+    contacts = {**state.contacts, event.contact_id: event.segments}
+    if len(contacts) > MAX_CONTACTS:
+        del contacts[next(iter(contacts))]
+    surveys, facts = dict(state.surveys), list[Fact]()
+    for survey_id, known in state.surveys.items():
+        if known.answer is not None and known.answer.contact_id == event.contact_id:
+            surveys[survey_id] = replace(known, of_contact=event.segments)
+            facts += _told(event, survey_id, known, surveys[survey_id])
+    return replace(state, contacts=contacts, surveys=surveys), tuple(facts)
+
+
+def _told(event: Event, survey_id: str, known: Survey | None, survey: Survey) -> tuple[Fact, ...]:
+    """What is told of a survey's change: of the answer that stands, and of whom was asked."""
+    was, stands = standing(known), standing(survey)
+    facts: tuple[Fact, ...] = changes(event, survey_id, was, stands)
+    if survey.asked_at is not None and (known is None or known.asked_at != survey.asked_at or (was is None) != (stands is None)):  # fmt: skip
+        asked = AskedCounted(event.customer_id, survey_id, survey.asked_at, survey.asked, stands is not None)
+        return (*facts, asked)
+    return facts
+
+
+def merge(survey: Survey | None, event: SurveyEvent) -> Survey:
     """The survey with one more event; commutative, associative and idempotent."""
+    asked_at: datetime | None = None
+    asked: Segments = ()
+    of_contact: Segments = ()
     if survey is None:
         touched, answer, correction, retracted = event.time, None, None, False
     else:
         touched, answer = max(survey.touched, event.time), survey.answer
         correction, retracted = survey.correction, survey.retracted
+        asked_at, asked, of_contact = survey.asked_at, survey.asked, survey.of_contact
     # Tests by type and no dataclasses.replace: this is the hottest function of the running computation.
     if isinstance(event, SurveyAnswered):
-        answer = _later(answer, Given(event.time, event.event_id, event.source, event.score, event.segments))
+        answer = _later(
+            answer, Given(event.time, event.event_id, event.source, event.score, event.segments, event.contact_id)
+        )
     elif isinstance(event, SurveyCorrected):
         correction = _later(correction, Given(event.time, event.event_id, event.source, event.score))
-    else:
+    elif isinstance(event, SurveyRetracted):
         retracted = True
-    return Survey(touched, answer, correction, retracted)
+    elif asked_at is None or (event.time, event.segments) < (asked_at, asked):
+        asked_at, asked = event.time, event.segments
+    return Survey(touched, answer, correction, retracted, asked_at, asked, of_contact)
 
 
 def standing(survey: Survey | None) -> Standing | None:
@@ -166,18 +258,19 @@ def standing(survey: Survey | None) -> Standing | None:
     if survey is None or survey.retracted or survey.answer is None:
         return None
     score = (survey.correction or survey.answer).score
-    return Standing(score, survey.answer.segments, survey.answer.time)
+    segments = survey.answer.segments
+    if survey.asked or survey.of_contact:
+        segments = tuple(sorted({**dict(survey.of_contact), **dict(survey.asked), **dict(segments)}.items()))
+    return Standing(score, segments, survey.answer.time)
 
 
-def changes(event: Event, before: Standing | None, after: Standing | None) -> tuple[SurveyCounted, ...]:
+def changes(event: Event, survey_id: str, before: Standing | None, after: Standing | None) -> tuple[SurveyCounted, ...]:
     """The facts that lead from one standing to the other."""
     if before == after:
         return ()
 
     def fact(place: Standing, was: int | None, now: int | None) -> SurveyCounted:
-        return SurveyCounted(
-            event.customer_id, event.survey_id, was, now, place.segments, place.answered_at, event.time
-        )
+        return SurveyCounted(event.customer_id, survey_id, was, now, place.segments, place.answered_at, event.time)
 
     if before and after and (before.segments, before.answered_at) == (after.segments, after.answered_at):
         return (fact(after, before.score, after.score),)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from services.nps.domain.cube import Cell, Cube, nothing
 from services.nps.domain.figures import GROUP_INDEX, Figure, figure
-from services.nps.domain.survey import Event, Standing, Survey, merge, standing
+from services.nps.domain.survey import Standing, Survey, SurveyEvent, merge, standing
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Tally:
     _surveys: dict[str, Survey] = field(default_factory=dict)
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
-    def add(self, event: Event) -> bool:
+    def add(self, event: SurveyEvent) -> bool:
         """Takes one event in; False where it is a duplicate."""
         name = event.source, event.event_id
         if name in self._seen:

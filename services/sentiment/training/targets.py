@@ -3,8 +3,8 @@
 python -m services.sentiment.training.targets --data ../shared/data
 
 targets_sample.csv names the texts by data set, row and checksum, with the stages that we labelled them with (rules: docs/models/targets.md).
-The words were chosen with a look at the texts of the part "words"; those of the part "held" were drawn and labelled afterwards, twice, and
-are what the figures are measured on and the words' worths fitted to.
+The words were chosen with a look at the texts of the parts "words" and "learn"; the words' worths are fitted to "held". The part
+"test" is looked at by nothing but the figures. All but "words" were labelled twice.
 """
 
 import argparse
@@ -25,7 +25,9 @@ from services.sentiment.model import targets as shipped
 from services.sentiment.training.data import DataError
 
 SAMPLE: Final = Path(__file__).with_name("targets_sample.csv")
-Part = Literal["words", "held"]
+Part = Literal["words", "held", "learn", "test"]
+PARTS: Final[tuple[Part, ...]] = ("test", "held", "learn", "words")
+FITTED: Final = ("held",)
 _FILES: Final[Mapping[str, tuple[str, str]]] = {
     "online_shopping_zh": ("sentiment/online_shopping_zh.csv", "review"),
     "waimai_zh": ("sentiment/waimai_zh.csv", "review"),
@@ -66,8 +68,8 @@ def read(data: Path) -> list[Labelled]:
                 raise DataError(f"--data: row {at} of {name} is not the text that was labelled")
             first, second, stages = (frozenset(row[c].split()) for c in ("first", "second", "labels"))
             language: Language = "zh" if name.endswith("zh") else "en"
-            part: Part = "held" if row["part"] == "held" else "words"
-            found.append(Labelled(text, language, part, stages, first, second if part == "held" else None))
+            part = next(p for p in PARTS if p == row["part"])
+            found.append(Labelled(text, language, part, stages, first, None if part == "words" else second))
     return found
 
 
@@ -151,7 +153,7 @@ def measure_all(model: TargetModel, labelled: Sequence[Labelled]) -> dict[str, d
     """Figures by language and part."""
     return {
         f"{language}, {part}": measure(model, [x for x in labelled if (x.language, x.part) == (language, part)])
-        for part in ("held", "words")
+        for part in PARTS
         for language in ("zh", "en")
     }
 
@@ -169,9 +171,9 @@ def main() -> int:
     model = shipped.load()
     print("\n".join(table(measure_all(model, labelled))))
     for language in ("zh", "en"):
-        held = [x for x in labelled if x.part == "held" and x.language == language]
-        bias, sure, maybe = fit(model, held, language)
-        both = agreement(held)
+        mine = [x for x in labelled if x.language == language]
+        bias, sure, maybe = fit(model, [x for x in mine if x.part in FITTED], language)
+        both = agreement(mine)
         print(
             f"{language}: bias {bias:.2f}, sure {sure:.2f}, maybe {maybe:.2f}; two passes agree on {both['same']:.0%}, kappa {both['kappa']:.2f}"
         )

@@ -1,0 +1,138 @@
+"""`touchline nps report` and `touchline nps weeks`: the weekly broadcast of a file of events, and made-up weeks to try it with."""
+
+import json
+import re
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from services.cli.common import fail
+
+Segments = tuple[tuple[str, str], ...]
+
+
+class IsoWeek(click.ParamType):
+    """2026-W45, as the Monday it begins with."""
+
+    name = "YYYY-Www"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        found = re.fullmatch(r"(\d{4})-?W(\d{2})", str(value))
+        if not found or not 1 <= int(found[1]) < 9999 or not 1 <= int(found[2]) <= _weeks(int(found[1])):
+            self.fail(f"{value!r} is not a week such as 2026-W45", param, ctx)
+        return date.fromisocalendar(int(found[1]), int(found[2]), 1)
+
+
+def _weeks(year: int) -> int:
+    """How many weeks the year has: the 28th of December lies in its last."""
+    return date(year, 12, 28).isocalendar().week
+
+
+class Segment(click.ParamType):
+    """region=华东."""
+
+    name = "DIMENSION=VALUE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        dimension, sign, own = str(value).partition("=")
+        if not (dimension and sign and own):
+            self.fail(f"{value!r} is not of the form region=华东", param, ctx)
+        return dimension, own
+
+
+class Zone(click.ParamType):
+    """Asia/Shanghai."""
+
+    name = "ZONE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> ZoneInfo:
+        try:
+            return value if isinstance(value, ZoneInfo) else ZoneInfo(str(value))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.fail(f"{value!r} is not a time zone such as Asia/Shanghai", param, ctx)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--week", type=IsoWeek(), required=True, help="ISO week, such as 2026-W45. 哪一周。")
+@click.option("--format", "form", type=click.Choice(["md", "html", "pdf"]), default="md", show_default=True)
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@click.option("--segment", "scope", type=Segment(), multiple=True, help="Special report on these answers only. 专题。")
+@click.option(
+    "--by", "where", multiple=True, help="Dimensions to tell where; default region and store_group, or store."
+)
+@click.option("--zone", type=Zone(), default="UTC", show_default=True, help="Where the week begins and ends. 时区。")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output. 输出文件。"
+)
+def report(
+    files: tuple[Path, ...],
+    week: date,
+    form: str,
+    lang: str,
+    scope: Segments,
+    where: tuple[str, ...],
+    zone: ZoneInfo,
+    output: Path | None,
+) -> None:
+    """The weekly broadcast 周播报 of FILES: JSON lines of survey events, contacts, promises and owners.
+
+    Exit status 1 if a line was rejected, or if the report's own audit doesn't hold.
+    """
+    from services.cli.comments import CommentReader
+    from services.nps.report import html, markdown, pdf
+    from services.nps.report.book import read
+    from services.nps.report.build import Asked, build
+    from services.nps.report.compose import compose
+    from services.sentiment.model import ModelError
+
+    start = datetime(week.year, week.month, week.day, tzinfo=zone)
+    end = datetime.combine(week + timedelta(days=7), start.time(), tzinfo=zone)
+    year, number, _ = week.isocalendar()
+    asked = Asked(f"{year}-W{number:02}", start.astimezone(UTC), end.astimezone(UTC), tuple(sorted(scope)), where)
+    try:
+        if form == "pdf":
+            pdf.browser()  # before the work, not after it
+        found = build(read(files), asked, CommentReader())
+        document = compose(found, "en" if lang == "en" else "zh", zone)
+        if form == "md":
+            written = markdown.render(document).encode()
+        else:
+            page = html.render(document)
+            written = pdf.render(page) if form == "pdf" else page.encode()
+    except (OSError, ModelError, pdf.NoBrowser) as error:
+        fail(error)
+    if output is None:
+        sys.stdout.buffer.write(written)
+        sys.stdout.buffer.flush()
+    else:
+        output.write_bytes(written)
+    for line, reason in found.rejected:
+        click.echo(f"line {line}: {reason}", err=True)
+    if not found.sound:
+        click.echo("the report's audit does not hold: see its end. 核对不符。", err=True)
+    sys.exit(bool(found.rejected) or not found.sound)
+
+
+@click.command()
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--week", type=IsoWeek(), default="2026-W44", show_default=True, help="The first of the three weeks. 第一周。"
+)
+@click.option(
+    "--answers", type=click.IntRange(min=1), default=4000, show_default=True, help="Answers a week. 每周答卷数。"
+)
+@click.option("--quiet", is_flag=True, help="Plant no trouble. 不埋入问题。")
+def weeks(seed: int, week: date, answers: int, quiet: bool) -> None:
+    """Three made-up weeks as JSON lines, with an incident, a fix that works and one that doesn't. 三周演示数据。"""
+    from services.cli.weeks.generator import generate
+
+    for line in generate(seed, week, answers, planted=not quiet):
+        click.echo(json.dumps(line, ensure_ascii=False))

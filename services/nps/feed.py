@@ -1,0 +1,122 @@
+"""What lookups keep in memory: the boards of answers and of who was asked, brought up to what is committed before each answer.
+
+Every process has both whole, whichever partitions it owns. They are a cache of two tables: read once in full, and from
+then on by what changed (migrations/V0002__live.sql says how a change is never missed). Reading a change twice changes nothing.
+"""
+
+import asyncio
+import json
+import logging
+from typing import Any, Final
+
+from services.nps.domain.board import Board
+from services.nps.domain.figures import GROUP_INDEX
+from services.nps.domain.survey import Segments
+from services.runtime.errors import Transient
+from services.runtime.patience import backoff
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 20_000
+EVERY_S: Final = 1.0
+LOADED_WITHIN_S: Final = 5.0
+ANSWERED, WAITING = 0, 1
+"""Groups of the board of who was asked."""
+
+_HORIZON: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
+_HOUR: Final = "floor(extract(epoch FROM {}) / 3600)::int"
+_ANSWERS: Final = f"""
+    SELECT id, {_HOUR.format("answered_at")}, segments::text, score FROM answer WHERE id > $1 ORDER BY id LIMIT $2"""
+_REQUESTS: Final = f"""
+    SELECT id, {_HOUR.format("asked_at")}, segments::text, answered FROM survey_request WHERE id > $1 ORDER BY id LIMIT $2"""
+# One statement, so that all rows and the next horizon are of one snapshot.
+_CHANGES: Final = """
+    SELECT 0 AS kind, 0::bigint AS id, NULL::timestamptz AS at, pg_snapshot_xmin(pg_current_snapshot())::text AS told, 0 AS said
+    UNION ALL SELECT 1, id, answered_at, segments::text, score FROM answer WHERE changed >= $1::text::xid8
+    UNION ALL SELECT 2, id, NULL, NULL, 0 FROM answer_gone WHERE changed >= $1::text::xid8
+    UNION ALL SELECT 3, id, asked_at, segments::text, answered::int FROM survey_request WHERE changed >= $1::text::xid8"""
+
+
+class Feed:
+    """The boards, and what keeps them fresh."""
+
+    def __init__(self, pool: Any) -> None:
+        self.answers, self.requests = Board(3), Board(2)
+        self._pool = pool
+        self._horizon = ""
+        self._loaded = asyncio.Event()
+        self._reading = asyncio.Lock()
+        self._begun = 0  # refreshes that have begun
+        self._segments: dict[str, Segments] = {}
+
+    async def run(self) -> None:
+        """Reads all there is, then what changes, for ever. Lookups wait for the first."""
+        waits = backoff()
+        while not self._loaded.is_set():
+            try:
+                await self._load()
+                self._loaded.set()
+            except Exception as error:
+                log.warning("answers could not be read: %s", type(error).__name__)
+                await asyncio.sleep(next(waits))
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self.refresh()
+            except Exception as error:  # the next second will do; a lookup is told by its own refresh
+                log.warning("changed answers could not be read: %s", type(error).__name__)
+
+    async def ready(self) -> None:
+        """Returns once all there is has been read."""
+        await self._loaded.wait()
+
+    async def refresh(self) -> None:
+        """Takes in all that is committed by now. Raises Transient while the first reading is under way.
+
+        Who comes while another reads waits for the reading after it, which serves all who wait.
+        """
+        try:
+            async with asyncio.timeout(LOADED_WITHIN_S):
+                await self._loaded.wait()
+        except TimeoutError:
+            raise Transient("the answers are still being read") from None
+        came = self._begun
+        async with self._reading:
+            if self._begun > came:
+                return
+            self._begun += 1
+            rows = await self._pool.fetch(_CHANGES, self._horizon)
+            for kind, number, at, told, said in rows:
+                if kind == 0:
+                    self._horizon = told
+                elif kind == 1:
+                    self.answers.put(number, at, self._read(told), GROUP_INDEX[said])
+                elif kind == 2:
+                    self.answers.drop(number)
+                else:
+                    self.requests.put(number, at, self._read(told), ANSWERED if said else WAITING)
+
+    async def _load(self) -> None:
+        # Begun anew after a failure: what is put in all at once must not have been there before.
+        self.answers, self.requests = Board(3), Board(2)
+        self._horizon = await self._pool.fetchval(_HORIZON)
+        for sql, board, groups in (
+            (_ANSWERS, self.answers, GROUP_INDEX),
+            (_REQUESTS, self.requests, (WAITING, ANSWERED)),
+        ):
+            last = 0
+            while rows := await self._pool.fetch(sql, last, AT_ONCE):
+                board.put_all(
+                    [r[0] for r in rows],
+                    [r[1] for r in rows],
+                    [self._read(r[2]) for r in rows],
+                    [groups[r[3]] for r in rows],
+                )
+                last = rows[-1][0]
+
+    def _read(self, told: str) -> Segments:
+        """Segments as their JSON tells them: few combinations come again and again."""
+        known = self._segments.get(told)
+        if known is None:
+            known = self._segments[told] = tuple(sorted(json.loads(told).items()))
+        return known
