@@ -1,11 +1,14 @@
-"""`touchline router`: what another order of the queue would have come to."""
+"""`touchline router`: what another policy would have come to, on recorded days and beside the live one."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from services.cli.common import fail
+from services.cli.kafka import kafka_of, run_async, where
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -16,7 +19,9 @@ def router() -> None:
 
 
 @router.command()
-@click.option("--calls", required=True, type=FILE, help="The call log, CSV. 通话记录。")
+@click.option("--calls", type=FILE, help="A call log, CSV. 通话记录。")
+@click.option("--events", "events_file", type=FILE, help="A recorded period of our topics, JSON lines. 录制的事件。")
+@click.option("--from-kafka", is_flag=True, help="What the topics hold now, instead of a file. 直接读取 Kafka 主题。")
 @click.option("--policy", "policy_file", type=FILE, help="The policy to try; else the shipped one. 待试策略。")
 @click.option("--against", "other_file", type=FILE, help="Another policy, to compare with. 对照策略。")
 @click.option(
@@ -34,14 +39,34 @@ def router() -> None:
     "--bot-type", metavar="TYPE", default="PS", show_default=True, help="The type for --bot-takes. 分流的来电类型。"
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出一个 JSON 对象。")
+@where
 def replay(
+    calls: Path | None, events_file: Path | None, from_kafka: bool, policy_file: Path | None, other_file: Path | None,
+    seed: int, runs: int, without_busiest_seat: bool, bot_takes: float | None, bot_type: str, as_json: bool,
+    data: Path, bootstrap: str | None,
+) -> None:  # fmt: skip
+    """Replays a recorded period under a policy, and beside another one. 按策略回放，并可对比两个策略。
+
+    --calls: a call centre's log, as it was, under the bank's rule, under the policy; a rule's topic is the log's type,
+    its tier the log's priority. --events or --from-kafka: our own topics (routing.decided, touchpoint.events,
+    pool.events, as `touchline events tail` prints them), through the router's own decisions; --against is the shipped
+    live policy unless told.
+    """
+    if [calls is not None, events_file is not None, from_kafka].count(True) != 1:
+        raise click.UsageError("give one of --calls, --events, --from-kafka. 三者须给且只给一个。")
+    if calls is None:
+        if without_busiest_seat or bot_takes is not None:
+            raise click.UsageError("--without-busiest-seat and --bot-takes go with --calls. 仅用于 --calls。")
+        lines = None if events_file is not None else _topics(data, bootstrap)
+        _replay_topics(events_file, lines, policy_file, other_file, seed, runs, as_json)
+        return
+    _replay_calls(calls, policy_file, other_file, seed, runs, without_busiest_seat, bot_takes, bot_type, as_json)
+
+
+def _replay_calls(
     calls: Path, policy_file: Path | None, other_file: Path | None, seed: int, runs: int, without_busiest_seat: bool,
     bot_takes: float | None, bot_type: str, as_json: bool
 ) -> None:  # fmt: skip
-    """Replays a recorded call centre's days: as they were, under the bank's rule, under a policy. 回放真实呼叫中心。
-
-    A policy is in the router's own form: a rule's topic is the log's type, its tier the log's priority.
-    """
     from services.cli.router_text import show_replay
     from services.router import policyfile
     from services.router.domain.simulation.ordering import NotReplayable
@@ -59,10 +84,52 @@ def replay(
         fail(error)
     except (policyfile.BadPolicyError, NotReplayable) as error:
         fail(f"policy: {error}")
+    _answer(answer, as_json, show_replay)
+
+
+def _replay_topics(
+    file: Path | None, lines: list[str] | None, policy_file: Path | None, other_file: Path | None, seed: int,
+    runs: int, as_json: bool
+) -> None:  # fmt: skip
+    from services.cli.router_text import show_topics
+    from services.router import policyfile
+    from services.router.replay import topics
+    from services.router.replay.recording import RecordingError, read, read_lines
+
+    try:
+        policy = policyfile.load(policy_file or policyfile.DEFAULT)
+        other = policyfile.load(other_file or policyfile.DEFAULT)
+        recording = read(file) if file is not None else read_lines(lines or [], "the topics")
+        answer = topics.replay(recording, topics.Question(policy, other, seed, runs), _tell)
+    except RecordingError as error:
+        fail(error)
+    except policyfile.BadPolicyError as error:
+        fail(f"policy: {error}")
+    _answer(answer, as_json, show_topics)
+
+
+def _topics(data: Path, bootstrap: str | None) -> list[str]:
+    """All that the router's topics hold, as JSON lines."""
+    from services.cli.events import describe
+    from services.runtime.tail import read_all
+    from services.runtime.topics import POOL_EVENTS, ROUTING_DECIDED, TOUCHPOINT_EVENTS
+
+    kafka = kafka_of(data, bootstrap)
+
+    async def read() -> list[str]:
+        found = [await read_all(kafka, topic) for topic in (TOUCHPOINT_EVENTS, POOL_EVENTS, ROUTING_DECIDED)]
+        # What can't be read went to the dead letters; the replay is of what could.
+        told = [describe(record) for records in found for record in records]
+        return [json.dumps(line) for line in told if "data" in line and line["headers"].get("ce_id")]
+
+    return run_async(read())
+
+
+def _answer(answer: dict[str, Any], as_json: bool, show: Callable[[dict[str, Any]], None]) -> None:
     if as_json:
         click.echo(json.dumps(answer))
     else:
-        show_replay(answer)
+        show(answer)
 
 
 def _tell(done: int, of: int) -> None:

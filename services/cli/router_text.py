@@ -58,6 +58,33 @@ def show_replay(answer: dict[str, Any]) -> None:
         _show_bot(answer["bot"], console)
 
 
+def show_topics(answer: dict[str, Any]) -> None:
+    """A recorded period of our own topics under two policies."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=100)
+    table = Table(box=box.SIMPLE_HEAD, title="Whole period 全部")
+    for i, name in enumerate(("", "recorded 录制", "other 对照", "policy 策略")):
+        table.add_column(name, justify="right" if i else "left")
+    for key, name in (
+        ("contacts", "contacts 会话"), ("bot", "by the bot 机器人完成"), ("human", "by a human 人工接起"),
+        ("abandoned", "abandoned 放弃"), ("not_reached", "not reached by the end 未完成"),
+        ("wanted_human", "waited for a human 等过人工"), ("mean_wait_s", "their mean wait 平均等待, s"),
+        ("p90_wait_s", "their p90 wait 九成等待, s"),
+    ):  # fmt: skip
+        table.add_row(name, *(f"{answer[who][key]:.1f}".removesuffix(".0") for who in ("history", "against", "policy")))
+    console.print(table)
+    for moved, count in answer["goes_elsewhere"].items():
+        click.echo(f"  {count} contacts 会话: {moved}")
+    show_comparison(answer["comparison"], console)
+    lacks = answer["not_told"]
+    click.echo(
+        f"not in the recording, drawn from others of the topic 录制中没有而抽样的: bot {lacks['bot_drawn']},"
+        f" service {lacks['service_drawn']}; seats taken as on duty before it began 录制前已在岗的坐席:"
+        f" {lacks['seats_taken_as_there']}; contacts without a request 没有请求的会话: {lacks['contacts_left_out']}"
+    )
+
+
 def show_comparison(found: dict[str, Any], console: Console) -> None:
     """A policy beside another one: the whole, each group, and the contacts that change most."""
     groups = [
