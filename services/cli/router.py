@@ -1,14 +1,22 @@
 """`touchline router`: what another policy would have come to, on recorded days and beside the live one."""
 
+import contextlib
 import json
+import re
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from services.cli.common import fail
 from services.cli.kafka import kafka_of, run_async, where
+
+if TYPE_CHECKING:
+    from services.router.replay.shadow import Shadow
+    from services.runtime.settings import KafkaSettings
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -130,6 +138,71 @@ def _answer(answer: dict[str, Any], as_json: bool, show: Callable[[dict[str, Any
         click.echo(json.dumps(answer))
     else:
         show(answer)
+
+
+class Duration(click.ParamType):
+    """A time such as 90s, 15m or 2h, as seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; a usage error where it is none."""
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smh])", str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a time such as 90s, 15m or 2h. 时间格式不对。", param, ctx)
+        return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+@router.command()
+@click.option("--policy", "policy_file", required=True, type=FILE, help="The candidate. 候选策略。")
+@click.option("--for", "seconds", type=Duration(), help="End after this time: 90s, 15m, 2h; else at Ctrl-C. 运行时长。")
+@click.option("--contacts", "most", type=click.IntRange(1), help="End after so many decisions. 决策条数。")
+@click.option("--from-start", is_flag=True, help="Begin with the first decision kept. 从头开始。")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object at the end. 结束时输出一个 JSON 对象。")
+@where
+def shadow(
+    policy_file: Path, seconds: float | None, most: int | None, from_start: bool, as_json: bool, data: Path,
+    bootstrap: str | None,
+) -> None:  # fmt: skip
+    """Runs a candidate policy beside the live one: which contacts would go elsewhere. 影子运行候选策略。
+
+    It decides on what the live router decided on, as recorded with each decision, and changes nothing. Contacts that
+    would go elsewhere are told as they come (on standard error with --json), the totals at the end.
+    """
+    from services.cli.router_text import show_shadow
+    from services.router import policyfile
+    from services.router.replay.shadow import Shadow
+
+    try:
+        found = Shadow(policyfile.load(policy_file))
+    except policyfile.BadPolicyError as error:
+        fail(f"policy: {error}")
+    kafka = kafka_of(data, bootstrap)
+    begun = time.monotonic()
+    until = None if seconds is None else begun + seconds
+    with contextlib.suppress(KeyboardInterrupt):
+        run_async(_follow(kafka, found, until, most, from_start, as_json))
+    _answer({**found.body(), "seconds": round(time.monotonic() - begun, 3)}, as_json, show_shadow)
+
+
+async def _follow(
+    kafka: "KafkaSettings", found: "Shadow", until: float | None, most: int | None, from_start: bool, as_json: bool
+) -> None:
+    from services.router.replay.shadow import en, zh
+    from services.runtime.tail import tail
+    from services.runtime.topics import ROUTING_DECIDED
+
+    async with contextlib.aclosing(tail(kafka, [ROUTING_DECIDED], from_start=from_start)) as batches:
+        async for batch in batches:
+            for record in batch:
+                other = found.hear(record, datetime.now(UTC))
+                if other is not None:
+                    told = f"{other.decided_at:%H:%M:%S} {other.contact_id}: {en(other)} · {zh(other)}"
+                    click.echo(told, err=as_json)
+                if most is not None and found.seen >= most:
+                    return
+            if until is not None and time.monotonic() >= until:
+                return
 
 
 def _tell(done: int, of: int) -> None:

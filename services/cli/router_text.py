@@ -85,6 +85,25 @@ def show_topics(answer: dict[str, Any]) -> None:
     )
 
 
+def show_shadow(answer: dict[str, Any]) -> None:
+    """How many contacts a candidate would send elsewhere, and from where to where."""
+    console = Console()
+    seen, other = answer["seen"], answer["elsewhere"]
+    share = f" ({100 * other / seen:.1f} %)" if seen else ""
+    click.echo(f"{seen} decisions 次决策, {other} would go otherwise 会不同{share}: {answer['candidate']}")
+    names = {"pool": "another pool 换技能组", "priority": "another priority 换优先级", "skills": "other skills 换技能"}
+    for what, count in answer["by"].items():
+        click.echo(f"  {count} {names[what]}")
+    for key, title in (("moves", "Pools 技能组"), ("rules", "Rules 规则")):
+        if answer[key]:
+            table = Table(box=box.SIMPLE_HEAD, title=title)
+            for i, name in enumerate(("live 线上", "candidate 候选", "n")):
+                table.add_column(name, justify="left" if i < 2 else "right")
+            for row in answer[key]:
+                table.add_row(row["live"], row["candidate"], str(row["contacts"]))
+            console.print(table)
+
+
 def show_comparison(found: dict[str, Any], console: Console) -> None:
     """A policy beside another one: the whole, each group, and the contacts that change most."""
     groups = [

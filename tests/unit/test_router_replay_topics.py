@@ -182,7 +182,7 @@ def test_routing_facts_alone_are_enough():
     period, _, endings, lines = taped()
     found = read_lines([line for line in lines if '"topic"' in line and "/router" in line], "test")
     assert len(found.period.visits) == len(period.visits)
-    assert found.seats_taken_as_there == len({e for e in (s.seat_id for s in period.seats)})
+    assert found.seats_taken_as_there == len({s.seat_id for s in period.seats})
     assert [v.request.tier for v in found.period.visits] == [v.request.tier for v in period.visits]
     again = Run(found.period, Model(found.period).fates(found.period, 1), LIVE).run()
     assert sum(e.by_human for e in again) == pytest.approx(sum(e.by_human for e in endings), rel=0.25)
