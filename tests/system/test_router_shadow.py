@@ -32,6 +32,29 @@ def command(*args: str) -> Any:
     return json.loads(done.stdout), done.stderr
 
 
+async def serve(live: Live, run: str) -> None:
+    """One contact is served by a human: a replay wants to know how long that takes."""
+    pool, seat, contact = "english", f"seat-{run}", f"served-{run}"
+    mine = {"pool": pool, "seatId": seat}
+    asked = {"contactId": contact, "channel": "web", "topic": "advice", "language": "en", "wantsHuman": True}
+    accepted(live, event(live, "seat.SeatSignedIn", seat, {**mine, "capacity": 1, "languages": ["en"]}))
+    try:
+        accepted(live, event(live, "contact.ContactRequested", f"of-{contact}", asked))
+
+        async def found(kind: str) -> Any:
+            of = [one.message for one in await history(live, "routing.decided") if type(one.message).__name__ == kind]
+            return next((one for one in reversed(of) if one.contact_id == contact), None)
+
+        offer = await until("an offer", lambda: found("ContactOffered"))
+        taken = {**mine, "contactId": contact, "token": str(offer.token)}
+        accepted(live, event(live, "seat.OfferAccepted", seat, taken))
+        await until("accepted", lambda: found("ContactAccepted"))
+        accepted(live, event(live, "seat.ServiceFinished", seat, taken))
+        await until("closed", lambda: found("ContactClosed"))
+    finally:
+        accepted(live, event(live, "seat.SeatSignedOut", seat, mine))
+
+
 async def test_a_shadow_tells_who_would_go_elsewhere(live_stack: Live, tmp_path: Path) -> None:
     policy = tmp_path / "candidate.toml"
     text = DEFAULT.read_text(encoding="utf-8")
@@ -66,11 +89,13 @@ async def test_a_shadow_tells_who_would_go_elsewhere(live_stack: Live, tmp_path:
             command, "shadow", "--policy", str(policy), "--from-start", "--contacts", "1", *where
         )
         assert again["seen"] == 1
+        await serve(live_stack, run)
         replayed, _ = await asyncio.to_thread(
             command, "replay", "--from-kafka", "--policy", str(policy), "--runs", "1", *where
         )
         assert replayed["goes_elsewhere"]["care → service"] >= 3
-        assert replayed["history"]["contacts"] >= 6
+        assert replayed["history"]["contacts"] >= 7
+        assert replayed["history"]["human"] >= 1
     finally:
         listens.cancel()
         ends = [
