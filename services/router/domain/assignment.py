@@ -79,8 +79,7 @@ def tick(state: Pool, now: datetime, terms: Terms | None = None) -> Result:
     draft = Draft(state, now)
     if terms is not None:
         draft.under(terms)
-    facts = _fallen_due(draft)
-    facts += _settle(draft)
+    facts = _settle(draft)
     return draft.freeze(), tuple(facts)
 
 
@@ -112,7 +111,8 @@ def _fallen_due(draft: Draft) -> list[PoolFact]:
 
 def _settle(draft: Draft) -> list[PoolFact]:
     """Follow the load, call debts in, and offer what can be."""
-    facts = debts.follow_load(draft)
+    facts = _fallen_due(draft)  # what the event brought may be due at once
+    facts += debts.follow_load(draft)
     moves.wake(draft)
     facts += debts.call_in(draft)
     gather_s = draft.terms.gather_s
@@ -174,6 +174,7 @@ def _waiting(draft: Draft, event: ContactQueued) -> Waiting:
         weight=draft.terms.weight(event.channel),
         protected=event.protected,
         call_back=event.call_back,
+        promised=event.call_back,
         from_pool=event.from_pool,
         last_seat=seat_id if until > draft.now and seat_id != event.not_seat else "",
         arrived_at=draft.now,

@@ -47,12 +47,15 @@ def load(draft: Draft) -> float:
 def follow_load(draft: Draft) -> list[PoolFact]:
     """Enter or leave the mode, where the load says so and the mode before has stood long enough."""
     terms, mode = draft.terms.managed, draft.mode
-    if mode.hand or (terms.enter <= 0 and not mode.managed):
+    if mode.hand:
         return []
-    if mode.since is not None and draft.now < mode.since + timedelta(seconds=terms.min_stay_s):
+    if mode.since is not None:
+        if draft.now < mode.since + timedelta(seconds=terms.min_stay_s):
+            return []
+        if not mode.looked:
+            draft.mode = replace(mode, looked=True)
+    if terms.enter <= 0 and not mode.managed:
         return []
-    if mode.since is not None and not mode.looked:
-        draft.mode = replace(mode, looked=True)
     if not mode.managed and fresh(draft) >= terms.least and load(draft) >= terms.enter:
         return [_switched(draft, managed=True, cause="load")]
     if mode.managed and (terms.enter <= 0 or load(draft) <= terms.leave):
@@ -137,7 +140,7 @@ def soon_due(draft: Draft, contact_id: str) -> list[PoolFact]:
 
 def _called(draft: Draft, contact_id: str, *, urgent: bool = False) -> DebtCalled:
     debt = draft.debts[contact_id]
-    debt = replace(debt, called_at=draft.now)
+    debt = replace(debt, called_at=draft.now, contact=replace(debt.contact, promised=True))
     draft.put_debt(debt)
     draft.enqueue(debt.contact)
     return _told(draft, debt, DebtCalled, urgent=urgent)

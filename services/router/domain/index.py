@@ -86,7 +86,7 @@ def timers_of(terms: Terms, contact: Waiting) -> Iterator[Timer]:
     since = micros(contact.queued_at)
     if contact.ring < len(terms.rings):
         yield since + round(terms.rings[contact.ring].after_s * 1e6), "ring", contact.contact_id
-    if terms.overflow.pool and not contact.from_pool:
+    if terms.overflow.pool and not contact.from_pool and not contact.promised:
         yield since + round(terms.overflow.after_s * 1e6), "overflow", contact.contact_id
 
 

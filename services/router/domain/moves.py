@@ -56,7 +56,7 @@ def relax(draft: Draft, contact_id: str) -> list[PoolFact]:
 def overflow(draft: Draft, contact_id: str) -> list[PoolFact]:
     """Send a contact that waited too long here to wait in the pool for that."""
     contact = draft.waiting.get(contact_id)
-    if contact is None or contact_id in draft.debts or not draft.terms.overflow.pool:
+    if contact is None or contact.promised or not draft.terms.overflow.pool:
         return []
     draft.dequeue(contact_id)
     draft.left_queue()
@@ -74,7 +74,7 @@ def transfer(draft: Draft, event: ServiceTransferred) -> str | list[PoolFact]:
         return f"pool {event.to_pool} is not in the policy"
     draft.drop_service(held.contact_id)
     offers.release(draft, held.seat_id, held.contact_id, wrap_up=True)
-    contact = replace(held.contact, declined_by=(held.seat_id,), call_back=False)
+    contact = replace(held.contact, declined_by=(held.seat_id,), call_back=False, promised=False)
     return _move(draft, contact, event.to_pool or draft.pool, "transfer", event.reason, held)
 
 
@@ -133,7 +133,8 @@ def seat_gone(draft: Draft, seat_id: str) -> list[PoolFact]:
             continue  # one from before: its customer or the seat will end it
         draft.drop_service(contact_id)
         offers.release(draft, seat_id, contact_id)
-        facts += _move(draft, held.contact, draft.pool, "disconnected", "", held)
+        contact = replace(held.contact, call_back=False, promised=False)
+        facts += _move(draft, contact, draft.pool, "disconnected", "", held)
     left = draft.seats.get(seat_id)
     if left is not None and not left.holds:
         draft.drop_seat(seat_id)
@@ -160,10 +161,10 @@ def call_back(draft: Draft, contact_id: str) -> list[PoolFact]:
     if contact_id in draft.debts:
         return []
     if contact_id in draft.waiting:
-        contact = replace(draft.dequeue(contact_id), call_back=True)
+        contact = replace(draft.dequeue(contact_id), call_back=True, promised=True)
         draft.enqueue(contact)
     elif contact_id in draft.parked:
-        contact = replace(draft.unpark(contact_id), call_back=True)
+        contact = replace(draft.unpark(contact_id), call_back=True, promised=True)
         draft.enqueue(contact)
     else:
         return []

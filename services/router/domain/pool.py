@@ -126,6 +126,8 @@ class Waiting:
     call_back: bool = False
     """The customer is not on the line: the seat calls."""
     from_pool: str = ""
+    promised: bool = False
+    """A debt stands for it: it goes over to no other pool by itself."""
     last_seat: str = ""
     """The seat that served its customer last, where that counts."""
     first_skills: Mapping[str, int] | None = None
