@@ -13,7 +13,14 @@ from google.protobuf.json_format import MessageToDict
 
 from services.cli.main import cli
 from services.router import codec, policyfile
-from services.router.domain.events import ContactRequested, Known, SeatPaused, SeatResumed, SeatSignedIn
+from services.router.domain.events import (
+    CallBackRequested,
+    ContactRequested,
+    Known,
+    SeatPaused,
+    SeatResumed,
+    SeatSignedIn,
+)
 from services.router.domain.policy import Policy
 from services.router.domain.simulation.distributions import Quantiles
 from services.router.domain.simulation.live import Run
@@ -228,3 +235,21 @@ def test_a_recording_without_services_is_refused_and_so_are_two_inputs(tmp_path:
     path.write_text("", encoding="utf-8")
     for given in ([], ["--events", str(path), "--calls", str(path)], ["--events", str(path), "--bot-takes", "0.3"]):
         assert CliRunner().invoke(cli, ["router", "replay", *given]).exit_code == 2
+
+
+def test_who_asked_to_be_called_back_does_not_hang_up():
+    request = ContactRequested(
+        event_id="r", source="/app", time=MORNING, customer_id="k", contact_id="c", channel="app", tier="vip"
+    )
+    later = MORNING + timedelta(minutes=10)
+    seat = SeatSignedIn(event_id="in", source="/desk", time=later, pool="care", seat_id="s", capacity=1)
+    wish = CallBackRequested(
+        event_id="w", source="/app", time=MORNING + timedelta(seconds=20), customer_id="k", contact_id="c"
+    )
+    fates = [Fate(BotPart(BotDid.ENDED, 1.0), 60.0, 45.0, (0.5,))]
+    rings = Rings(Quantiles((2.0,)), 0.0, 0.0)
+    (left,) = Run(Period((Visit(request),), (seat,), rings), fates, LIVE).run()
+    assert (left.over, left.answered, left.waited_s) == (True, False, 45.0)
+    (called,) = Run(Period((Visit(request, said=(wish,)),), (seat,), rings), fates, LIVE).run()
+    assert (called.over, called.answered, called.by_human) == (True, True, True)
+    assert called.waited_s == pytest.approx(602)

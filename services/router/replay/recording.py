@@ -211,8 +211,13 @@ def _visit(contact: _Contact) -> Visit | None:
         service_s=max(0.0, _s(accepted.accepted_at, closed.closed_at)) if served and accepted and closed else None,
         waited_s=waited,
         abandoned=accepted is None and left,
+        said=tuple(event for event in contact.said if not isinstance(event, _SIMULATED)),
         pool=closed.pool if closed is not None else (contact.triaged[-1].pool if contact.triaged else ""),
     )
+
+
+_SIMULATED = (events.HandoverRequested, events.ContactEnded, events.ContactAbandoned)
+"""What the simulation lets happen by itself."""
 
 
 def _bot(contact: _Contact) -> BotPart | None:

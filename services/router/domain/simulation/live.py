@@ -18,7 +18,7 @@ from services.router.domain.policy import Policy
 from services.router.domain.pool import Pool
 from services.router.domain.simulation.period import BotDid, Fate, Period, Rings
 
-BOT_KEEPS_S = timedelta(days=1)
+GOES_ON = timedelta(days=1)
 """How long after the last recorded event the run goes on for who still waits."""
 _SOURCE = "simulation"
 
@@ -76,6 +76,7 @@ class Run:
         self.due: dict[str, datetime] = {}
         self.count = 0
         begins: list[tuple[datetime, events.Event]] = [(v.request.time, v.request) for v in period.visits]
+        begins += [(event.time, event) for v in period.visits for event in v.said]
         begins += [(event.time, event) for event in period.seats]
         self.heap: list[tuple[datetime, int, Any]] = []
         for at, what in begins:
@@ -92,7 +93,7 @@ class Run:
         """Run to the end."""
         while self.heap:
             now, _, what = heappop(self.heap)
-            if self.last is not None and now > self.last + BOT_KEEPS_S:
+            if self.last is not None and now > self.last + GOES_ON:
                 break
             match what:
                 case events.CustomerEvent() as event:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from services.router.domain.events import ContactRequested, Known, SeatEvent
+from services.router.domain.events import ContactRequested, CustomerEvent, Known, SeatEvent
 from services.router.domain.simulation.distributions import Quantiles, kaplan_meier, quantiles
 
 T = TypeVar("T")
@@ -54,6 +54,8 @@ class Visit:
     """The customer left while it waited for a human."""
     pool: str = ""
     """Where it was last."""
+    said: tuple[CustomerEvent, ...] = ()
+    """What else the customer's side did, such as asking to be called back: it does so again, at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
