@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.router import store
@@ -40,9 +40,10 @@ def places(pool: Pool) -> Iterator[Place]:
 class Balance:
     """What was seen last, for the gauges."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Nothing is seen yet."""
+    def __init__(self, clock: Clock, names: Callable[[], Iterable[str]] = tuple) -> None:
+        """Nothing is seen yet. names: pools that are told of although nothing has happened in them."""
         self._clock = clock
+        self._names = names
         self._apart: frozenset[Place] = frozenset()
         self._pools: tuple[Pool, ...] = ()
         self.lost: dict[str, int] = {}
@@ -70,13 +71,16 @@ class Balance:
 
     def imbalances(self) -> Iterator[tuple[float, Mapping[str, str]]]:
         """Each pool's contacts that are not where they should be."""
-        return ((n, {"pool": name}) for name, n in self.lost.items())
+        quiet = dict.fromkeys(self._names(), 0)
+        return ((n, {"pool": name}) for name, n in {**quiet, **self.lost}.items())
 
     def overdue(self) -> Iterator[tuple[float, Mapping[str, str]]]:
         """Each pool's promises that are past due now."""
         now = self._clock()
+        found = dict.fromkeys(self._names(), 0)
         for pool in self._pools:
-            yield sum(debt.due_at <= now for debt in pool.debts.values()), {"pool": pool.pool}
+            found[pool.pool] = sum(debt.due_at <= now for debt in pool.debts.values())
+        return ((n, {"pool": name}) for name, n in found.items())
 
     def managed(self) -> Iterator[tuple[float, Mapping[str, str]]]:
         """Whether the bot keeps the line."""
@@ -90,9 +94,11 @@ class Balance:
                 yield wait_s, {"pool": pool.pool}
 
 
-def watching(db: Any, pipeline: str, clock: Clock, every_s: float) -> Coroutine[Any, Any, None]:
+def watching(
+    db: Any, pipeline: str, clock: Clock, every_s: float, names: Callable[[], Iterable[str]]
+) -> Coroutine[Any, Any, None]:
     """The task that looks, and the gauges that tell."""
-    balance = Balance(clock)
+    balance = Balance(clock, names)
     made = meters()
     for signal, read in (
         (signals.POOL_CONTACTS, balance.contacts),

@@ -96,7 +96,9 @@ async def build(house: House) -> Parts:
         tasks=[
             _forgetting(house, timedelta(days=settings.keep_days)),
             policy.watch,
-            lambda: balance.watching(house.pool, assigning.name, house.clock, settings.balance_s),
+            lambda: balance.watching(
+                house.pool, assigning.name, house.clock, settings.balance_s, lambda: policy.now.pools
+            ),
         ],
     )
 

@@ -108,7 +108,7 @@ IMBALANCE = Instrument(
 DEBTS_OVERDUE = Instrument(
     "touchline.router.debts.overdue", "{debt}", "promises of a human that are past due and still stand", ("pool",)
 )
-MANAGED = Instrument("touchline.router.managed", "1", "1 while the bot keeps the line in a pool (托管)", ("pool",))
+MANAGED = Instrument("touchline.router.managed", "{mode}", "1 while the bot keeps the line in a pool (托管)", ("pool",))
 WAIT_PREDICTED = Instrument(
     "touchline.router.wait.predicted", "s", "how long somebody who comes to a pool now will wait", ("pool",)
 )
@@ -116,7 +116,7 @@ POLICY_READ = Instrument(
     "touchline.router.policy.reads", "{read}", "changes of the policy file, taken or refused", ("outcome",)
 )
 POLICY_REFUSED = Instrument(
-    "touchline.router.policy.refused", "1", "1 while the policy file is a wrong one and the one before stays", ()
+    "touchline.router.policy.refused", "{file}", "1 while the policy file is a wrong one and the one before stays", ()
 )
 ACCEPTED = Instrument("touchline.gateway.events", "{event}", "events at the gateway's door", ("channel", "outcome"))
 METRICS = (
