@@ -11,9 +11,12 @@ from services.gateway.crowd import Crowd
 from services.gateway.ingest import Ingest
 from services.gateway.peers import Watch
 from services.gateway.reading import Reading
+from services.gateway.supervise import Supervise
 
 
-def build(ingest: Ingest, reading: Reading, watch: Watch, most_requests: int = 1000) -> Starlette:
+def build(
+    ingest: Ingest, reading: Reading, watch: Watch, most_requests: int = 1000, supervise: Supervise | None = None
+) -> Starlette:
     """The application, from its parts. most_requests: open at once."""
 
     async def healthz(_: Request) -> Response:
@@ -21,12 +24,15 @@ def build(ingest: Ingest, reading: Reading, watch: Watch, most_requests: int = 1
         return JSONResponse({"healthy": healthy}, 200 if healthy else 503)
 
     guarded = reading.guarded
+    supervising = supervise or Supervise(None)
     return Starlette(
         routes=[
             Route("/v1/events", ingest.post_events, methods=["POST"]),
             Route("/v1/stream", guarded(reading.stream)),
             Route("/v1/customers/{customer_id}/journey", guarded(reading.journey)),
             Route("/v1/contacts/{contact_id}/explain", guarded(reading.explain)),
+            Route("/v1/pools/{pool}", guarded(supervising.pool)),
+            Route("/v1/pools/{pool}/{command}", reading.guarded(supervising.act, supervising=True), methods=["POST"]),
             Route("/healthz", healthz),
             Route("/openapi.json", guarded(reading.description)),
             Route("/docs", guarded(reading.docs)),

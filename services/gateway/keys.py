@@ -14,7 +14,7 @@ from services.runtime.errors import Misconfigured
 from services.runtime.watched import Watched
 
 MIN_KEY = 16
-_FIELDS = {"name", "key", "rate_per_s", "view"}
+_FIELDS = {"name", "key", "rate_per_s", "view", "supervise"}
 log = logging.getLogger(__name__)
 
 
@@ -25,12 +25,14 @@ class Channel:
     name: for logs and metrics. digest: SHA-256 of its key.
     rate_per_s: events a second in the long run; None for no limit.
     view: whether it may read the dashboard where that is not open to all.
+    supervise: whether it may switch pools' modes, assign contacts and drain seats there; it may view as well.
     """
 
     name: str
     digest: bytes
     rate_per_s: float | None
     view: bool
+    supervise: bool = False
 
 
 def parse(text: str) -> tuple[Channel, ...]:
@@ -65,7 +67,10 @@ def _channel(i: int, given: object) -> Channel:
         raise Misconfigured(f"{where}.rate_per_s: is neither null nor a number above 0")
     if not isinstance(view, bool):
         raise Misconfigured(f"{where}.view: is neither true nor false")
-    return Channel(name, _digest(key), None if rate is None else float(rate), view)
+    supervise = given.get("supervise", False)
+    if not isinstance(supervise, bool):
+        raise Misconfigured(f"{where}.supervise: is neither true nor false")
+    return Channel(name, _digest(key), None if rate is None else float(rate), view, supervise)
 
 
 def _digest(key: str) -> bytes:

@@ -21,6 +21,7 @@ from services.gateway.live.view import LiveView
 from services.gateway.peers import Explains, Watch
 from services.gateway.reading import Reading
 from services.gateway.settings import GatewaySettings
+from services.gateway.supervise import Supervise
 from services.runtime import telemetry
 from services.runtime.clock import clock_from
 from services.runtime.errors import Misconfigured, Transient
@@ -52,15 +53,19 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
         watch = Watch(settings.peers, clock, settings.zipkin_url, grpc)
         hub = Hub(LiveView(), watch.status)
         door = Door(keys, publisher, clock, settings)
-        explain = None
+        explain, supervise = None, Supervise(None)
         if settings.router_addr:
             router = channel(settings.router_addr, grpc)
             closing.push_async_callback(router.close)
-            explain = Explains(router).explain
+            explain, supervise = Explains(router).explain, Supervise(router)
         http = _Http(
             _config(
                 app.build(
-                    Ingest(door, settings), Reading(hub, explain, door, settings), watch, settings.gateway_max_requests
+                    Ingest(door, settings),
+                    Reading(hub, explain, door, settings),
+                    watch,
+                    settings.gateway_max_requests,
+                    supervise,
                 ),
                 settings,
             )

@@ -51,11 +51,11 @@ class Reading:
         self._door = door
         self._settings = settings
 
-    def guarded(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint, for those who may read."""
+    def guarded(self, endpoint: Endpoint, *, supervising: bool = False) -> Endpoint:
+        """The endpoint, for those who may read; supervising: for those who may command pools as well."""
 
         async def guard(request: Request) -> Response:
-            refusal = self._refusal(request)
+            refusal = self._refusal(request, supervising)
             response = refusal if refusal is not None else await endpoint(request)
             for name, value in _SECURE.items():
                 response.headers.setdefault(name, value)
@@ -63,7 +63,7 @@ class Reading:
 
         return guard
 
-    def _refusal(self, request: Request) -> Response | None:
+    def _refusal(self, request: Request, supervising: bool) -> Response | None:
         if self._settings.is_loopback:
             host = request.headers.get("host", "").lower()
             host = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
@@ -71,8 +71,10 @@ class Reading:
                 return None
             return _error(421, "the gateway does not go by this name; GATEWAY_ALLOWED_HOSTS lists those it does")
         channel = self._door.channel(_bearer(request.headers.get("authorization", "")))
-        if channel is not None and channel.view:
+        if channel is not None and (channel.supervise if supervising else channel.view or channel.supervise):
             return None
+        if channel is not None and supervising:
+            return _error(403, "this channel may not command pools")
         if channel is not None:
             return _error(403, "this channel may send but not view")
         # Basic, so that a browser asks for the key: any user name, the key as the password.

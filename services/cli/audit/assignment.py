@@ -11,7 +11,7 @@ from services.cli.audit.report import Check, Findings
 from services.cli.audit.wire import Event, micros
 
 MINUTE_US = 60_000_000
-RECORDED = 50
+RECORDED = 20
 """Waiting contacts that an offer records; beyond them the offered contact stands in the last place."""
 TIE_S = 0.002
 """Seconds of idleness that count as the same: a recorded figure is rounded, and ties go by the seat's name."""

@@ -37,7 +37,7 @@ from services.router.domain.facts import ContactWithdrawn as WithdrawnElsewhere
 from services.router.domain.index import Index, need_of
 from services.router.domain.matching import make_offer, offer_all
 from services.router.domain.policy import Terms
-from services.router.domain.pool import CLOSED_KEPT, Pool, Seat, SeatState, Waiting, micros, moment
+from services.router.domain.pool import CLOSED_KEPT, Pool, Seat, SeatState, Waiting, micros, moment, profile_of
 
 Result = tuple[Pool, tuple[PoolFact, ...]]
 
@@ -291,6 +291,7 @@ def _signed_in(draft: Draft, event: SeatSignedIn, seat: Seat | None) -> Seat:
         holds=seat.holds if seat is not None else (),
         misses=seat.misses if seat is not None and ready else 0,
         wrap_until=seat.wrap_until if seat is not None and ready else None,
+        profile=profile_of(event.languages, event.skills),
         anger=seat.anger if seat is not None else 0.0,
         anger_at=seat.anger_at if seat is not None else None,
     )

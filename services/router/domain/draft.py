@@ -35,6 +35,7 @@ from services.router.domain.pool import (
     Waiting,
     micros,
     place_of,
+    profile_of,
     standing,
 )
 
@@ -60,7 +61,7 @@ def live(pool: Pool) -> Pool:
     for key, seat in pool.seats.items():
         used = round(sum(held.get(k, weight("")) for k in seat.holds), 6)
         rank = seat.rank_us or micros(seat.idle_since) + round(1e6 * HAND_S * used)
-        seats[key] = replace(seat, used=used, rank_us=rank)
+        seats[key] = replace(seat, used=used, rank_us=rank, profile=profile_of(seat.languages, seat.skills))
     made = replace(
         pool,
         seats=PMap(seats),

@@ -52,12 +52,17 @@ def _asked(need: str) -> tuple[str, tuple[tuple[str, int], ...]]:
     return language, tuple((name, level) for name, level in skills)
 
 
+@lru_cache(maxsize=4096)
+def _has(profile: Profile) -> tuple[tuple[str, ...], dict[str, int]]:
+    languages, skills = json.loads(profile)
+    return tuple(languages), dict(skills)
+
+
 @lru_cache(maxsize=65_536)
 def lacking(need: str, profile: Profile) -> str:
     """Return what seats of the profile lack for a need: "skill:refund", "language:en", or nothing."""
     language, asked = _asked(need)
-    languages, skills = profile
-    has = dict(skills)
+    languages, has = _has(profile)
     for name, level in asked:
         if has.get(name, 0) < level:
             return f"skill:{name}"
@@ -67,7 +72,7 @@ def lacking(need: str, profile: Profile) -> str:
 @lru_cache(maxsize=65_536)
 def surplus(need: str, profile: Profile) -> int:
     """Return the levels that seats of the profile have above what is asked."""
-    has = dict(profile[1])
+    _, has = _has(profile)
     return sum(has.get(name, 0) - level for name, level in _asked(need)[1])
 
 

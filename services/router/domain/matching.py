@@ -20,9 +20,9 @@ from services.router.domain.index import SAME_SEAT_S, bonus_us, lacking
 from services.router.domain.optimum import assign
 from services.router.domain.pool import Offer, Place, Seat, SeatState, Waiting, lacks, micros
 
-CANDIDATES_KEPT = 20
+CANDIDATES_KEPT = 12
 """Seats named with an offer: those that could have taken it first, then others by id; the rest are counted."""
-WAITING_KEPT = 50
+WAITING_KEPT = 20
 """Waiting contacts recorded with an offer."""
 TOGETHER = 32
 """Contacts that are matched together at most; those behind them follow at once."""

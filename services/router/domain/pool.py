@@ -7,6 +7,7 @@ A seat's rank doesn't depend on it either: all are idle a second longer a second
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,7 @@ _US = timedelta(microseconds=1)
 
 def micros(at: datetime) -> int:
     """Microseconds since 1970."""
-    return (at - _EPOCH) // _US
+    return round(at.timestamp() * 1e6)  # exact: a float of seconds holds a quarter of a microsecond until 2106
 
 
 def moment(us: int) -> datetime:
@@ -76,6 +77,8 @@ class Seat:
     anger: float = 0.0
     """What it had absorbed at anger_at; it halves in HALF_LIFE_S."""
     anger_at: datetime | None = None
+    profile: str = ""
+    """Names what it can do; seats of the same profile can serve the same contacts."""
     rank_us: int = 0
     """Of two free seats the one with the smaller is chosen: since when it is idle, later for what it holds and bears."""
 
@@ -84,11 +87,6 @@ class Seat:
         """True where it can be offered one more contact of some kind."""
         return self.state is SeatState.READY and self.wrap_until is None and self.used < self.capacity
 
-    @property
-    def profile(self) -> Profile:
-        """What it can do; seats of the same profile can serve the same contacts."""
-        return self.languages, tuple(sorted(self.skills.items()))
-
     def anger_now(self, now: datetime) -> float:
         """Return what of the anger that it absorbed is left."""
         if not self.anger or self.anger_at is None:
@@ -96,8 +94,13 @@ class Seat:
         return float(self.anger * 0.5 ** (max(0.0, (now - self.anger_at).total_seconds()) / HALF_LIFE_S))
 
 
-Profile = tuple[tuple[str, ...], tuple[tuple[str, int], ...]]
-"""Languages and skills of a seat."""
+Profile = str
+"""Names languages and skills of a seat: `profile_of`."""
+
+
+def profile_of(languages: tuple[str, ...], skills: Mapping[str, int]) -> Profile:
+    """Name what a seat can do."""
+    return json.dumps([languages, sorted(skills.items())], ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
