@@ -2,34 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from services.cli.common import data_option, fail
+from services.cli.common import fail
+from services.cli.kafka import kafka_of, run_async, where
 
 if TYPE_CHECKING:
     from services.cli.dlq_cases import Case, Filter
     from services.runtime.letters import Origin
     from services.runtime.settings import KafkaSettings
 
-T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])
 
 SENT_AT_ONCE = 500
-
-
-def where(command: C) -> C:
-    """The options that say which Kafka."""
-    option = click.option(
-        "--bootstrap",
-        metavar="HOST:PORT",
-        help="This Kafka instead of the local stack's; KAFKA_* variables say how to get in. 指定 Kafka 地址。",
-    )
-    return data_option(option(command))
 
 
 def which(command: C) -> C:
@@ -65,7 +55,7 @@ def list_(
     from services.cli.dlq_text import echo
 
     lets = _filter(pipeline, reason, since)
-    found = [case for case in _run(_read(_kafka(data, bootstrap), _topics(topic))) if lets.lets(case)]
+    found = [case for case in run_async(_read(kafka_of(data, bootstrap), _topics(topic))) if lets.lets(case)]
     shown = [case for case in found if replayed or not case.replayed]
     for case in shown:
         if as_json:
@@ -90,7 +80,7 @@ def show(place: str, value: bool, as_json: bool, data: Path, bootstrap: str | No
     from services.cli.dlq_text import describe, echo_in_full
 
     wanted = _place(place)
-    [case] = _chosen(_run(_read(_kafka(data, bootstrap), _topics(wanted.topic))), [wanted])
+    [case] = _chosen(run_async(_read(kafka_of(data, bootstrap), _topics(wanted.topic))), [wanted])
     if as_json:
         click.echo(json.dumps(describe(case, value), ensure_ascii=True))
     else:
@@ -122,8 +112,10 @@ def replay(
     if not everything and any((topic, pipeline, reason, since)):
         raise click.UsageError("--topic and other filters go with --all. --topic 等筛选须与 --all 合用。")
     lets, wanted = _filter(pipeline, reason, since), list(dict.fromkeys(map(_place, places)))
-    kafka = _kafka(data, bootstrap)
-    found = _run(_read(kafka, _topics(topic) if everything else sorted({t for p in wanted for t in _topics(p.topic)})))
+    kafka = kafka_of(data, bootstrap)
+    found = run_async(
+        _read(kafka, _topics(topic) if everything else sorted({t for p in wanted for t in _topics(p.topic)}))
+    )
     chosen = [case for case in found if lets.lets(case)] if everything else _chosen(found, wanted)
     done = [] if again else [case for case in chosen if case.replayed]
     chosen = [case for case in chosen if again or not case.replayed]
@@ -132,7 +124,7 @@ def replay(
     if old and not everything:
         fail(f"{old[0].place}: is older than services remember events; with --older it is sent all the same")
     chosen = [case for case in chosen if case.put_aside_at() >= limit]
-    sent, failed = ([], []) if dry_run else _run(_send(kafka, chosen))
+    sent, failed = ([], []) if dry_run else run_async(_send(kafka, chosen))
     if as_json:
         answer = {
             "replayed": len(sent),
@@ -191,33 +183,6 @@ def _remembered() -> timedelta:
     try:
         return load(BatchSettings).seen_for
     except Misconfigured as error:
-        fail(error)
-
-
-def _kafka(data: Path, bootstrap: str | None) -> "KafkaSettings":
-    from deploy.embedded.layout import Layout
-    from deploy.embedded.state import is_held, read
-    from services.runtime.settings import KafkaSettings
-
-    if bootstrap is not None:
-        given = click.get_current_context().get_parameter_source("data")
-        if given is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError("give --data or --bootstrap, not both. --data 与 --bootstrap 只能给一个。")
-        return KafkaSettings(bootstrap=bootstrap)
-    layout = Layout.of(data)
-    state = read(layout) if is_held(layout) else None
-    if state is None or not state.bootstrap:
-        fail(f"{data}: nothing is up there; start it with `touchline up --data {data}`")
-    return KafkaSettings(bootstrap=state.bootstrap)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs it. What Kafka's client raises, or its settings, is a failed run; its errors are RuntimeErrors."""
-    from services.runtime.errors import TouchlineError
-
-    try:
-        return asyncio.run(work)
-    except (TouchlineError, OSError, ValueError, RuntimeError) as error:
         fail(error)
 
 

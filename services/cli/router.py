@@ -1,15 +1,22 @@
-"""`touchline router`: what another order of the queue would have come to."""
+"""`touchline router`: what another policy would have come to, on recorded days and beside the live one."""
 
+import contextlib
 import json
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from services.cli.common import fail
+from services.cli.kafka import kafka_of, run_async, where
+
+if TYPE_CHECKING:
+    from services.router.replay.shadow import Shadow
+    from services.runtime.settings import KafkaSettings
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -20,21 +27,55 @@ def router() -> None:
 
 
 @router.command()
-@click.option("--calls", required=True, type=FILE, help="The call log, CSV. 通话记录。")
+@click.option("--calls", type=FILE, help="A call log, CSV. 通话记录。")
+@click.option("--events", "events_file", type=FILE, help="A recorded period of our topics, JSON lines. 录制的事件。")
+@click.option("--from-kafka", is_flag=True, help="What the topics hold now, instead of a file. 直接读取 Kafka 主题。")
 @click.option("--policy", "policy_file", type=FILE, help="The policy to try; else the shipped one. 待试策略。")
+@click.option("--against", "other_file", type=FILE, help="Another policy, to compare with. 对照策略。")
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="The first seed. 随机种子。"
 )
 @click.option("--runs", type=click.IntRange(1, 1000), default=16, show_default=True, help="Seeds to run. 重复次数。")
 @click.option("--without-busiest-seat", is_flag=True, help="Each day without its busiest seat. 每天去掉最忙的坐席。")
+@click.option(
+    "--bot-takes",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="What a bot would change that took this share of a type's calls: the shortest, and any. 机器人分流的占比（0–1）。",
+)
+@click.option(
+    "--bot-type", metavar="TYPE", default="PS", show_default=True, help="The type for --bot-takes. 分流的来电类型。"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出一个 JSON 对象。")
+@where
 def replay(
-    calls: Path, policy_file: Path | None, seed: int, runs: int, without_busiest_seat: bool, as_json: bool
-) -> None:
-    """Replays a recorded call centre's days: as they were, under the bank's rule, under a policy. 回放真实呼叫中心。
+    calls: Path | None, events_file: Path | None, from_kafka: bool, policy_file: Path | None, other_file: Path | None,
+    seed: int, runs: int, without_busiest_seat: bool, bot_takes: float | None, bot_type: str, as_json: bool,
+    data: Path, bootstrap: str | None,
+) -> None:  # fmt: skip
+    """Replays a recorded period under a policy, and beside another one. 按策略回放，并可对比两个策略。
 
-    A policy is in the router's own form: a rule's topic is the log's type, its tier the log's priority.
+    --calls: a call centre's log, as it was, under the bank's rule, under the policy; a rule's topic is the log's type,
+    its tier the log's priority. --events or --from-kafka: our own topics (routing.decided, touchpoint.events,
+    pool.events, as `touchline events tail` prints them), through the router's own decisions; --against is the shipped
+    live policy unless told.
     """
+    if [calls is not None, events_file is not None, from_kafka].count(True) != 1:
+        raise click.UsageError("give one of --calls, --events, --from-kafka. 三者须给且只给一个。")
+    if calls is None:
+        if without_busiest_seat or bot_takes is not None:
+            raise click.UsageError("--without-busiest-seat and --bot-takes go with --calls. 仅用于 --calls。")
+        lines = None if events_file is not None else _topics(data, bootstrap)
+        _replay_topics(events_file, lines, policy_file, other_file, seed, runs, as_json)
+        return
+    _replay_calls(calls, policy_file, other_file, seed, runs, without_busiest_seat, bot_takes, bot_type, as_json)
+
+
+def _replay_calls(
+    calls: Path, policy_file: Path | None, other_file: Path | None, seed: int, runs: int, without_busiest_seat: bool,
+    bot_takes: float | None, bot_type: str, as_json: bool
+) -> None:  # fmt: skip
+    from services.cli.router_text import show_replay
     from services.router import policyfile
     from services.router.domain.simulation.ordering import NotReplayable
     from services.router.domain.simulation.shifts import Reading
@@ -44,66 +85,125 @@ def replay(
     try:
         policy = policyfile.load(policy_file or run.POLICY)
         days = read(calls, Reading())
-        ask = run.Question(policy, run.bank_rule(), seed, runs, without_busiest_seat)
+        other = policyfile.load(other_file) if other_file else None
+        ask = run.Question(policy, run.bank_rule(), seed, runs, without_busiest_seat, other, bot_takes, bot_type)
         answer = run.replay(days, fitted.load(), ask, _tell)
     except LogError as error:
         fail(error)
     except (policyfile.BadPolicyError, NotReplayable) as error:
         fail(f"policy: {error}")
+    _answer(answer, as_json, show_replay)
+
+
+def _replay_topics(
+    file: Path | None, lines: list[str] | None, policy_file: Path | None, other_file: Path | None, seed: int,
+    runs: int, as_json: bool
+) -> None:  # fmt: skip
+    from services.cli.router_text import show_topics
+    from services.router import policyfile
+    from services.router.replay import topics
+    from services.router.replay.recording import RecordingError, read, read_lines
+
+    try:
+        policy = policyfile.load(policy_file or policyfile.DEFAULT)
+        other = policyfile.load(other_file or policyfile.DEFAULT)
+        recording = read(file) if file is not None else read_lines(lines or [], "the topics")
+        answer = topics.replay(recording, topics.Question(policy, other, seed, runs), _tell)
+    except RecordingError as error:
+        fail(error)
+    except policyfile.BadPolicyError as error:
+        fail(f"policy: {error}")
+    _answer(answer, as_json, show_topics)
+
+
+def _topics(data: Path, bootstrap: str | None) -> list[str]:
+    """All that the router's topics hold, as JSON lines."""
+    from services.cli.events import describe
+    from services.runtime.tail import read_all
+    from services.runtime.topics import POOL_EVENTS, ROUTING_DECIDED, TOUCHPOINT_EVENTS
+
+    kafka = kafka_of(data, bootstrap)
+
+    async def read() -> list[str]:
+        found = [await read_all(kafka, topic) for topic in (TOUCHPOINT_EVENTS, POOL_EVENTS, ROUTING_DECIDED)]
+        # What can't be read went to the dead letters; the replay is of what could.
+        told = [describe(record) for records in found for record in records]
+        return [json.dumps(line) for line in told if "data" in line and line["headers"].get("ce_id")]
+
+    return run_async(read())
+
+
+def _answer(answer: dict[str, Any], as_json: bool, show: Callable[[dict[str, Any]], None]) -> None:
     if as_json:
         click.echo(json.dumps(answer))
     else:
-        _show(answer)
+        show(answer)
+
+
+class Duration(click.ParamType):
+    """A time such as 90s, 15m or 2h, as seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds; a usage error where it is none."""
+        found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smh])", str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a time such as 90s, 15m or 2h. 时间格式不对。", param, ctx)
+        return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+@router.command()
+@click.option("--policy", "policy_file", required=True, type=FILE, help="The candidate. 候选策略。")
+@click.option("--for", "seconds", type=Duration(), help="End after this time: 90s, 15m, 2h; else at Ctrl-C. 运行时长。")
+@click.option("--contacts", "most", type=click.IntRange(1), help="End after so many decisions. 决策条数。")
+@click.option("--from-start", is_flag=True, help="Begin with the first decision kept. 从头开始。")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object at the end. 结束时输出一个 JSON 对象。")
+@where
+def shadow(
+    policy_file: Path, seconds: float | None, most: int | None, from_start: bool, as_json: bool, data: Path,
+    bootstrap: str | None,
+) -> None:  # fmt: skip
+    """Runs a candidate policy beside the live one: which contacts would go elsewhere. 影子运行候选策略。
+
+    It decides on what the live router decided on, as recorded with each decision, and changes nothing. Contacts that
+    would go elsewhere are told as they come (on standard error with --json), the totals at the end.
+    """
+    from services.cli.router_text import show_shadow
+    from services.router import policyfile
+    from services.router.replay.shadow import Shadow
+
+    try:
+        found = Shadow(policyfile.load(policy_file))
+    except policyfile.BadPolicyError as error:
+        fail(f"policy: {error}")
+    kafka = kafka_of(data, bootstrap)
+    begun = time.monotonic()
+    until = None if seconds is None else begun + seconds
+    with contextlib.suppress(KeyboardInterrupt):
+        run_async(_follow(kafka, found, until, most, from_start, as_json))
+    _answer({**found.body(), "seconds": round(time.monotonic() - begun, 3)}, as_json, show_shadow)
+
+
+async def _follow(
+    kafka: "KafkaSettings", found: "Shadow", until: float | None, most: int | None, from_start: bool, as_json: bool
+) -> None:
+    from services.router.replay.shadow import en, zh
+    from services.runtime.tail import tail
+    from services.runtime.topics import ROUTING_DECIDED
+
+    async with contextlib.aclosing(tail(kafka, [ROUTING_DECIDED], from_start=from_start)) as batches:
+        async for batch in batches:
+            for record in batch:
+                other = found.hear(record, datetime.now(UTC))
+                if other is not None:
+                    told = f"{other.decided_at:%H:%M:%S} {other.contact_id}: {en(other)} · {zh(other)}"
+                    click.echo(told, err=as_json)
+                if most is not None and found.seen >= most:
+                    return
+            if until is not None and time.monotonic() >= until:
+                return
 
 
 def _tell(done: int, of: int) -> None:
     click.echo(f"\rrun {done} of {of}", err=True, nl=done == of)
-
-
-def _show(answer: dict[str, Any]) -> None:
-    console = Console()
-    table = Table(box=box.SIMPLE_HEAD, title="Whole period 全部")
-    table.add_column("")
-    for name in ("history 历史", "bank's rule 银行规则", "policy 策略", "policy − rule 差 (95 %)"):
-        table.add_column(name, justify="right")
-    told, rule, ours, less = (answer[k] for k in ("history", "bank_rule", "policy", "policy_less_bank_rule"))
-    table.add_row("contacts 来电", *(str(f["contacts"]) for f in (told, rule, ours)), "")
-    table.add_row(
-        "mean wait 平均等待, s",
-        f"{told['mean_wait_s']:.1f}",
-        *(_wait(f) for f in (rule, ours)),
-        _span(less["mean_wait_s"]),
-    )
-    table.add_row("p90 wait 九成等待, s", *(f"{f['p90_wait_s']:.0f}" for f in (told, rule, ours)), "")
-    table.add_row("in 20 s 20 秒接通", *(f"{100 * f['service_level_20s']:.1f} %" for f in (told, rule, ours)), "")
-    table.add_row(
-        "abandoned 放弃",
-        *(f"{100 * f['abandonment']:.2f} %" for f in (told, rule, ours)),
-        _span(less["abandonment"], 100, " pt"),
-    )
-    for by, title in (("by_priority", "priority 优先级"), ("by_type", "type 类型")):
-        for name in told[by]:
-            each = [f[by][name] for f in (told, rule, ours)]
-            span = _span(less[by][name]["mean_wait_s"]) if name in less.get(by, {}) else ""
-            shares = (f"{100 * g['abandoned'] / g['contacts'] if g['contacts'] else 0:.1f} %" for g in each)
-            waits = (f"{g['mean_wait_s']:.1f} · {share}" for g, share in zip(each, shares, strict=True))
-            table.add_row(f"{title} {name}: wait 等待, s · abandoned 放弃", *waits, span)
-    console.print(table)
-    by_day = Table(box=box.SIMPLE_HEAD, title="By day 按天: mean wait 平均等待, s · abandoned 放弃, %")
-    for name in ("day 日期", "contacts 来电", "history 历史", "bank's rule 银行规则", "policy 策略"):
-        by_day.add_column(name, justify="left" if name.startswith("day") else "right")
-    for day in answer["days"]:
-        cells = (
-            f"{day[k]['mean_wait_s']:.0f} · {100 * day[k]['abandonment']:.1f}"
-            for k in ("history", "bank_rule", "policy")
-        )
-        by_day.add_row(day["day"], str(day["history"]["contacts"]), *cells)
-    console.print(by_day)
-
-
-def _wait(f: dict[str, Any]) -> str:
-    return f"{f['mean_wait_s']:.1f} ± {f['error']['mean_wait_s']:.1f}"
-
-
-def _span(found: dict[str, float], scale: float = 1, unit: str = "") -> str:
-    return f"{scale * found['mean']:+.2f}{unit} ({scale * found['low']:+.2f} … {scale * found['high']:+.2f})"

@@ -10,8 +10,10 @@ from services.gateway import pages
 from services.gateway.crowd import Crowd
 from services.gateway.followups import FollowUps
 from services.gateway.ingest import Ingest
+from services.gateway.keys import Right
 from services.gateway.peers import Watch
 from services.gateway.reading import Reading
+from services.gateway.supervise import Supervise
 
 
 def build(
@@ -20,6 +22,7 @@ def build(
     watch: Watch,
     most_requests: int = 1000,
     follow_ups: FollowUps | None = None,
+    supervise: Supervise | None = None,
 ) -> Starlette:
     """The application, from its parts. most_requests: open at once."""
     tasks = follow_ups or FollowUps(None)
@@ -29,6 +32,7 @@ def build(
         return JSONResponse({"healthy": healthy}, 200 if healthy else 503)
 
     guarded = reading.guarded
+    supervising = supervise or Supervise(None)
     return Starlette(
         routes=[
             Route("/v1/events", ingest.post_events, methods=["POST"]),
@@ -36,9 +40,11 @@ def build(
             Route("/v1/customers/{customer_id}/journey", guarded(reading.journey)),
             Route("/v1/contacts/{contact_id}/explain", guarded(reading.explain)),
             Route("/v1/follow-ups", guarded(tasks.listed)),
-            Route("/v1/follow-ups/{follow_up_id}/claim", guarded(tasks.claim, act=True), methods=["POST"]),
-            Route("/v1/follow-ups/{follow_up_id}/done", guarded(tasks.done, act=True), methods=["POST"]),
-            Route("/v1/follow-ups/{follow_up_id}/failed", guarded(tasks.failed, act=True), methods=["POST"]),
+            Route("/v1/follow-ups/{follow_up_id}/claim", guarded(tasks.claim, Right.ACT), methods=["POST"]),
+            Route("/v1/follow-ups/{follow_up_id}/done", guarded(tasks.done, Right.ACT), methods=["POST"]),
+            Route("/v1/follow-ups/{follow_up_id}/failed", guarded(tasks.failed, Right.ACT), methods=["POST"]),
+            Route("/v1/pools/{pool}", guarded(supervising.pool)),
+            Route("/v1/pools/{pool}/{command}", guarded(supervising.act, Right.SUPERVISE), methods=["POST"]),
             Route("/healthz", healthz),
             Route("/openapi.json", guarded(reading.description)),
             Route("/docs", guarded(reading.docs)),

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from services.gateway.rate import TokenBucket
@@ -14,8 +15,16 @@ from services.runtime.errors import Misconfigured
 from services.runtime.watched import Watched
 
 MIN_KEY = 16
-_FIELDS = {"name", "key", "rate_per_s", "view", "act"}
+_FIELDS = {"name", "key", "rate_per_s", "view", "act", "supervise"}
 log = logging.getLogger(__name__)
+
+
+class Right(StrEnum):
+    """What a channel may do on the dashboard: look, start and end follow-ups, command pools."""
+
+    VIEW = "view"
+    ACT = "act"
+    SUPERVISE = "supervise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,7 @@ class Channel:
     name: for logs and metrics. digest: SHA-256 of its key.
     rate_per_s: events a second in the long run; None for no limit.
     view: whether it may read the dashboard where that is not open to all. act: whether it may start and end follow-ups there.
+    supervise: whether it may switch pools' modes, assign contacts and drain seats there. Who may act or supervise may view.
     """
 
     name: str
@@ -32,6 +42,13 @@ class Channel:
     rate_per_s: float | None
     view: bool
     act: bool = False
+    supervise: bool = False
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What it may do there."""
+        given = {right for right in Right if getattr(self, right)}
+        return frozenset(given | {Right.VIEW} if given else given)
 
 
 def parse(text: str) -> tuple[Channel, ...]:
@@ -67,9 +84,11 @@ def _channel(i: int, given: object) -> Channel:
         raise Misconfigured(f"{where}.rate_per_s: is neither null nor a number above 0")
     if not isinstance(view, bool):
         raise Misconfigured(f"{where}.view: is neither true nor false")
-    if not isinstance(act, bool):
-        raise Misconfigured(f"{where}.act: is neither true nor false")
-    return Channel(name, _digest(key), None if rate is None else float(rate), view, act)
+    act, supervise = given.get("act", False), given.get("supervise", False)
+    for right, value in (("act", act), ("supervise", supervise)):
+        if not isinstance(value, bool):
+            raise Misconfigured(f"{where}.{right}: is neither true nor false")
+    return Channel(name, _digest(key), None if rate is None else float(rate), view, act, supervise)
 
 
 def _digest(key: str) -> bytes:

@@ -23,6 +23,7 @@ from services.gateway.live.view import LiveView
 from services.gateway.peers import Explains, Watch
 from services.gateway.reading import Reading
 from services.gateway.settings import GatewaySettings
+from services.gateway.supervise import Supervise
 from services.runtime import telemetry
 from services.runtime.clock import clock_from
 from services.runtime.errors import Misconfigured, Transient
@@ -55,14 +56,13 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
         hub = Hub(LiveView(), watch.status)
         door = Door(keys, publisher, clock, settings)
         router, escalation = _peer(settings.router_addr, grpc, closing), _peer(settings.escalation_addr, grpc, closing)
-        explain = Explains(router).explain if router else None
-        desk = Desk(escalation) if escalation else None
         application = app.build(
             Ingest(door, settings),
-            Reading(hub, explain, door, settings),
+            Reading(hub, Explains(router).explain if router else None, door, settings),
             watch,
             settings.gateway_max_requests,
-            FollowUps(desk),
+            FollowUps(Desk(escalation) if escalation else None),
+            Supervise(router),
         )
         http = _Http(_config(application, settings))
 

@@ -123,6 +123,20 @@ _PUBLISH: Json = {
 }
 
 _SCHEMAS: Json = {
+    "Pool": {
+        "type": "object",
+        "required": ["pool"],
+        "description": "GetPoolResponse of proto/touchline/router/v1/router.proto, with the names that stand there",
+        "properties": {"pool": {"type": "string"}, "mode": {"type": "object"}, "debts": {"type": "array"}},
+    },
+    "Command": {
+        "type": "object",
+        "description": "mode: mode (managed, human, auto), by, reason. assign: seat_id, contact_id, by, reason. drain: seat_id, by, reason",
+        "required": ["by"],
+        "properties": {name: {"type": "string"} for name in ("mode", "seat_id", "contact_id", "by", "reason")},
+        "additionalProperties": False,
+    },
+    "Done": {"type": "object", "description": "when it was done", "additionalProperties": {"type": "string"}},
     "Event": {
         "type": "object",
         "required": ["specversion", "id", "source", "type"],
@@ -332,6 +346,32 @@ def document() -> Json:
             "/v1/follow-ups/{follow_up_id}/claim": _act("Start a follow-up: nothing displaces it from then on"),
             "/v1/follow-ups/{follow_up_id}/done": _act("End a follow-up: somebody saw to it"),
             "/v1/follow-ups/{follow_up_id}/failed": _act("End a follow-up: it was tried in vain"),
+            "/v1/pools/{pool}": _read(
+                "A pool as its owner has it: mode, seats, who waits, promises",
+                {
+                    "200": _answer("The pool, as RouterService/GetPool tells it.", "Pool"),
+                    "404": _answer("Nothing has happened in such a pool.", "Error"),
+                    "503": _answer("The router does not answer.", "Error", retry_after="seconds"),
+                },
+                [_parameter("pool", "the pool")],
+            ),
+            "/v1/pools/{pool}/{command}": {
+                "post": {
+                    "summary": "A supervisor's command: mode, assign or drain. Needs a channel that may supervise, off loopback",
+                    "parameters": [
+                        _parameter("pool", "the pool"),
+                        {**_parameter("command", "what to do"), "schema": {"enum": ["mode", "assign", "drain"]}},
+                    ],
+                    "requestBody": {"required": True, "content": {JSON: {"schema": _ref("Command")}}},
+                    "responses": {
+                        "200": _answer("Done, and when.", "Done"),
+                        "400": _answer("A field is missing or wrong.", "Error"),
+                        "403": _answer("This channel may not.", "Error"),
+                        "409": _answer("It can't be done now, and why.", "Error"),
+                        "503": _answer("The router does not answer.", "Error", retry_after="seconds"),
+                    },
+                }
+            },
             "/healthz": {
                 "get": {
                     "summary": "Whether events can be taken now",

@@ -13,6 +13,7 @@ from starlette.types import Message, Send
 
 from services.gateway import openapi
 from services.gateway.door import Door
+from services.gateway.keys import Right
 from services.gateway.live.hub import Hub, TooManyWatchersError
 from services.gateway.settings import GatewaySettings
 from services.runtime.errors import Transient
@@ -51,11 +52,11 @@ class Reading:
         self._door = door
         self._settings = settings
 
-    def guarded(self, endpoint: Endpoint, act: bool = False) -> Endpoint:
-        """The endpoint, for those who may read; with `act`, for those of them who may act."""
+    def guarded(self, endpoint: Endpoint, right: Right = Right.VIEW) -> Endpoint:
+        """The endpoint, for those who have the right."""
 
         async def guard(request: Request) -> Response:
-            refusal = self._refusal(request, act)
+            refusal = self._refusal(request, right)
             response = refusal if refusal is not None else await endpoint(request)
             for name, value in _SECURE.items():
                 response.headers.setdefault(name, value)
@@ -63,8 +64,11 @@ class Reading:
 
         return guard
 
-    def _refusal(self, request: Request, act: bool) -> Response | None:
-        if act and request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    def _refusal(self, request: Request, right: Right) -> Response | None:
+        if right is not Right.VIEW and request.headers.get("sec-fetch-site", "same-origin") not in (
+            "same-origin",
+            "none",
+        ):
             return _error(403, "a page from elsewhere may not act here")
         if self._settings.is_loopback:
             host = request.headers.get("host", "").lower()
@@ -73,8 +77,10 @@ class Reading:
                 return None
             return _error(421, "the gateway does not go by this name; GATEWAY_ALLOWED_HOSTS lists those it does")
         channel = self._door.channel(_bearer(request.headers.get("authorization", "")))
-        if channel is not None and channel.view:
-            return None if channel.act or not act else _error(403, "this channel may view but not act")
+        if channel is not None and right in channel.rights:
+            return None
+        if channel is not None and Right.VIEW in channel.rights:
+            return _error(403, f"this channel may view but not {right}")
         if channel is not None:
             return _error(403, "this channel may send but not view")
         # Basic, so that a browser asks for the key: any user name, the key as the password.

@@ -1,8 +1,7 @@
-"""Events of the wire as the domain's, and the domain's facts as events of the wire."""
+"""Events of the wire as the domain's; its facts as events of the wire are in facts_out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
@@ -10,19 +9,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.contact.v1 import events_pb2 as contact
 from touchline.router.v1 import events_pb2 as wire
 from touchline.seat.v1 import events_pb2 as seat
+from touchline.sentiment.v1 import sentiment_pb2 as sentiment
 
-from services.router.domain import events, facts
+from services.router.domain import events
+from services.router.facts_out import from_fact
 from services.runtime.errors import Unreadable
-from services.runtime.pipeline import Answer, Publish
-from services.runtime.records import Incoming, timestamp
+from services.runtime.records import Incoming
 from services.runtime.validate import check
 
 _SPEAKERS = {contact.SPEAKER_CUSTOMER: "customer", contact.SPEAKER_BOT: "bot", contact.SPEAKER_SEAT: "seat"}
-_OUTCOMES = {
-    facts.Outcome.BOT: wire.OUTCOME_BOT,
-    facts.Outcome.HUMAN: wire.OUTCOME_HUMAN,
-    facts.Outcome.ABANDONED: wire.OUTCOME_ABANDONED,
-}
 
 
 class _Head(TypedDict):
@@ -60,6 +55,7 @@ def to_triage(incoming: Incoming) -> events.CustomerEvent | None:
                 tier=message.customer.tier.lower(),
                 vulnerable=message.customer.vulnerable,
                 wants_human=message.wants_human,
+                reopens=message.reopens,
             )
         case contact.HandoverRequested():
             check(message)
@@ -72,6 +68,16 @@ def to_triage(incoming: Incoming) -> events.CustomerEvent | None:
         case contact.ContactAbandoned():
             check(message)
             return events.ContactAbandoned(**head, customer_id=customer, contact_id=message.contact_id)
+        case contact.CallBackRequested():
+            check(message)
+            return events.CallBackRequested(**head, customer_id=customer, contact_id=message.contact_id)
+        case contact.CallBackCancelled():
+            check(message)
+            return events.CallBackCancelled(**head, customer_id=customer, contact_id=message.contact_id)
+        case contact.ContactDisconnected() | contact.ContactReconnected():
+            check(message)
+            connected = isinstance(message, contact.ContactReconnected)
+            return events.LineEvent(**head, customer_id=customer, contact_id=message.contact_id, connected=connected)
         case contact.MessageReceived():
             check(message)
             return events.MessageReceived(
@@ -103,6 +109,11 @@ def to_assignment(incoming: Incoming) -> events.PoolEvent | None:
                 language=message.language,
                 queued_at=moment(message.queued_at),
                 touchpoint=message.touchpoint,
+                channel=message.channel,
+                protected=message.protected,
+                call_back=message.call_back,
+                from_pool=message.from_pool,
+                not_seat=message.not_seat,
             )
         case wire.ContactWithdrawn():
             return events.ContactWithdrawn(
@@ -122,9 +133,26 @@ def to_assignment(incoming: Incoming) -> events.PoolEvent | None:
                 capacity=message.capacity,
                 languages=tuple(language_of(tag) for tag in message.languages),
             )
-        case seat.SeatPaused() | seat.SeatResumed() | seat.SeatSignedOut():
+        case (
+            seat.SeatPaused()
+            | seat.SeatResumed()
+            | seat.SeatSignedOut()
+            | seat.SeatDisconnected()
+            | seat.SeatReconnected()
+        ):
             check(message)
             return _MOVES[type(message)](**head, pool=message.pool, seat_id=message.seat_id)
+        case seat.ServiceTransferred():
+            check(message)
+            return events.ServiceTransferred(
+                **head,
+                pool=message.pool,
+                seat_id=message.seat_id,
+                contact_id=message.contact_id,
+                token=message.token,
+                to_pool=message.to_pool,
+                reason=message.reason,
+            )
         case seat.OfferAccepted() | seat.OfferDeclined() | seat.ServiceFinished():
             check(message)
             return _ANSWERS[type(message)](
@@ -135,6 +163,47 @@ def to_assignment(incoming: Incoming) -> events.PoolEvent | None:
                 token=message.token,
             )
         case _:
+            return _of_pool(message, head)
+
+
+def _of_pool(message: Any, head: _Head) -> events.PoolEvent | None:
+    """What other parts of the house, and supervisors, say of a pool."""
+    match message:
+        case wire.ContactLine():
+            return events.ContactLine(
+                **head,
+                pool=message.pool,
+                contact_id=message.contact_id,
+                customer_id=message.customer_id,
+                what=message.what,
+            )
+        case wire.TurnPassed():
+            return events.TurnPassed(
+                **head,
+                pool=message.pool,
+                contact_id=message.contact_id,
+                waits_for_customer=message.waits_for_customer,
+            )
+        case sentiment.AngerAbsorbed():
+            return events.AngerAbsorbed(**head, pool=message.pool, seat_id=message.seat_id, weight=message.anger)
+        case wire.ModeRequested():
+            return events.ModeRequested(
+                **head, pool=message.pool, by=message.by, reason=message.reason, mode=message.mode
+            )
+        case wire.AssignmentRequested():
+            return events.AssignmentRequested(
+                **head,
+                pool=message.pool,
+                by=message.by,
+                reason=message.reason,
+                seat_id=message.seat_id,
+                contact_id=message.contact_id,
+            )
+        case wire.DrainRequested():
+            return events.DrainRequested(
+                **head, pool=message.pool, by=message.by, reason=message.reason, seat_id=message.seat_id
+            )
+        case _:
             return None
 
 
@@ -142,6 +211,8 @@ _MOVES: dict[type[Any], type[events.SeatEvent]] = {
     seat.SeatPaused: events.SeatPaused,
     seat.SeatResumed: events.SeatResumed,
     seat.SeatSignedOut: events.SeatSignedOut,
+    seat.SeatDisconnected: events.SeatDisconnected,
+    seat.SeatReconnected: events.SeatReconnected,
 }
 _ANSWERS: dict[type[Any], type[events.OfferEvent]] = {
     seat.OfferAccepted: events.OfferAccepted,
@@ -150,140 +221,4 @@ _ANSWERS: dict[type[Any], type[events.OfferEvent]] = {
 }
 
 
-def from_fact(fact: facts.TriageFact | facts.PoolFact) -> Iterable[Publish | Answer]:
-    """Say what becomes of a fact on the wire: an event, an answer to a command, or nothing."""
-    if isinstance(fact, facts.Answer):
-        return (
-            Answer(
-                event_id=fact.event_id,
-                source=fact.event_source,
-                ok=fact.ok,
-                reason=fact.reason,
-                body={"at": fact.at.isoformat()},
-            ),
-        )
-    write = _WRITERS.get(type(fact))
-    return (write(fact),) if write is not None else ()
-
-
-def _triaged(fact: facts.ContactTriaged) -> Publish:
-    seen = fact.inputs
-    message = wire.ContactTriaged(
-        contact_id=fact.contact_id,
-        customer_id=fact.customer_id,
-        pool=fact.pool,
-        priority=fact.priority,
-        skills=fact.skills,
-        rule=fact.rule,
-        policy=fact.policy,
-        inputs=wire.TriageInputs(
-            channel=seen.channel,
-            touchpoint=seen.touchpoint,
-            topic=seen.topic,
-            language=seen.language,
-            tier=seen.tier,
-            vulnerable=seen.vulnerable,
-            wants_human=seen.wants_human,
-            mood=seen.mood,
-            nps_score=seen.nps_score,
-            risk=seen.risk,
-            minute_of_day=seen.minute_of_day,
-            missing=seen.missing,
-            handover=seen.handover,
-        ),
-        requested_at=timestamp(fact.requested_at),
-        decided_at=timestamp(fact.decided_at),
-    )
-    return Publish(message, fact.customer_id, fact.decided_at)
-
-
-def _queued(fact: facts.ContactQueued) -> Publish:
-    message = wire.ContactQueued(
-        pool=fact.pool,
-        contact_id=fact.contact_id,
-        customer_id=fact.customer_id,
-        priority=fact.priority,
-        skills=fact.skills,
-        language=fact.language,
-        requested_at=timestamp(fact.requested_at),
-        queued_at=timestamp(fact.queued_at),
-        channel=fact.channel,
-        touchpoint=fact.touchpoint,
-    )
-    return Publish(message, fact.customer_id, fact.queued_at)
-
-
-def _withdrawn(fact: facts.ContactWithdrawn) -> Publish:
-    message = wire.ContactWithdrawn(
-        pool=fact.pool, contact_id=fact.contact_id, customer_id=fact.customer_id, abandoned=fact.abandoned
-    )
-    return Publish(message, fact.customer_id, fact.at)
-
-
-def _offered(fact: facts.ContactOffered) -> Publish:
-    message = wire.ContactOffered(
-        contact_id=fact.contact_id,
-        customer_id=fact.customer_id,
-        pool=fact.pool,
-        seat_id=fact.seat_id,
-        token=fact.token,
-        queued_at=timestamp(fact.queued_at),
-        offered_at=timestamp(fact.offered_at),
-        expires_at=timestamp(fact.expires_at),
-        candidates=[
-            wire.Candidate(seat_id=c.seat_id, eligible=c.eligible, why_not=c.why_not, idle_s=c.idle_s)
-            for c in fact.candidates
-        ],
-        waiting=fact.waiting,
-    )
-    return Publish(message, fact.customer_id, fact.offered_at)
-
-
-def _returned(fact: facts.OfferReturned) -> Publish:
-    message = wire.OfferReturned(
-        contact_id=fact.contact_id,
-        customer_id=fact.customer_id,
-        pool=fact.pool,
-        seat_id=fact.seat_id,
-        token=fact.token,
-        reason=fact.reason,
-        returned_at=timestamp(fact.returned_at),
-    )
-    return Publish(message, fact.customer_id, fact.returned_at)
-
-
-def _accepted(fact: facts.ContactAccepted) -> Publish:
-    message = wire.ContactAccepted(
-        contact_id=fact.contact_id,
-        customer_id=fact.customer_id,
-        pool=fact.pool,
-        seat_id=fact.seat_id,
-        token=fact.token,
-        waited_ms=fact.waited_ms,
-        accepted_at=timestamp(fact.accepted_at),
-    )
-    return Publish(message, fact.customer_id, fact.accepted_at)
-
-
-def _closed(fact: facts.ContactClosed) -> Publish:
-    message = wire.ContactClosed(
-        contact_id=fact.contact_id,
-        customer_id=fact.customer_id,
-        pool=fact.pool,
-        seat_id=fact.seat_id,
-        outcome=_OUTCOMES[fact.outcome],
-        waited_ms=fact.waited_ms,
-        closed_at=timestamp(fact.closed_at),
-    )
-    return Publish(message, fact.customer_id, fact.closed_at)
-
-
-_WRITERS: dict[type[Any], Callable[[Any], Publish]] = {
-    facts.ContactTriaged: _triaged,
-    facts.ContactQueued: _queued,
-    facts.ContactWithdrawn: _withdrawn,
-    facts.ContactOffered: _offered,
-    facts.OfferReturned: _returned,
-    facts.ContactAccepted: _accepted,
-    facts.ContactClosed: _closed,
-}
+__all__ = ["from_fact", "language_of", "moment", "to_assignment", "to_triage"]

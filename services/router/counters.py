@@ -25,10 +25,28 @@ ROUTING = Metric(
         "lookups_missing",  # decisions made without at least one lookup
         "wait_ms_sum",  # waits of the accepted contacts, in milliseconds
         "wait_ms_abandoned_sum",  # waits of those who left, in milliseconds
+        "moved",  # contacts that went to another pool or another seat, their clock kept
+        "debts_incurred",  # humans promised
+        "debts_paid",  # promises kept, late or in time
+        "debts_released",  # promises that the customer needs no more
+        "debts_overdue",  # promises not kept in time
+        "managed_entered",  # times that managed mode was entered
+        "managed_left",  # times that it was left
+        "predicted",  # accepted contacts whose wait had been foretold
+        "prediction_error_ms_sum",  # foretold − actual wait of these, in milliseconds
+        "prediction_error_ms_abs_sum",  # the same without sign
+        "supervised",  # what supervisors did by hand
     ),
 )
 
 _CLOSED = {Outcome.BOT: "closed_bot", Outcome.HUMAN: "closed_human", Outcome.ABANDONED: "abandoned"}
+
+_DEBTS: dict[type[facts.DebtFact], str] = {
+    facts.DebtIncurred: "debts_incurred",
+    facts.DebtPaid: "debts_paid",
+    facts.DebtReleased: "debts_released",
+    facts.DebtOverdue: "debts_overdue",
+}
 
 
 def count(fact: facts.TriageFact | facts.PoolFact) -> Iterable[Delta]:
@@ -50,12 +68,36 @@ def count(fact: facts.TriageFact | facts.PoolFact) -> Iterable[Delta]:
             return _cells(fact.returned_at, fact.pool, "", {"returned": 1})
         case facts.ContactAccepted():
             counts = {"accepted": 1, "wait_ms_sum": fact.waited_ms}
+            if fact.predicted_ms >= 0:
+                error = fact.predicted_ms - fact.waited_ms
+                counts |= {
+                    "predicted": 1,
+                    "prediction_error_ms_sum": error,
+                    "prediction_error_ms_abs_sum": abs(error),
+                }
             return _cells(fact.accepted_at, fact.pool, fact.touchpoint, counts)
         case facts.ContactClosed():
             counts = {_CLOSED[fact.outcome]: 1}
             if fact.outcome is Outcome.ABANDONED:
                 counts["wait_ms_abandoned_sum"] = fact.waited_ms
             return _cells(fact.closed_at, fact.pool, fact.touchpoint, counts)
+        case _:
+            return _count_later(fact)
+
+
+def _count_later(fact: object) -> Iterable[Delta]:
+    match fact:
+        case facts.ContactMoved():
+            return _cells(fact.moved_at, fact.pool, "", {"moved": 1})
+        case facts.DebtFact():
+            name = _DEBTS.get(type(fact), "")
+            return _cells(fact.at, fact.pool, fact.touchpoint, {name: 1}) if name else ()
+        case facts.ManagedModeEntered():
+            return _cells(fact.at, fact.pool, "", {"managed_entered": 1})
+        case facts.ManagedModeLeft():
+            return _cells(fact.at, fact.pool, "", {"managed_left": 1})
+        case facts.SupervisorActed():
+            return _cells(fact.at, fact.pool, "", {"supervised": int(fact.ok)})
         case _:
             return ()
 

@@ -11,11 +11,20 @@ from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 from touchline.sentiment.v1 import sentiment_pb2, sentiment_pb2_grpc
 
-from services.router.domain.events import ContactRequested, CustomerEvent, HandoverRequested, Known
+from services.router.domain.events import (
+    CallBackRequested,
+    ContactRequested,
+    CustomerEvent,
+    HandoverRequested,
+    Known,
+)
 from services.runtime.rpc import LARGEST_BATCH, LookupFailed
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
+
+
+_ASKING = (ContactRequested, HandoverRequested, CallBackRequested)
 
 
 class Lookups:
@@ -30,7 +39,7 @@ class Lookups:
 
     async def enrich(self, events: Sequence[CustomerEvent]) -> Sequence[CustomerEvent]:
         """Put what is known into the requests and handovers of a batch; never raises."""
-        asking = [e for e in events if isinstance(e, ContactRequested | HandoverRequested)]
+        asking = [e for e in events if isinstance(e, _ASKING)]
         if not asking:
             return events
         customers = sorted({e.customer_id for e in asking})
@@ -54,9 +63,7 @@ class Lookups:
                 missing=missing,
             )
 
-        return [
-            replace(e, known=known(e)) if isinstance(e, ContactRequested | HandoverRequested) else e for e in events
-        ]
+        return [replace(e, known=known(e)) if isinstance(e, _ASKING) else e for e in events]
 
     async def _moods(self, customers: Sequence[str], contacts: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
         if self._sentiment is None:

@@ -4,21 +4,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.router import codec, counters, rpc, store
+from services.router import balance, codec, counters, rpc, store
 from services.router.domain import assignment, triage
+from services.router.domain.draft import stored
 from services.router.domain.events import CustomerEvent, PoolEvent
 from services.router.domain.facts import PoolFact, TriageFact
 from services.router.domain.policy import Policy
 from services.router.domain.pool import Pool
 from services.router.domain.triage import Customer
 from services.router.lookups import Lookups
-from services.router.policyfile import BadPolicyError, load
+from services.router.policybox import PolicyBox
 from services.router.settings import PeerSettings, RouterSettings
-from services.runtime.errors import Misconfigured
 from services.runtime.pipeline import Pipeline
 from services.runtime.service import House, Parts, serve
 from services.runtime.settings import load as settings_of
@@ -27,7 +26,7 @@ from services.runtime.topics import POOL_EVENTS, TOUCHPOINT_EVENTS
 log = logging.getLogger(__name__)
 
 
-def triage_pipeline(policy: Policy, lookups: Lookups) -> Pipeline[Customer, CustomerEvent, TriageFact]:
+def triage_pipeline(policy: Callable[[], Policy], lookups: Lookups) -> Pipeline[Customer, CustomerEvent, TriageFact]:
     """Customers' events in; who goes where, and who waits in which pool, out."""
     return Pipeline(
         name="router.triage",
@@ -36,7 +35,7 @@ def triage_pipeline(policy: Policy, lookups: Lookups) -> Pipeline[Customer, Cust
         initial=Customer,
         read=codec.to_triage,
         enrich=lookups.enrich,
-        decide=partial(triage.decide, policy=policy),
+        decide=lambda state, event, now: triage.decide(state, event, now, policy()),
         write=codec.from_fact,
         project=store.project_triage,
         count=counters.count,
@@ -44,7 +43,7 @@ def triage_pipeline(policy: Policy, lookups: Lookups) -> Pipeline[Customer, Cust
     )
 
 
-def assignment_pipeline(policy: Policy) -> Pipeline[Pool, PoolEvent, PoolFact]:
+def assignment_pipeline(policy: Callable[[], Policy]) -> Pipeline[Pool, PoolEvent, PoolFact]:
     """A pool's events in; offers and what became of them out."""
     return Pipeline(
         name="router.assignment",
@@ -52,9 +51,10 @@ def assignment_pipeline(policy: Policy) -> Pipeline[Pool, PoolEvent, PoolFact]:
         state_type=Pool,
         initial=Pool,
         read=codec.to_assignment,
-        decide=lambda state, event, now: assignment.decide(state, event, now, policy.terms(state.pool)),
-        tick=lambda state, now: assignment.tick(state, now, policy.terms(state.pool)),
+        decide=lambda state, event, now: assignment.decide(state, event, now, policy().terms(state.pool)),
+        tick=lambda state, now: assignment.tick(state, now, policy().terms(state.pool)),
         due=assignment.due,
+        pack=stored,
         write=codec.from_fact,
         project=store.project_assignment,
         count=counters.count,
@@ -77,10 +77,7 @@ def _forgetting(house: House, keep: timedelta) -> Callable[[], Coroutine[Any, An
 async def build(house: House) -> Parts:
     """The service's parts."""
     settings, peers = settings_of(RouterSettings), settings_of(PeerSettings)
-    try:
-        policy = load(settings.policy)
-    except BadPolicyError as error:
-        raise Misconfigured(f"ROUTER_POLICY: {error}") from None
+    policy = PolicyBox(settings.policy)
 
     def peer(address: str) -> Any:
         return house.peer(address) if address else None
@@ -91,12 +88,18 @@ async def build(house: House) -> Parts:
         escalation=peer(peers.escalation_addr),
         deadline_s=settings.lookup_ms / 1000,
     )
-    assigning = assignment_pipeline(policy)
+    assigning = assignment_pipeline(lambda: policy.now)
     answers = rpc.servicer(house.pool, assigning.name, house.commands(), house.clock, settings.command_ms / 1000)
     return Parts(
-        pipelines=[triage_pipeline(policy, lookups), assigning],
+        pipelines=[triage_pipeline(lambda: policy.now, lookups), assigning],
         servicers=[answers],
-        tasks=[_forgetting(house, timedelta(days=settings.keep_days))],
+        tasks=[
+            _forgetting(house, timedelta(days=settings.keep_days)),
+            policy.watch,
+            lambda: balance.watching(
+                house.pool, assigning.name, house.clock, settings.balance_s, lambda: policy.now.pools
+            ),
+        ],
     )
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 from google.protobuf.message import Message
+from touchline.router.v1 import events_pb2 as wire
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 from touchline.seat.v1 import events_pb2 as seat
 
-from services.router import store
-from services.router.domain.explain import explain
-from services.router.domain.pool import effective_priority
+from services.router import store, telling
+from services.router.domain.explain import explain_all
+from services.router.domain.facts import BOT
 from services.runtime.clock import Clock
 from services.runtime.commands import CommandBus, Unanswered
 from services.runtime.errors import Unreadable
@@ -29,10 +30,13 @@ _STATES = {
     "served_by_bot": router_pb2.CONTACT_STATE_SERVED_BY_BOT,
     "served_by_human": router_pb2.CONTACT_STATE_SERVED_BY_HUMAN,
     "abandoned": router_pb2.CONTACT_STATE_ABANDONED,
+    "promised": router_pb2.CONTACT_STATE_PROMISED,
 }
 
 
 LONGEST_COMMAND_ID = 200
+_NOT_THE_CALL = frozenset(("reason",))
+CHANGING = ("Accept", "Decline", "Finish", "Transfer", "SetMode", "Assign", "Drain")
 
 
 class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
@@ -45,6 +49,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         self._commands = commands
         self._clock = clock
         self._command_s = command_s
+        self._pools = telling.Pools(pool, pipeline)
 
     async def GetContact(  # noqa: N802 (gRPC's name)
         self, request: router_pb2.GetContactRequest, context: Any
@@ -54,12 +59,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         if row is None:
             raise not_found("contact_id: there is no such contact")
         turns = await store.conversation(self._pool, row.contact_id)
-        times = {
-            name: timestamp(at)
-            for name in ("requested_at", "queued_at", "accepted_at", "ended_at")
-            if (at := getattr(row, name)) is not None
-        }
-        return router_pb2.GetContactResponse(
+        found = router_pb2.GetContactResponse(
             contact_id=row.contact_id,
             customer_id=row.customer_id,
             state=_STATES[row.state],
@@ -69,8 +69,15 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
             conversation=[
                 router_pb2.ConversationTurn(speaker=t.speaker, text=t.text, said_at=timestamp(t.said_at)) for t in turns
             ],
-            **times,
         )
+        for name in ("requested_at", "queued_at", "accepted_at", "ended_at"):
+            if (at := getattr(row, name)) is not None:
+                getattr(found, name).CopyFrom(timestamp(at))
+        if row.state in ("queued", "promised", "offered") and row.pool != BOT:
+            state = await self._pools.recent(row.pool)
+            if state is not None:
+                telling.outlook(found, state)
+        return found
 
     async def GetPool(  # noqa: N802 (gRPC's name)
         self, request: router_pb2.GetPoolRequest, context: Any
@@ -79,30 +86,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         state = await store.pool_state(self._pool, self._pipeline, _wanted("pool", request.pool))
         if state is None:
             raise not_found("pool: nothing has happened in such a pool")
-        now = self._clock()
-        return router_pb2.GetPoolResponse(
-            pool=state.pool,
-            seats=[
-                router_pb2.Seat(
-                    seat_id=s.seat_id,
-                    state=s.state.value,
-                    capacity=s.capacity,
-                    contacts=s.holds,
-                    skills=s.skills,
-                )
-                for s in sorted(state.seats.values(), key=lambda s: s.seat_id)
-            ],
-            waiting=[
-                router_pb2.Waiting(
-                    contact_id=w.contact_id,
-                    priority=effective_priority(state.terms, w, now),
-                    queued_at=timestamp(w.queued_at),
-                )
-                for w in sorted(state.waiting.values(), key=lambda w: w.place)
-            ],
-            offered=len(state.offers),
-            in_service=len(state.serving),
-        )
+        return telling.pool(state, self._clock())
 
     async def Explain(  # noqa: N802 (gRPC's name)
         self, request: router_pb2.ExplainRequest, context: Any
@@ -115,7 +99,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
             contact_id=request.contact_id,
             decisions=[
                 router_pb2.Decision(decided_at=timestamp(said.decided_at), kind=said.kind, zh=said.zh, en=said.en)
-                for said in map(explain, made)
+                for said in explain_all(made)
             ],
         )
 
@@ -150,9 +134,48 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         )
         return router_pb2.FinishResponse(finished_at=timestamp(await self._send(command, request)))
 
-    async def _send(
-        self, command: Message, request: router_pb2.AcceptRequest | router_pb2.DeclineRequest | router_pb2.FinishRequest
-    ) -> datetime:
+    async def Transfer(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.TransferRequest, context: Any
+    ) -> router_pb2.TransferResponse:
+        """A seat gives a contact on."""
+        command = seat.ServiceTransferred(
+            pool=request.pool,
+            seat_id=request.seat_id,
+            contact_id=request.contact_id,
+            token=request.token,
+            to_pool=request.to_pool,
+            reason=request.reason,
+        )
+        return router_pb2.TransferResponse(transferred_at=timestamp(await self._send(command, request)))
+
+    async def SetMode(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.SetModeRequest, context: Any
+    ) -> router_pb2.SetModeResponse:
+        """A supervisor switches a pool's mode."""
+        command = wire.ModeRequested(pool=request.pool, by=request.by, reason=request.reason, mode=request.mode)
+        return router_pb2.SetModeResponse(set_at=timestamp(await self._send(command, request)))
+
+    async def Assign(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.AssignRequest, context: Any
+    ) -> router_pb2.AssignResponse:
+        """A supervisor has a contact offered to a seat."""
+        command = wire.AssignmentRequested(
+            pool=request.pool,
+            by=request.by,
+            reason=request.reason,
+            seat_id=request.seat_id,
+            contact_id=request.contact_id,
+        )
+        return router_pb2.AssignResponse(assigned_at=timestamp(await self._send(command, request)))
+
+    async def Drain(  # noqa: N802 (gRPC's name)
+        self, request: router_pb2.DrainRequest, context: Any
+    ) -> router_pb2.DrainResponse:
+        """A supervisor gives a seat no more contacts."""
+        command = wire.DrainRequested(pool=request.pool, by=request.by, reason=request.reason, seat_id=request.seat_id)
+        return router_pb2.DrainResponse(drained_at=timestamp(await self._send(command, request)))
+
+    async def _send(self, command: Message, request: Any) -> datetime:
         """Have the pool's owner decide, and return when it did."""
         try:
             check(command)
@@ -161,14 +184,14 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         if len(request.command_id) > LONGEST_COMMAND_ID or not request.command_id.isprintable():
             raise invalid(f"command_id: must be at most {LONGEST_COMMAND_ID} printable characters")
         # The id names the whole call, so that another command under the same command_id isn't given its answer.
-        said = (request.pool, request.seat_id, request.contact_id, str(request.token))
+        said = [str(value) for field, value in command.ListFields() if field.name not in _NOT_THE_CALL]
         try:
             answer = await self._commands.send(
                 command,
                 command_id=json.dumps(
                     (type(command).__name__, *said, request.command_id or str(uuid4())), ensure_ascii=False
                 ),
-                subject=request.seat_id,
+                subject=getattr(request, "seat_id", "") or request.pool,
                 now=self._clock(),
                 deadline_s=self._command_s,
             )
@@ -189,4 +212,4 @@ def servicer(pool: Any, pipeline: str, commands: CommandBus, clock: Clock, comma
     """What the runtime's server is given."""
     answers = RouterAnswers(pool, pipeline, commands, clock, command_s)
     register = router_pb2_grpc.add_RouterServiceServicer_to_server
-    return Servicer(register, answers, "touchline.router.v1.RouterService", changing=("Accept", "Decline", "Finish"))
+    return Servicer(register, answers, "touchline.router.v1.RouterService", changing=CHANGING)

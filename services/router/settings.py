@@ -30,5 +30,7 @@ class RouterSettings(BaseSettings):
     lookup_ms: int = Field(default=150, ge=1, le=10_000)
     # How long a seat's command waits for its pool's owner.
     command_ms: int = Field(default=5_000, ge=1, le=60_000)
+    # How often the live audit holds what pools have against what is known of each contact.
+    balance_s: int = Field(default=15, ge=1, le=3600)
     # How long decisions and conversations can be explained.
     keep_days: int = Field(default=30, ge=1)

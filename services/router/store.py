@@ -28,6 +28,13 @@ _KINDS: dict[str, type[Explained]] = {
         facts.OfferReturned,
         facts.ContactAccepted,
         facts.ContactClosed,
+        facts.WaitPredicted,
+        facts.ContactMoved,
+        facts.DebtIncurred,
+        facts.DebtCalled,
+        facts.DebtPaid,
+        facts.DebtReleased,
+        facts.DebtOverdue,
     )
 }
 
@@ -78,7 +85,30 @@ async def project_triage(db: Db, changes: Sequence[Change[Customer, facts.Triage
 
 async def project_assignment(db: Db, changes: Sequence[Change[Pool, facts.PoolFact]]) -> None:
     """Write what a batch of assignment decided. The pool itself is read from its owner's committed state."""
-    await _write(db, [fact for change in changes for fact in change.facts])
+    made = [fact for change in changes for fact in change.facts]
+    await _write(db, made)
+    done = [act for fact in made if (act := _act(fact)) is not None]
+    if done:
+        await db.execute(
+            """INSERT INTO supervision (pool, at, what, by, reason, seat_id, contact_id, ok, refused)
+               SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[],
+                                    $7::text[], $8::boolean[], $9::text[])""",
+            *map(list, zip(*done, strict=True)),
+        )
+
+
+def _act(fact: Any) -> tuple[Any, ...] | None:
+    """A supervisor's act, or the load's, as a row; None for any other fact."""
+    match fact:
+        case facts.SupervisorActed():
+            about = (fact.seat_id, fact.contact_id, fact.ok, fact.refused)
+            return fact.pool, fact.at, fact.what, fact.by, fact.reason, *about
+        case facts.ManagedModeEntered() | facts.ManagedModeLeft() if fact.cause == "load":
+            what = "entered" if isinstance(fact, facts.ManagedModeEntered) else "left"
+            why = f"{fact.waiting} waiting, {fact.seats} ready seats"
+            return fact.pool, fact.at, what, "", why, "", "", True, ""
+        case _:
+            return None
 
 
 async def _write(db: Db, made: Sequence[Any]) -> None:
@@ -97,6 +127,8 @@ async def _write(db: Db, made: Sequence[Any]) -> None:
         change = _CHANGES.get(type(fact))
         if change is not None:
             _merge(rows, change(fact))
+        elif isinstance(fact, facts.DebtIncurred) and fact.kind == "managed":
+            _merge(rows, _row(fact, "promised"))
     if rows:
         # In one order for every transaction, so that triage and assignment never wait for each other in a circle.
         await _upsert(db, [rows[key] for key in sorted(rows)])
@@ -114,6 +146,10 @@ def _decided_at(fact: Any) -> datetime | None:
             return fact.accepted_at
         case facts.ContactClosed():
             return fact.closed_at
+        case facts.WaitPredicted() | facts.DebtFact():
+            return fact.at
+        case facts.ContactMoved():
+            return fact.moved_at
         case _:
             return None
 
@@ -124,7 +160,9 @@ def _row(fact: Any, state: str, **more: Any) -> Row:
 
 _CHANGES: dict[type[Any], Callable[[Any], Row]] = {
     facts.ContactTriaged: lambda f: _row(f, "bot" if f.pool == BOT else "queued", requested_at=f.requested_at),
-    facts.ContactQueued: lambda f: _row(f, "queued", queued_at=f.queued_at),
+    facts.ContactQueued: lambda f: _row(f, "queued", seat_id="", token=0, queued_at=f.queued_at),
+    facts.ContactMoved: lambda f: Row(f.contact_id, f.customer_id, "queued", f.to_pool, seat_id="", token=0),
+    facts.DebtCalled: lambda f: _row(f, "queued"),
     facts.ContactOffered: lambda f: _row(f, "offered", seat_id=f.seat_id, token=f.token),
     facts.OfferReturned: lambda f: _row(f, "queued", seat_id="", token=0),
     facts.ContactAccepted: lambda f: _row(f, "in_service", seat_id=f.seat_id, token=f.token, accepted_at=f.accepted_at),
@@ -212,3 +250,23 @@ async def forget(pool: Any, before: datetime) -> None:
     await pool.execute("DELETE FROM decision WHERE decided_at < $1", before)
     await pool.execute("DELETE FROM conversation_turn WHERE said_at < $1", before)
     await pool.execute("DELETE FROM contact WHERE ended_at < $1", before)
+    await pool.execute("DELETE FROM supervision WHERE at < $1", before)
+
+
+async def acts(pool: Any, name: str, limit: int = 50) -> list[tuple[Any, ...]]:
+    """What was done by hand, or by the load, in a pool: (at, what, by, reason, seat, contact, ok, refused), newest first."""
+    rows = await pool.fetch(
+        """SELECT at, what, by, reason, seat_id, contact_id, ok, refused FROM supervision WHERE pool = $1
+           ORDER BY at DESC, id DESC LIMIT $2""",
+        name,
+        limit,
+    )
+    return [tuple(row) for row in rows]
+
+
+async def accounts(pool: Any, pipeline: str) -> tuple[list[Pool], list[tuple[str, str, str]]]:
+    """Every pool as committed, and every contact (pool, contact, state) that the read model says one has: of one moment."""
+    async with pool.acquire() as db, db.transaction(isolation="repeatable_read", readonly=True):
+        states = await db.fetch("SELECT body::text FROM runtime.entity WHERE pipeline = $1", pipeline)
+        rows = await db.fetch("SELECT pool, contact_id, state FROM contact WHERE ended_at IS NULL AND pool <> $1", BOT)
+    return [msgspec.json.decode(row[0], type=Pool) for row in states], [tuple(row) for row in rows]

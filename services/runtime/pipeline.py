@@ -98,6 +98,7 @@ class Pipeline(Generic[S, E, F]):
     enrich: looks up what `decide` needs from other services or a model, for a whole batch at once; never raises, a failed lookup stands in the event.
     project: writes read models in the batch's transaction, from its changes.
     count: the counter changes that follow from a fact.
+    pack: a state as msgspec can write it and read it again as `state_type`, where in memory it holds more than that.
     """
 
     name: str
@@ -113,3 +114,4 @@ class Pipeline(Generic[S, E, F]):
     project: Callable[[Db, Sequence[Change[S, F]]], Awaitable[None]] | None = None
     count: Callable[[F], Iterable[Delta]] | None = None
     metric: Metric | None = None
+    pack: Callable[[S], object] | None = None

@@ -397,9 +397,14 @@ class Runner(Generic[S, E, F]):
         """A batch that is decided. One without records moves no offset, but is fenced all the same."""
         commit = Commit({p: m if isinstance(m, tuple) else (m, m.next_offset) for p, m in moves.items()}, now)
         commit.seen = made.seen
-        due = self.pipeline.due
+        due, pack = self.pipeline.due, self.pipeline.pack
         commit.states = {
-            key: (e.partition, e.version, made.postponed.get(key) or (due(e.state) if due else None), encode(e.state))
+            key: (
+                e.partition,
+                e.version,
+                made.postponed.get(key) or (due(e.state) if due else None),
+                encode(pack(e.state) if pack else e.state),
+            )
             for key, e in made.entries.items()
         }
         commit.cells = made.cells()

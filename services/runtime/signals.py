@@ -93,6 +93,31 @@ OVERCONFIDENT = Instrument(
     "how many fewer labels people found right than the model's confidence expected, in standard errors; beyond ±4 surely",
     (),
 )
+POOL_CONTACTS = Instrument(
+    "touchline.router.contacts",
+    "{contact}",
+    "contacts of a pool: all that arrived, and where they are",
+    ("pool", "place"),
+)
+IMBALANCE = Instrument(
+    "touchline.router.imbalance",
+    "{contact}",
+    "contacts that arrived at a pool and are nowhere, or are where nobody knows of them; 0 where all is well",
+    ("pool",),
+)
+DEBTS_OVERDUE = Instrument(
+    "touchline.router.debts.overdue", "{debt}", "promises of a human that are past due and still stand", ("pool",)
+)
+MANAGED = Instrument("touchline.router.managed", "{mode}", "1 while the bot keeps the line in a pool (托管)", ("pool",))
+WAIT_PREDICTED = Instrument(
+    "touchline.router.wait.predicted", "s", "how long somebody who comes to a pool now will wait", ("pool",)
+)
+POLICY_READ = Instrument(
+    "touchline.router.policy.reads", "{read}", "changes of the policy file, taken or refused", ("outcome",)
+)
+POLICY_REFUSED = Instrument(
+    "touchline.router.policy.refused", "{file}", "1 while the policy file is a wrong one and the one before stays", ()
+)
 ACCEPTED = Instrument("touchline.gateway.events", "{event}", "events at the gateway's door", ("channel", "outcome"))
 METRICS = (
     EVENTS,
@@ -106,5 +131,12 @@ METRICS = (
     RPC_SECONDS,
     UNFAMILIAR,
     OVERCONFIDENT,
+    POOL_CONTACTS,
+    IMBALANCE,
+    DEBTS_OVERDUE,
+    MANAGED,
+    WAIT_PREDICTED,
+    POLICY_READ,
+    POLICY_REFUSED,
     ACCEPTED,
 )

@@ -112,10 +112,31 @@ async def nobody_calls_back(live: Live) -> AsyncIterator[None]:
     yield
 
 
+@asynccontextmanager
+async def a_promise_is_not_kept(live: Live) -> AsyncIterator[None]:
+    async with faults.promised(live, "service"):
+        yield
+
+
+@asynccontextmanager
+async def nobody_knows_of_a_contact(live: Live) -> AsyncIterator[None]:
+    async with faults.stray_contact(live, "service"):
+        yield
+
+
+@asynccontextmanager
+async def the_policy_is_wrong(live: Live) -> AsyncIterator[None]:
+    with faults.policy_changed(live, lambda text: text + '\n[[rules]]\nname = "half"\n'):
+        yield
+
+
 CASES = (
     Case("a record is garbled", ("TouchlineDeadLetters",), a_record_is_garbled, 15),
     Case("a service hangs", ("TouchlineServiceDown", "TouchlineLookupsMissing"), a_service_hangs, 30),
     Case("a flagged customer is not called back", ("TouchlineFollowUpsOverdue",), nobody_calls_back, 60),
+    Case("a customer is promised a human and gets none", ("TouchlineDebtsOverdue",), a_promise_is_not_kept, 60),
+    Case("nobody knows of a contact", ("TouchlineContactsOutOfBalance",), nobody_knows_of_a_contact, 90),
+    Case("the policy is wrong", ("TouchlinePolicyRefused",), the_policy_is_wrong, 30),
     Case("a channel's release is wrong", ("TouchlineChannelRejected",), a_channels_release_is_wrong, 60),
     Case("a channel sends too fast", ("TouchlineChannelOverRate",), a_channel_goes_too_fast, 60),
     Case("members come and go", ("TouchlineRebalancesOften",), members_come_and_go, 90),

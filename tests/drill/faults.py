@@ -14,6 +14,7 @@ from uuid import uuid4
 import asyncpg
 import psutil
 from confluent_kafka.admin import AdminClient
+from touchline.router.v1 import router_pb2, router_pb2_grpc
 from touchline.survey.v1 import events_pb2 as survey
 
 from deploy.embedded import state
@@ -24,7 +25,7 @@ from services.runtime.records import Outgoing, write
 from services.runtime.settings import BatchSettings, KafkaSettings
 from services.runtime.source import KafkaSource
 from services.runtime.topics import CATALOGUE, TOUCHPOINT_EVENTS
-from tests.live import Live, clock_of, event, fetch, post
+from tests.live import Live, calls, clock_of, event, fetch, post
 
 BATCH = "application/cloudevents-batch+json"
 
@@ -153,6 +154,64 @@ async def locked(live: Live, service: str, held_s: float = 0.0) -> AsyncIterator
             yield
     finally:
         connection.terminate()
+
+
+@contextmanager
+def policy_changed(live: Live, change: Callable[[str], str]) -> Iterator[None]:
+    """The policy's file is another one meanwhile."""
+    path = Path(live["data"]) / "policy.toml"
+    before = path.read_text("utf-8")
+    path.write_text(change(before), "utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(before, "utf-8")
+
+
+@asynccontextmanager
+async def promised(live: Live, pool: str) -> AsyncIterator[None]:
+    """A customer is promised a human within a minute, and nobody is there; in the end the customer needs none."""
+    customer, contact = f"drill-{uuid4().hex[:8]}", uuid4().hex
+    came = {"contactId": contact, "channel": "web", "touchpoint": "pre_sales", "language": "zh", "wantsHuman": True}
+    with policy_changed(live, lambda text: text.replace("promise_s = 7200", "promise_s = 60")):
+        async with calls(live, "router") as channel:
+            stub = router_pb2_grpc.RouterServiceStub(channel)
+
+            async def mode(wanted: str) -> None:
+                asked = router_pb2.SetModeRequest(
+                    pool=pool, mode=wanted, by="drill", reason="drill", command_id=uuid4().hex
+                )
+                await stub.SetMode(asked, timeout=10)
+
+            await asyncio.sleep(2.5)  # until the router has read it
+            await mode("managed")
+            try:
+                await asyncio.to_thread(post, live, [event(live, "contact.ContactRequested", customer, came)])
+                yield
+            finally:
+                over = event(live, "contact.CallBackCancelled", customer, {"contactId": contact})
+                await asyncio.to_thread(post, live, [over])
+                await mode("human")
+                await mode("auto")
+
+
+@asynccontextmanager
+async def stray_contact(live: Live, pool: str) -> AsyncIterator[None]:
+    """The table of contacts has one that its pool was never sent."""
+    now = state.read(layout(live))
+    assert now is not None
+    connection = await asyncpg.connect(now.dsn["router"])
+    stray = f"stray-{uuid4().hex}"
+    try:
+        await connection.execute(
+            "INSERT INTO contact (contact_id, customer_id, state, pool) VALUES ($1, 'nobody', 'queued', $2)",
+            stray,
+            pool,
+        )
+        yield
+    finally:
+        await connection.execute("DELETE FROM contact WHERE contact_id = $1", stray)
+        await connection.close()
 
 
 @asynccontextmanager

@@ -191,5 +191,5 @@ def test_a_fast_day_gives_offers_more_of_its_time_and_changes_no_rule() -> None:
     assert for_speed(text, 1) == text
     assert fast.pools.keys() == usual.pools.keys()
     for name, terms in fast.pools.items():
-        assert terms == replace(usual.pools[name], offer_timeout_s=400)
+        assert terms == replace(usual.pools[name], offer_timeout_s=400, version=fast.version)
     assert (fast.rules, fast.default, fast.handover) == (usual.rules, usual.default, usual.handover)

@@ -272,6 +272,12 @@ def test_pipelines_scale_on_lag_up_to_the_partitions() -> None:
 # --- metrics: Prometheus, alerts, Grafana, collector -----------------------------------------------------------------
 
 
+_GAUGES = (
+    signals.LAG, signals.BACKLOG, signals.UNFAMILIAR, signals.OVERCONFIDENT, signals.POOL_CONTACTS, signals.IMBALANCE,
+    signals.DEBTS_OVERDUE, signals.MANAGED, signals.WAIT_PREDICTED, signals.POLICY_REFUSED,
+)  # fmt: skip
+
+
 @cache
 def _exported() -> frozenset[str]:
     """The names under which the declared metrics reach Prometheus, from its exporter itself."""
@@ -280,10 +286,10 @@ def _exported() -> frozenset[str]:
     meter = provider.get_meter("touchline")
     for one in signals.METRICS:
         labels = dict.fromkeys(one.labels, "x")
-        if one.unit == "s":
-            meter.create_histogram(one.name, one.unit).record(1, labels)
-        elif one in (signals.LAG, signals.BACKLOG, signals.UNFAMILIAR, signals.OVERCONFIDENT):
+        if one in _GAUGES:
             meter.create_gauge(one.name, one.unit).set(1, labels)
+        elif one.unit == "s":
+            meter.create_histogram(one.name, one.unit).record(1, labels)
         elif one is signals.COUNTS:
             meter.create_up_down_counter(one.name, one.unit).add(1, labels)
         else:

@@ -35,6 +35,14 @@ NEVER_TOLD = {  # seats' events belong to no customer; counters and commands to 
     "touchline.escalation.CauseHeated.v1",
     "touchline.router.ContactWithdrawn.v1",
     "touchline.sentiment.AngerAbsorbed.v1",
+    "touchline.router.ContactLine.v1",
+    "touchline.router.TurnPassed.v1",
+    "touchline.router.ManagedModeEntered.v1",
+    "touchline.router.ManagedModeLeft.v1",
+    "touchline.router.ModeRequested.v1",
+    "touchline.router.AssignmentRequested.v1",
+    "touchline.router.DrainRequested.v1",
+    "touchline.router.SupervisorActed.v1",
 }
 count = itertools.count()
 

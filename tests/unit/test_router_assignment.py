@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.router.domain import assignment
+from services.router.domain.draft import live, stored
 from services.router.domain.events import (
     ContactQueued,
     ContactWithdrawn,
@@ -229,7 +230,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state, self.now = Pool("care"), T0
+        self.state, self.now = live(Pool("care")), T0
         self.terms = TERMS
         self.where: dict[str, str] = {}
         self.withdrawn: set[str] = set()
@@ -333,7 +334,7 @@ class PoolMachine(RuleBasedStateMachine):
                 kind == "waiting", kind == "offered", kind == "served",
             )  # fmt: skip
             assert contact not in self.withdrawn or kind == "closed", "who left, left"
-        lines = [c for line in state.lines.values() for c in line]
+        lines = [place[2] for line in live(state).index.lines.values() for place in line]
         assert sorted(lines) == sorted(state.waiting)
 
     @invariant()
@@ -360,7 +361,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_state_survives_json(self) -> None:
-        body = json.dumps(json.loads(msgspec.json.encode(self.state)), sort_keys=True)
+        body = json.dumps(json.loads(msgspec.json.encode(stored(self.state))), sort_keys=True)
         assert msgspec.json.decode(body, type=Pool) == self.state
 
 

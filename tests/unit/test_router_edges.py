@@ -102,7 +102,7 @@ def journey() -> tuple[list[Any], list[facts.Answer]]:
 def test_a_journey_over_the_wire() -> None:
     made, answers = journey()
     assert [type(f).__name__ for f in made if not isinstance(f, facts.Answer)] == [
-        "ContactTriaged", "ContactQueued", "ContactOffered", "OfferReturned", "ContactOffered", "ContactAccepted",
+        "ContactTriaged", "ContactQueued", "WaitPredicted", "ContactOffered", "OfferReturned", "ContactOffered", "ContactAccepted",
         "ContactClosed",
     ]  # fmt: skip
     assert [(a.event_id, a.ok) for a in answers] == [("in", True), ("no", True), ("yes", True), ("done", True)]

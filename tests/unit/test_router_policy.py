@@ -75,5 +75,5 @@ def test_the_version_follows_the_text() -> None:
 )
 def test_a_wrong_policy_is_refused(old: str, new: str, says: str) -> None:
     assert old in GOOD
-    with pytest.raises(BadPolicyError, match="^" + re.escape(says)):
+    with pytest.raises(BadPolicyError, match=r"^(line \d+: )?" + re.escape(says)):
         parse(GOOD.replace(old, new))

@@ -141,7 +141,7 @@ def test_a_bad_policy_is_refused_by_place(small: Path, tmp_path: Path):
     path.write_text('version = "1"\ntimezone = "+00:00"\n[default]\npool = "nowhere"\n', encoding="utf-8")
     done = invoke("--calls", str(small), "--policy", str(path))
     assert done.exit_code == 1
-    assert "policy: pools" in done.stderr
+    assert "policy: line 1: pools" in done.stderr
     path.write_text(
         'version = "1"\ntimezone = "+00:00"\n[default]\npool = "bot"\n[handover]\npool = "floor"\n[pools.floor]\n',
         encoding="utf-8",

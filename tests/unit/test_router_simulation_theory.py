@@ -1,13 +1,19 @@
 """The simulator against queueing theory: what Erlang C and Erlang A say of the same floor."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from math import exp, lgamma, log
 
 import numpy as np
 import pytest
 
+from services.router import policyfile
+from services.router.domain.events import ContactRequested, SeatSignedIn
+from services.router.domain.simulation.distributions import Quantiles
 from services.router.domain.simulation.engine import NOBODY, Ran, Seats, Work, run
 from services.router.domain.simulation.figures import interval
+from services.router.domain.simulation.live import Run
+from services.router.domain.simulation.period import NEVER_A_BOT, Fate, Period, Rings, Visit
 
 HOURS = 20
 WARM_UP_S = 2 * 3600.0
@@ -103,3 +109,55 @@ def test_with_impatience_it_is_erlang_as():
         middle, error = over_seeds(lambda seed, i=i: found[seed][i])
         assert error < 0.15 * expected
         assert abs(middle - expected) < error
+
+
+def through_the_live_decisions(per_hour: float, service_s: float, seats: int, patience_s: float, seed: int):
+    """The same floor, but with triage and assignment deciding as in service; seats answer at once."""
+    rng = np.random.default_rng(seed)
+    n = int(per_hour * 18)
+    at = np.cumsum(rng.exponential(3600 / per_hour, n))
+    start = datetime(2026, 11, 20, tzinfo=UTC)
+    visits, fates = [], []
+    for i in range(n):
+        came = start + timedelta(seconds=float(at[i]))
+        visits.append(
+            Visit(
+                ContactRequested(
+                    event_id=f"r{i}", source="/t", time=came, customer_id=f"k{i}", contact_id=f"c{i}", channel="phone"
+                )
+            )
+        )
+        fates.append(Fate(NEVER_A_BOT, float(rng.exponential(service_s)), float(rng.exponential(patience_s)), (0.5,)))
+    there = tuple(
+        SeatSignedIn(event_id=f"s{i}", source="/t", time=start, pool="floor", seat_id=f"s{i}", capacity=1)
+        for i in range(seats)
+    )
+    period = Period(tuple(visits), there, Rings(Quantiles((0.0,)), 0.0, 0.0))
+    endings = Run(period, fates, policyfile.parse(ONE_POOL)).run()
+    steady = [ending for ending, came in zip(endings, at, strict=True) if came > WARM_UP_S]
+    return (
+        float(np.mean([not ending.answered for ending in steady])),
+        float(np.mean([ending.waited_s > 0 for ending in steady])),
+    )
+
+
+ONE_POOL = """
+version = "1"
+timezone = "+00:00"
+[default]
+pool = "floor"
+[handover]
+pool = "floor"
+[pools.floor]
+"""
+
+
+def test_the_live_decisions_make_of_it_what_erlang_a_says():
+    per_hour, service_s, seats, patience_s = 72.0, 300.0, 6, 180.0
+    expected = erlang_a(per_hour / 3600, service_s, seats, patience_s)
+    found = [through_the_live_decisions(per_hour, service_s, seats, patience_s, seed) for seed in range(4)]
+    for i in range(2):
+        told = interval([run[i] for run in found])
+        error = (told.high - told.mean) / 3.182 * 4
+        assert error < 0.4 * expected[i]
+        assert abs(told.mean - expected[i]) < error

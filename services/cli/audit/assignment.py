@@ -11,7 +11,7 @@ from services.cli.audit.report import Check, Findings
 from services.cli.audit.wire import Event, micros
 
 MINUTE_US = 60_000_000
-RECORDED = 50
+RECORDED = 20
 """Waiting contacts that an offer records; beyond them the offered contact stands in the last place."""
 TIE_S = 0.002
 """Seconds of idleness that count as the same: a recorded figure is rounded, and ties go by the seat's name."""
@@ -91,6 +91,9 @@ def check_capacity(ledger: Ledger) -> Check:
     for event in ledger.facts.get("ContactClosed", ()):
         fact = event.message
         closed[fact.pool, fact.contact_id] = micros(fact.closed_at)
+    for event in ledger.facts.get("ContactMoved", ()):
+        if event.message.token:
+            ends[event.message.pool, event.message.token] = micros(event.message.moved_at)
     for event in ledger.facts.get("OfferReturned", ()):
         ends[event.message.pool, event.message.token] = micros(event.message.returned_at)
     held: dict[tuple[str, str], list[tuple[int, int, int, Event]]] = defaultdict(list)
@@ -122,7 +125,7 @@ def check_capacity(ledger: Ledger) -> Check:
 
 
 def check_offers(ledger: Ledger) -> Check:
-    """Each offer went to the eligible seat that was idle longest, and to the first contact that it could serve."""
+    """Each offer went to the eligible seat that scored highest, and to the first contact that it could serve."""
     findings = Findings()
     known = shifts(ledger)
     queued = {(e.message.pool, e.message.contact_id): e.message for e in ledger.facts.get("ContactQueued", ())}
@@ -131,6 +134,10 @@ def check_offers(ledger: Ledger) -> Check:
         fact = event.message
         place = fact.pool, fact.contact_id, fact.seat_id
         refused[place] = min(refused.get(place, fact.token), fact.token)
+    for event in ledger.facts.get("ContactMoved", ()):
+        fact = event.message
+        if fact.seat_id:  # who gave it on is not rung for it at once
+            refused[fact.to_pool, fact.contact_id, fact.seat_id] = 0
     offers = ledger.facts.get("ContactOffered", ())
     terms = ledger.evidence.policy.get("pools", {})
     right = 0
@@ -139,7 +146,8 @@ def check_offers(ledger: Ledger) -> Check:
         wrong = _seat(fact)
         wrong += _queue(fact, queued, float(terms.get(fact.pool, {}).get("ageing", 1.0)))
         seat = _standing(known.get((fact.pool, fact.seat_id), []), _cause(ledger, event))
-        wrong += _turn(fact, queued, seat, refused)
+        if not fact.forced_by:  # a supervisor's word goes before the queue
+            wrong += _turn(fact, queued, seat, refused)
         for what in wrong:
             findings.add(f"offer {fact.token} of {fact.pool}: {what}")
         right += not wrong
@@ -150,6 +158,12 @@ def _seat(fact: Any) -> list[str]:
     eligible = {c.seat_id: c.idle_s for c in fact.candidates if c.eligible}
     if fact.seat_id not in eligible:
         return [f"seat {fact.seat_id} was not eligible"]
+    scores = {c.seat_id: c.score for c in fact.candidates if c.eligible}
+    if any(scores.values()):
+        best = max(scores, key=lambda s: scores[s])
+        if fact.forced_by or scores[fact.seat_id] >= scores[best] - TIE_S:
+            return []
+        return [f"seat {fact.seat_id} scores {scores[fact.seat_id]:.1f}, but {best} {scores[best]:.1f}"]
     longest = max(eligible.values())
     if eligible[fact.seat_id] < longest - TIE_S:
         best = max(eligible, key=lambda s: eligible[s])

@@ -12,15 +12,18 @@ from services.cli.audit.ledger import Ledger
 from services.cli.audit.report import Check, Findings
 from services.cli.audit.wire import MINUTE, Event, iso, micros
 
-BOT, QUEUED, IN_SERVICE, BY_BOT, BY_HUMAN, ABANDONED = STATES = (
-    "bot", "queued", "in_service", "served_by_bot", "served_by_human", "abandoned",
+BOT, QUEUED, PROMISED, IN_SERVICE, BY_BOT, BY_HUMAN, ABANDONED = STATES = (
+    "bot", "queued", "promised", "in_service", "served_by_bot", "served_by_human", "abandoned",
 )  # fmt: skip
 OUTCOMES = {
     events_pb2.OUTCOME_BOT: BY_BOT,
     events_pb2.OUTCOME_HUMAN: BY_HUMAN,
     events_pb2.OUTCOME_ABANDONED: ABANDONED,
 }
-DECISIONS = ("ContactTriaged", "ContactOffered", "OfferReturned", "ContactAccepted", "ContactClosed")
+DECISIONS = (
+    "ContactTriaged", "ContactOffered", "OfferReturned", "ContactAccepted", "ContactMoved", "DebtIncurred", "DebtCalled",
+    "ContactClosed",
+)  # fmt: skip
 _LAST = 1 << 62
 
 
@@ -58,6 +61,10 @@ def _step(kind: str, event: Event) -> Step:
             return Step(micros(fact.accepted_at), fact.token, 1, event)
         case "OfferReturned":
             return Step(micros(fact.returned_at), fact.token, 1, event)
+        case "ContactMoved":
+            return Step(micros(fact.moved_at), fact.token, 2, event)
+        case "DebtIncurred" | "DebtCalled":
+            return Step(micros(fact.at), 0, kind == "DebtCalled", event)
         case _:
             return Step(micros(fact.closed_at), _LAST, 0, event)
 
@@ -74,6 +81,8 @@ class Course:
     seat: str = ""
     token: int = 0
     offered: bool = False
+    promised: bool = False
+    """A human was promised: hanging up doesn't end it."""
 
     def to(self, time: int, state: str) -> None:
         """Moves to another place."""
@@ -134,10 +143,35 @@ def _accepted(course: Course, step: Step) -> None:
             course.to(step.time, IN_SERVICE)
 
 
+def _moved(course: Course, step: Step) -> None:
+    fact = step.event.message
+    if fact.pool != course.pool or course.state not in (QUEUED, IN_SERVICE) or course.offered:
+        course.wrong.append(f"moved by pool {fact.pool} while {course.state or 'unknown'} with {course.pool}")
+    course.pool, course.seat, course.token = fact.to_pool, "", 0
+    if course.state == IN_SERVICE:
+        course.to(step.time, QUEUED)
+
+
+def _promised(course: Course, step: Step) -> None:
+    course.promised = True
+    if step.event.message.kind == "managed":
+        if course.state != QUEUED or course.offered:
+            course.wrong.append(f"promised a human while {course.state or 'unknown'}")
+        course.to(step.time, PROMISED)
+
+
+def _called(course: Course, step: Step) -> None:
+    if course.state != PROMISED:
+        course.wrong.append(f"called in while {course.state or 'unknown'}")
+    course.to(step.time, QUEUED)
+
+
 def _closed(course: Course, step: Step) -> None:
     fact = step.event.message
     outcome = OUTCOMES.get(fact.outcome, "")
-    allowed = {BOT: (BY_BOT, ABANDONED), QUEUED: (ABANDONED,), IN_SERVICE: (BY_HUMAN,)}.get(course.state, ())
+    waited = (ABANDONED, BY_BOT) if course.promised else (ABANDONED,)
+    places = {BOT: (BY_BOT, ABANDONED), QUEUED: waited, PROMISED: waited, IN_SERVICE: (BY_HUMAN,)}
+    allowed = places.get(course.state, ())
     if outcome not in allowed:
         course.wrong.append(f"closed as {outcome or 'unknown'} while {course.state or 'unknown'}")
     elif fact.pool != course.pool:
@@ -153,6 +187,9 @@ _WALK = {
     "ContactOffered": _offered,
     "OfferReturned": _returned,
     "ContactAccepted": _accepted,
+    "ContactMoved": _moved,
+    "DebtIncurred": _promised,
+    "DebtCalled": _called,
     "ContactClosed": _closed,
 }
 
@@ -172,7 +209,8 @@ def check_courses(ledger: Ledger, found: dict[str, Course]) -> Check:
     for contact_id in sorted(requested):
         course = found.get(contact_id)
         wrong = list(course.wrong) if course else ["never routed"]
-        if course and contact_id in over and course.state not in (BY_BOT, BY_HUMAN, ABANDONED):
+        ended = (BY_BOT, BY_HUMAN, ABANDONED)
+        if course and contact_id in over and course.state not in ended and not course.promised:
             wrong.append(f"was ended or abandoned, but is still {course.state}")
         if course and contact_id in handed and course.state == BOT:
             wrong.append("was handed over, but is still with the bot")
@@ -185,7 +223,7 @@ def check_courses(ledger: Ledger, found: dict[str, Course]) -> Check:
 
 
 def check_minutes(ledger: Ledger, found: dict[str, Course]) -> Check:
-    """Bot + queued + in service + served + abandoned = requested, at the end of every minute.
+    """Bot + queued + debts + in service + served + abandoned = requested, at the end of every minute.
 
     Two counts are held against each other and against the requests: where the contacts are, one by one, and the flow of
     decisions out of and into each place.
@@ -228,7 +266,7 @@ def check_minutes(ledger: Ledger, found: dict[str, Course]) -> Check:
 
 def _flow(mine: list[Step]) -> Iterator[tuple[int, str, int]]:
     """What each decision, taken at its word, moves out of a place and into another."""
-    triaged = False
+    triaged = promised = False
     for step in mine:
         fact, minute = step.event.message, step.time // MINUTE
         match step.event.kind:
@@ -240,8 +278,20 @@ def _flow(mine: list[Step]) -> Iterator[tuple[int, str, int]]:
             case "ContactAccepted":
                 yield minute, QUEUED, -1
                 yield minute, IN_SERVICE, 1
+            case "ContactMoved" if fact.seat_id:
+                yield minute, IN_SERVICE, -1
+                yield minute, QUEUED, 1
+            case "DebtIncurred" if fact.kind == "managed":
+                promised = True
+                yield minute, QUEUED, -1
+                yield minute, PROMISED, 1
+            case "DebtCalled":
+                promised = False
+                yield minute, PROMISED, -1
+                yield minute, QUEUED, 1
             case "ContactClosed":
-                yield minute, (BOT if fact.pool == BOT else IN_SERVICE if fact.seat_id else QUEUED), -1
+                waited = PROMISED if promised else QUEUED
+                yield minute, (BOT if fact.pool == BOT else IN_SERVICE if fact.seat_id else waited), -1
                 yield minute, OUTCOMES.get(fact.outcome, ABANDONED), 1
 
 
@@ -250,13 +300,14 @@ def check_ends(ledger: Ledger, found: dict[str, Course]) -> Check:
     findings, right = Findings(), 0
     now: dict[str, Counter[str]] = defaultdict(Counter)
     for course in found.values():
-        if course.state in (QUEUED, IN_SERVICE):
+        if course.state in (QUEUED, PROMISED, IN_SERVICE):
             now[course.pool]["offered" if course.offered else course.state] += 1
     for pool, answer in sorted(ledger.evidence.pools.items()):
         pairs = {
             QUEUED: (now[pool][QUEUED], len(answer.waiting)),
             "offered": (now[pool]["offered"], answer.offered),
             IN_SERVICE: (now[pool][IN_SERVICE], answer.in_service),
+            PROMISED: (now[pool][PROMISED], answer.debts_held),
         }
         wrong = [f"pool {pool} {what}: expected {a}, got {b}" for what, (a, b) in pairs.items() if a != b]
         for what in wrong:

@@ -9,7 +9,7 @@ from services.cli.audit.wire import Event, Name
 Place = tuple[str, int, int]
 
 # What desktops ask for by gRPC comes as an event that no channel sent.
-_COMMANDS = frozenset(("OfferAccepted", "OfferDeclined", "ServiceFinished"))
+_COMMANDS = frozenset(("OfferAccepted", "OfferDeclined", "ServiceFinished", "ServiceTransferred"))
 
 NATURAL: dict[str, tuple[str, ...]] = {
     "MessageScored": ("message_source", "message_id"),
@@ -19,6 +19,8 @@ NATURAL: dict[str, tuple[str, ...]] = {
     "OfferReturned": ("pool", "token"),
     "ContactAccepted": ("pool", "token"),
     "ContactClosed": ("contact_id",),
+    "DebtPaid": ("contact_id", "due_at"),
+    "DebtOverdue": ("contact_id", "due_at"),
     "AngerAbsorbed": ("message_source", "message_id", "pool", "seat_id"),
     "ComplaintFlagged": ("follow_up_id",),
     "FollowUpClosed": ("follow_up_id",),

@@ -16,7 +16,13 @@ EVENT_TOPICS = (TOUCHPOINTS, POOLS, *FACT_TOPICS)
 METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
 DEAD = ".dlq"
 # Facts that Touchline itself puts on the two topics on which channels publish.
-INTERNAL = frozenset(("ContactQueued", "ContactWithdrawn", "AngerAbsorbed", "FollowUpCloseRequested"))
+INTERNAL = frozenset(
+    (
+        "ContactQueued", "ContactWithdrawn", "ContactLine", "TurnPassed", "AngerAbsorbed", "FollowUpCloseRequested",
+        "ManagedModeEntered", "ManagedModeLeft", "SupervisorActed", "ModeRequested", "AssignmentRequested",
+        "DrainRequested",
+    )
+)  # fmt: skip
 ALL_TOPICS = (*EVENT_TOPICS, *(topic + DEAD for topic in EVENT_TOPICS), *METRIC_TOPICS)
 
 

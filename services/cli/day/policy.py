@@ -5,7 +5,7 @@ import re
 # What a call through gateway, Kafka and two pipelines takes at most on a busy machine, in real seconds.
 ANSWER_S = 4.0
 LONGEST_S = 3600
-_POOL = re.compile(r"^\[pools\.[^\]]+\].*$", re.MULTILINE)
+_POOL = re.compile(r"^\[pools\.[^\].]+\].*$", re.MULTILINE)
 _TIMEOUT = re.compile(r"^offer_timeout_s\s*=.*\n?", re.MULTILINE)
 
 

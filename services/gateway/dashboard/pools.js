@@ -2,6 +2,7 @@
 import { colour, draw, plain, seriesColour, tabulate } from "./chart.js";
 import { count, millis, plotTime, stopwatch, timeOfDay } from "./format.js";
 import { el, hook, keep, mark, say } from "./dom.js";
+import { makeSupervise } from "./supervise.js";
 import { t, word } from "./texts.js";
 
 const MINUTE = 60_000;
@@ -10,10 +11,11 @@ const VERY_LONG = 15 * 60;
 
 const byName = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
-function tile(pool) {
-  const parts = Object.fromEntries(["name", "number", "unit", "oldest", "seats"].map((name) => [name, el("span")]));
+function tile(pool, supervise) {
+  const parts = Object.fromEntries(["name", "number", "unit", "oldest", "seats", "mode", "debts", "wait"].map((name) => [name, el("span")]));
   const number = el("b", { "data-testid": "pool-waiting" });
   parts.oldest.className = "detail oldest";
+  const button = el("button", { type: "button", "data-testid": "supervise", on: { click: () => supervise(pool.pool) } });
   const node = el(
     "li",
     { class: "tile", "data-testid": "pool", "data-pool": pool.pool },
@@ -21,6 +23,10 @@ function tile(pool) {
     el("p", { class: "waiting" }, number, parts.unit),
     el("p", { class: "detail" }, parts.oldest),
     el("p", { class: "detail" }, parts.seats),
+    el("p", { class: "detail", "data-testid": "pool-wait" }, parts.wait),
+    el("p", { class: "detail", "data-testid": "pool-mode" }, parts.mode),
+    el("p", { class: "detail", "data-testid": "pool-debts" }, parts.debts),
+    el("p", { class: "detail" }, button),
   );
   return {
     node,
@@ -32,6 +38,13 @@ function tile(pool) {
       const oldest = row.waiting ? (now - millis(row.oldest_queued_at)) / 1000 : NaN;
       say(parts.oldest, Number.isFinite(oldest) ? t("poolOldest", { t: stopwatch(oldest) }) : row.waiting ? "" : t("poolCalm"));
       mark(parts.oldest, "data-level", oldest > VERY_LONG ? "bad" : oldest > LONG ? "warn" : null);
+      say(button, t("supervise"));
+      say(parts.mode, row.managed ? t("poolManaged") : "");
+      mark(parts.mode, "data-level", row.managed ? "warn" : null);
+      const due = row.next_debt_due ? timeOfDay(millis(row.next_debt_due), false) : "—";
+      say(parts.debts, row.debts_overdue ? t("poolDebtsLate", { n: row.debts, o: row.debts_overdue }) : row.debts ? t("poolDebts", { n: row.debts, t: due }) : "");
+      mark(parts.debts, "data-level", row.debts_overdue ? "bad" : null);
+      say(parts.wait, Number.isFinite(row.wait_s) ? t("poolWait", { t: stopwatch(row.wait_s) }) : "");
       say(parts.seats, t("poolSeats", { a: row.in_service ?? 0, b: row.offered ?? 0, c: row.seats_ready ?? 0, d: row.seats_total ?? 0 }));
     },
   };
@@ -73,6 +86,7 @@ export function poolsPanel(store) {
   const chart = hook("chart-pools");
   const details = hook("table-pools");
   const measure = hook("pool-measure");
+  const supervise = makeSupervise();
 
   function drawChart(names) {
     const series = store.series("routing", "pool", "PT1M");
@@ -113,7 +127,7 @@ export function poolsPanel(store) {
     const names = pools.map((pool) => pool.pool).sort(byName);
     const now = store.clock.now();
     const items = names.map((name, index) => ({ row: store.pools.get(name), pool: name, colour: seriesColour(index), now }));
-    keep(tiles, items, (item) => item.pool, tile);
+    keep(tiles, items, (item) => item.pool, (item) => tile(item, supervise));
     mark(hook("pools-empty"), "hidden", names.length > 0);
     if (why.has("routing") || why.has("all")) drawChart(names);
   }

@@ -20,6 +20,13 @@ class Pool:
     offered: set[str] = field(default_factory=set)
     in_service: set[str] = field(default_factory=set)
     seats: dict[str, bool] = field(default_factory=dict)
+    managed: bool = False
+    mode_at: str | None = None
+    debts: dict[str, str] = field(default_factory=dict)
+    """Promises not yet kept: contact → by when."""
+    overdue: set[str] = field(default_factory=set)
+    wait_s: float | None = None
+    """What the last who came was told."""
 
     def row(self) -> Row:
         return {
@@ -30,6 +37,11 @@ class Pool:
             "in_service": len(self.in_service),
             "seats_ready": sum(self.seats.values()),
             "seats_total": len(self.seats),
+            "managed": self.managed,
+            "debts": len(self.debts),
+            "debts_overdue": len(self.overdue),
+            "next_debt_due": min(self.debts.values(), default=None),
+            "wait_s": self.wait_s if self.waiting else None,
         }
 
 
@@ -68,7 +80,8 @@ class Pools:
         return m.pool
 
     def withdrawn(self, m: router.ContactWithdrawn) -> str:
-        self._leave(self._pool(m.pool), m.contact_id)
+        if m.contact_id not in self._pool(m.pool).debts:  # who was promised a human is still owed one
+            self._leave(self._pool(m.pool), m.contact_id)
         return m.pool
 
     def offered(self, m: router.ContactOffered) -> str:
@@ -93,6 +106,53 @@ class Pools:
             pool.in_service.add(m.contact_id)
         return m.pool
 
+    def mode(self, m: router.ManagedModeEntered | router.ManagedModeLeft) -> str:
+        """The pool's mode is another one; what is older than what is known changes nothing."""
+        pool, at = self._pool(m.pool), iso(m.at) or ""
+        if pool.mode_at is None or at >= pool.mode_at:
+            pool.mode_at, pool.managed = at, isinstance(m, router.ManagedModeEntered)
+        return m.pool
+
+    def promised(self, m: router.DebtIncurred) -> str:
+        pool = self._pool(m.pool)
+        if m.contact_id not in self._gone and m.contact_id not in pool.in_service:
+            pool.debts[m.contact_id] = iso(m.due_at) or ""
+            if m.kind == "managed":
+                pool.waiting.pop(m.contact_id, None)
+        return m.pool
+
+    def called(self, m: router.DebtCalled) -> str:
+        pool = self._pool(m.pool)
+        if m.contact_id in pool.debts:
+            pool.waiting.setdefault(m.contact_id, iso(m.queued_at) or "")
+        return m.pool
+
+    def kept(self, m: router.DebtPaid | router.DebtReleased) -> str:
+        pool = self._pool(m.pool)
+        pool.debts.pop(m.contact_id, None)
+        pool.overdue.discard(m.contact_id)
+        return m.pool
+
+    def late(self, m: router.DebtOverdue) -> str:
+        pool = self._pool(m.pool)
+        if m.contact_id in pool.debts:
+            pool.overdue.add(m.contact_id)
+        return m.pool
+
+    def foretold(self, m: router.WaitPredicted) -> str:
+        self._pool(m.pool).wait_s = m.wait_s if m.HasField("wait_s") else None
+        return m.pool
+
+    def moved(self, m: router.ContactMoved) -> str:
+        pool = self._pool(m.pool)
+        for places in (pool.waiting, pool.debts):
+            places.pop(m.contact_id, None)
+        pool.offered.discard(m.contact_id)
+        pool.in_service.discard(m.contact_id)
+        if m.to_pool == m.pool:
+            pool.waiting.setdefault(m.contact_id, iso(m.queued_at) or "")
+        return m.pool
+
     def closed(self, m: router.ContactClosed) -> str | None:
         if m.pool == "bot":
             return None
@@ -103,4 +163,6 @@ class Pools:
         pool.waiting.pop(contact_id, None)
         pool.offered.discard(contact_id)
         pool.in_service.discard(contact_id)
+        pool.debts.pop(contact_id, None)
+        pool.overdue.discard(contact_id)
         self._gone.put(contact_id, None)

@@ -14,6 +14,8 @@ from touchline.sentiment.v1 import sentiment_pb2 as sentiment
 from touchline.survey.v1 import events_pb2 as survey
 from touchline.ticket.v1 import events_pb2 as ticket
 
+from services.gateway.live import promises
+
 # A story is skimmed; the whole message stays in its topic.
 MAX_QUOTE = 400
 
@@ -36,6 +38,10 @@ def tell(message: Message) -> Step | None:
     """The step that an event makes in its customer's story; None where it makes none."""
     teller = _TELLERS.get(type(message))
     return teller(message) if teller else None
+
+
+def _step(say: Callable[[Any], tuple[str, str, str]]) -> "Callable[[Any], Step]":
+    return lambda message: Step(*say(message))
 
 
 def _quote(text: str) -> str:
@@ -368,6 +374,7 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     escalation.FollowUpReminded: _follow_up_reminded,
     escalation.FollowUpOverflowed: _follow_up_overflowed,
     escalation.FollowUpOverdue: _follow_up_overdue,
+    **{kind: _step(say) for kind, say in promises.TELLERS.items()},
 }
 
 # What moves a figure and tells no step of its own.

@@ -49,6 +49,8 @@ class ContactRequested(CustomerEvent):
     tier: str = ""
     vulnerable: bool = False
     wants_human: bool = False
+    reopens: str = ""
+    """The contact that this one goes on with; empty for none."""
     known: Known = Known()
 
 
@@ -68,6 +70,25 @@ class ContactEnded(CustomerEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactAbandoned(CustomerEvent):
     """The customer left before anyone served the contact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBackRequested(CustomerEvent):
+    """The customer would rather be called back than wait on the line."""
+
+    known: Known = Known()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBackCancelled(CustomerEvent):
+    """The customer needs no call any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineEvent(CustomerEvent):
+    """The customer's line broke, or is there again."""
+
+    connected: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +120,15 @@ class ContactQueued(PoolEvent):
     """The language that the seat must speak; empty for any."""
     queued_at: datetime
     touchpoint: str = ""
+    channel: str = ""
+    protected: bool = False
+    """In managed mode as well it waits for a human."""
+    call_back: bool = False
+    """The customer is called back when the turn has come."""
+    from_pool: str = ""
+    """The pool from which it came over; empty where triage sent it."""
+    not_seat: str = ""
+    """The seat that gave it on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +139,64 @@ class ContactWithdrawn(PoolEvent):
     customer_id: str
     abandoned: bool
     """True where the customer left; false where the contact was ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactLine(PoolEvent):
+    """What became of a contact's line: a call back is wanted or not any more, it broke or is there again."""
+
+    contact_id: str
+    customer_id: str
+    what: str
+    """"call_back", "no_call_back", "cut_off" or "connected"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnPassed(PoolEvent):
+    """In a contact that a seat serves, the other side is to speak now."""
+
+    contact_id: str
+    waits_for_customer: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AngerAbsorbed(PoolEvent):
+    """A seat absorbed a customer's anger."""
+
+    seat_id: str
+    weight: float
+    """1 for a message that is surely and strongly angry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorEvent(PoolEvent):
+    """A supervisor's command; each is answered and written down."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeRequested(SupervisorEvent):
+    """A supervisor switches managed mode."""
+
+    mode: str
+    """"managed", "human", or "auto" to leave it to the load again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentRequested(SupervisorEvent):
+    """A supervisor has a contact offered to a seat, whatever its place and skills."""
+
+    seat_id: str
+    contact_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainRequested(SupervisorEvent):
+    """A supervisor lets a seat finish what it has, and no more."""
+
+    seat_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,3 +253,21 @@ class OfferDeclined(OfferEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFinished(OfferEvent):
     """A seat has finished a contact; the token is that of the offer it accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTransferred(OfferEvent):
+    """A seat gives a contact on, with the reason; its clock is kept."""
+
+    to_pool: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatDisconnected(SeatEvent):
+    """A seat's desktop can't be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatReconnected(SeatEvent):
+    """A seat's desktop is there again."""

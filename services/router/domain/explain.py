@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
+from services.router.domain import explain_more
+from services.router.domain.explain_more import Later, Sentence, seconds
 from services.router.domain.facts import (
     BOT,
     Candidate,
@@ -19,7 +19,7 @@ from services.router.domain.facts import (
     Outcome,
 )
 
-Explained = ContactTriaged | ContactOffered | OfferReturned | ContactAccepted | ContactClosed
+Explained = ContactTriaged | ContactOffered | OfferReturned | ContactAccepted | ContactClosed | Later
 
 _LOOKUPS_ZH = {"sentiment": "情绪", "nps": "NPS", "escalation": "升级风险"}
 _LOOKUPS_EN = {"sentiment": "mood", "nps": "NPS", "escalation": "risk of escalation"}
@@ -29,23 +29,39 @@ _HANDOVER_EN = {
     "bot_failed": "the bot could not help",
     "mood": "the customer's mood got worse",
 }
-_RETURNED_ZH = {"declined": "拒接", "timeout": "超时未接", "signed_out": "已签退"}
-_RETURNED_EN = {"declined": "declined it", "timeout": "did not answer in time", "signed_out": "signed out"}
-_WHY_ZH = {"busy": "忙碌", "paused": "小休", "signed_out": "已签退", "declined": "本轮已拒接"}
-_WHY_EN = {"busy": "busy", "paused": "on a break", "signed_out": "signed out", "declined": "had declined it"}
+_RETURNED_ZH = {"declined": "拒接", "timeout": "超时未接", "signed_out": "已签退", "disconnected": "断线"}
+_RETURNED_EN = {
+    "declined": "declined it",
+    "timeout": "did not answer in time",
+    "signed_out": "signed out",
+    "disconnected": "was cut off",
+}
+_WHY_ZH = {
+    "busy": "忙碌",
+    "paused": "小休",
+    "signed_out": "已签退",
+    "declined": "本轮已拒接",
+    "wrap_up": "话后处理",
+    "away": "断线",
+    "draining": "不再接新",
+    "not_ready": "未就绪",
+    "free": "空闲，但分数较低",
+    "kept": "同时派给了联系 {}",
+}
+_WHY_EN = {
+    "busy": "busy",
+    "paused": "on a break",
+    "signed_out": "signed out",
+    "declined": "had declined it",
+    "wrap_up": "at the work after a contact",
+    "away": "cut off",
+    "draining": "to take no more",
+    "not_ready": "not ready",
+    "free": "free, with lower scores",
+    "kept": "given to contact {} at the same moment",
+}
 _MORE = 5
 """Seats named for one reason; the others are counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """One decision, said in both languages."""
-
-    decided_at: datetime
-    kind: str
-    """"triaged", "offered", "returned", "accepted" or "closed"."""
-    zh: str
-    en: str
 
 
 def explain(fact: Explained) -> Sentence:
@@ -68,11 +84,20 @@ def explain(fact: Explained) -> Sentence:
             return Sentence(
                 fact.accepted_at,
                 "accepted",
-                f"坐席 {fact.seat_id} 接起，客户共等待 {_s(fact.waited_ms / 1000)} 秒。",
-                f"Seat {fact.seat_id} accepted it; the customer had waited {_s(fact.waited_ms / 1000)} s.",
+                f"坐席 {fact.seat_id} 接起，客户共等待 {seconds(fact.waited_ms / 1000)} 秒。",
+                f"Seat {fact.seat_id} accepted it; the customer had waited {seconds(fact.waited_ms / 1000)} s.",
             )
         case ContactClosed():
             return Sentence(fact.closed_at, "closed", *_closed(fact))
+        case _:
+            return explain_more.explain(fact)
+
+
+def explain_all(made: Sequence[Explained]) -> list[Sentence]:
+    """Say every decision about a contact, oldest first, and what would have made its wait shorter."""
+    said = [explain(fact) for fact in made]
+    shorter = explain_more.shorter(made)
+    return [*said, shorter] if shorter is not None else said
 
 
 def _triaged_zh(fact: ContactTriaged) -> str:
@@ -158,11 +183,20 @@ def _offered_zh(fact: ContactOffered) -> str:
     place = fact.waiting.index(fact.contact_id) + 1 if fact.contact_id in fact.waiting else 0
     chosen = next((c for c in fact.candidates if c.seat_id == fact.seat_id), None)
     others = [c for c in fact.candidates if c.eligible and c.seat_id != fact.seat_id]
-    idle = f"（已空闲 {_s(chosen.idle_s)} 秒）" if chosen else ""
-    said = f"在坐席组 {fact.pool} 等待 {_s((fact.offered_at - fact.queued_at).total_seconds())} 秒后，派给坐席 {fact.seat_id}{idle}"
-    said += f"，它是 {len(others) + 1} 个可用坐席中空闲最久的" if others else "，它是唯一可用的坐席"
+    idle = f"（已空闲 {seconds(chosen.idle_s)} 秒）" if chosen else ""
+    said = f"在坐席组 {fact.pool} 等待 {seconds((fact.offered_at - fact.queued_at).total_seconds())} 秒后，派给坐席 {fact.seat_id}{idle}"
+    said = _by_hand(fact.forced_by, said, "（主管 {} 指定）")
+    said += (
+        f"，它是 {len(others) + 1} 个可用坐席中{_best(fact, '空闲最久的', '得分最高的')}"
+        if others
+        else "，它是唯一可用的坐席"
+    )
+    said += _scores(fact, "（得分，折合空闲秒数：{}）")
+    said += f"，要求已放宽 {fact.ring} 次" if fact.ring else ""
+    said += "，客户不在线，由坐席回呼" if fact.call_back else ""
     said += f"；当时排在第 {place} 位" if place else ""
     why = _why(fact.candidates, _WHY_ZH, "缺少技能 {}", "不会说 {}", ("{} 等 {} 个", "、"))
+    why += _others(fact, _WHY_ZH, "缺少技能 {}", "不会说 {}", "另有 {} 个{}")
     return said + "。" + (f"其他坐席没有派的原因：{'；'.join(why)}。" if why else "")
 
 
@@ -170,17 +204,50 @@ def _offered_en(fact: ContactOffered) -> str:
     place = fact.waiting.index(fact.contact_id) + 1 if fact.contact_id in fact.waiting else 0
     chosen = next((c for c in fact.candidates if c.seat_id == fact.seat_id), None)
     others = [c for c in fact.candidates if c.eligible and c.seat_id != fact.seat_id]
-    idle = f" (idle for {_s(chosen.idle_s)} s)" if chosen else ""
-    waited = _s((fact.offered_at - fact.queued_at).total_seconds())
+    idle = f" (idle for {seconds(chosen.idle_s)} s)" if chosen else ""
+    waited = seconds((fact.offered_at - fact.queued_at).total_seconds())
     said = f"After {waited} s in pool {fact.pool} it was offered to seat {fact.seat_id}{idle}"
+    said = _by_hand(fact.forced_by, said, " (by the supervisor {})")
     said += (
-        f", the longest idle of {len(others) + 1} seats that could take it"
+        f", {_best(fact, 'the longest idle', 'the highest score')} of {len(others) + 1} seats that could take it"
         if others
         else ", the only seat that could take it"
     )
+    said += _scores(fact, " (scores, in seconds of idleness: {})")
+    said += f"; its requirements had been relaxed {fact.ring} times" if fact.ring else ""
+    said += "; the customer is not on the line, the seat calls" if fact.call_back else ""
     said += f"; it stood at place {place} of the queue" if place else ""
     why = _why(fact.candidates, _WHY_EN, "lacks the skill {}", "does not speak {}", ("{} and others, {} in all", ", "))
+    why += _others(fact, _WHY_EN, "lacking the skill {}", "not speaking {}", "{} more {}")
     return said + "." + (f" Why not the others: {'; '.join(why)}." if why else "")
+
+
+def _best(fact: ContactOffered, idle: str, score: str) -> str:
+    """Whether the one chosen was idle longest, or had more that spoke for it."""
+    eligible = [c for c in fact.candidates if c.eligible]
+    mine = next((c.idle_s for c in eligible if c.seat_id == fact.seat_id), 0.0)
+    return idle if mine >= max((c.idle_s for c in eligible), default=0.0) else score
+
+
+def _by_hand(by: str, said: str, words: str) -> str:
+    return said + words.format(by) if by else said
+
+
+def _scores(fact: ContactOffered, words: str) -> str:
+    """The highest scores, where there was a choice."""
+    told = sorted((c for c in fact.candidates if c.eligible), key=lambda c: (-c.score, c.seat_id))
+    if len(told) < 2 or not any(c.score for c in told):
+        return ""
+    return words.format(", ".join(f"{c.seat_id} {c.score:.0f}" for c in told[:3]))
+
+
+def _others(fact: ContactOffered, words: dict[str, str], skill: str, language: str, more: str) -> list[str]:
+    said = []
+    for why, n in sorted(fact.others.items(), key=lambda item: (-item[1], item[0])):
+        kind, _, of = why.partition(":")
+        lack = {"skill": skill, "language": language}.get(kind)
+        said.append(more.format(n, lack.format(of) if lack else words.get(why, why)))
+    return said
 
 
 def _why(
@@ -194,16 +261,15 @@ def _why(
     said = []
     for why, n in counts.most_common():
         kind, _, of = why.partition(":")
-        reason = (
-            skill.format(of) if kind == "skill" else language.format(of) if kind == "language" else words.get(why, why)
-        )
+        lack = {"skill": skill, "language": language, "kept": words.get("kept", "")}.get(kind)
+        reason = lack.format(of) if lack else words.get(why, why)
         names = more[1].join(groups[why][:_MORE])
         said.append(f"{names if n <= _MORE else more[0].format(names, n)} {reason}")
     return said
 
 
 def _closed(fact: ContactClosed) -> tuple[str, str]:
-    waited = _s(fact.waited_ms / 1000)
+    waited = seconds(fact.waited_ms / 1000)
     match fact.outcome:
         case Outcome.BOT:
             return "结束：由机器人服务完成。", "Over: the bot served it."
@@ -221,7 +287,3 @@ def _closed(fact: ContactClosed) -> tuple[str, str]:
 def _unsigned_zero(figure: float) -> float:
     """Round to hundredths, so that nobody reads −0.00."""
     return round(figure, 2) + 0.0
-
-
-def _s(seconds: float) -> str:
-    return f"{max(0.0, seconds):.0f}" if seconds >= 10 else f"{max(0.0, seconds):.1f}"

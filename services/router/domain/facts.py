@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -38,6 +38,8 @@ class Inputs:
     missing: tuple[str, ...] = ()
     handover: str = ""
     """Why the bot handed over; empty where it did not."""
+    reopens: str = ""
+    """The contact that this one goes on with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class ContactTriaged:
     inputs: Inputs
     requested_at: datetime
     decided_at: datetime
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,11 @@ class ContactQueued:
     queued_at: datetime
     channel: str
     touchpoint: str
+    protected: bool = False
+    call_back: bool = False
+    from_pool: str = ""
+    """The pool from which it came over; empty where triage sent it."""
+    not_seat: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +92,29 @@ class ContactWithdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactLine:
+    """What became of a contact's line; goes to the pool's owner."""
+
+    pool: str
+    contact_id: str
+    customer_id: str
+    what: str
+    """"call_back", "no_call_back", "cut_off" or "connected"."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnPassed:
+    """In a contact with a human, the other side is to speak now; goes to the pool's owner."""
+
+    pool: str
+    contact_id: str
+    customer_id: str
+    waits_for_customer: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One seat that was considered, and why not, where it could not take the contact."""
 
@@ -91,6 +122,8 @@ class Candidate:
     eligible: bool
     why_not: str
     idle_s: float
+    score: float = 0.0
+    """What spoke for it, in seconds of idleness; the highest was chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +141,15 @@ class ContactOffered:
     candidates: tuple[Candidate, ...]
     waiting: tuple[str, ...]
     touchpoint: str = ""
+    others: Mapping[str, int] = field(default_factory=dict)
+    """Seats that could not take it and are not among the candidates: why not → how many."""
+    ring: int = 0
+    """How often its requirements had been relaxed."""
+    call_back: bool = False
+    """The customer is not on the line: the seat calls."""
+    forced_by: str = ""
+    """The supervisor who assigned it by hand."""
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +162,7 @@ class OfferReturned:
     seat_id: str
     token: int
     reason: str
-    """"declined", "timeout" or "signed_out"."""
+    """"declined", "timeout", "signed_out" or "disconnected"."""
     returned_at: datetime
 
 
@@ -136,6 +178,8 @@ class ContactAccepted:
     waited_ms: int
     accepted_at: datetime
     touchpoint: str = ""
+    predicted_ms: int = -1
+    """The wait that was foretold when it began; −1 where none was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +195,137 @@ class ContactClosed:
     """How long it waited for a human; 0 for the bot's."""
     closed_at: datetime
     touchpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitPredicted:
+    """What a customer who begins to wait is told."""
+
+    contact_id: str
+    customer_id: str
+    pool: str
+    position: int
+    """1 for who is next."""
+    wait_s: float
+    """Until a seat takes the contact; −1 where nothing is known to foretell it by."""
+    high_s: float
+    """Nine in ten wait no longer; −1 likewise."""
+    at: datetime
+    seats: Mapping[str, int] = field(default_factory=dict)
+    """How the pool's seats stood to it: "busy", "paused", "skill:refund", … → how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactMoved:
+    """A contact waits elsewhere now; its clock goes on."""
+
+    contact_id: str
+    customer_id: str
+    pool: str
+    """Where it was."""
+    to_pool: str
+    seat_id: str
+    """The seat that had it; empty where it waited."""
+    token: int
+    cause: str
+    """"transfer", "overflow" or "disconnected"."""
+    reason: str
+    queued_at: datetime
+    moved_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtFact:
+    """What every fact of a debt says: who was promised a human, and by when."""
+
+    contact_id: str
+    customer_id: str
+    pool: str
+    kind: str
+    """"managed": the bot keeps the line; "call_back": the customer wished it."""
+    queued_at: datetime
+    due_at: datetime
+    at: datetime
+    touchpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtIncurred(DebtFact):
+    """A human was promised."""
+
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtCalled(DebtFact):
+    """The promise's turn has come: the contact waits for a seat, at its original place."""
+
+    urgent: bool = False
+    """It was called before the peak fell, because it is soon due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtPaid(DebtFact):
+    """A human has the contact now."""
+
+    seat_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtReleased(DebtFact):
+    """The customer needs no human any more, and said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtOverdue(DebtFact):
+    """The promise was not kept in time; it stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeFact:
+    """What every fact of a pool's mode says."""
+
+    pool: str
+    cause: str
+    """"load" or "hand"."""
+    by: str
+    reason: str
+    waiting: int
+    """Who waited, without debts that were called in."""
+    seats: int
+    """Ready seats."""
+    load: float
+    at: datetime
+    debts: int
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedModeEntered(ModeFact):
+    """From now on the bot keeps the line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedModeLeft(ModeFact):
+    """Contacts go to humans again, and debts are paid."""
+
+    entered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisorActed:
+    """What a supervisor asked for, and what became of it."""
+
+    pool: str
+    what: str
+    """"mode:managed", "mode:human", "mode:auto", "assign" or "drain"."""
+    by: str
+    reason: str
+    seat_id: str
+    contact_id: str
+    ok: bool
+    refused: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,5 +352,10 @@ class TurnKept:
     source: str
 
 
-TriageFact = TurnKept | ContactTriaged | ContactQueued | ContactWithdrawn | ContactClosed
-PoolFact = ContactOffered | OfferReturned | ContactAccepted | ContactClosed | Answer
+TriageFact = TurnKept | ContactTriaged | ContactQueued | ContactWithdrawn | ContactClosed | ContactLine | TurnPassed
+PoolFact = (
+    ContactOffered | OfferReturned | ContactAccepted | ContactClosed | Answer
+    | WaitPredicted | ContactMoved | ContactQueued | ContactWithdrawn
+    | DebtIncurred | DebtCalled | DebtPaid | DebtReleased | DebtOverdue
+    | ManagedModeEntered | ManagedModeLeft | SupervisorActed
+)  # fmt: skip

@@ -1,162 +1,290 @@
-"""Who is offered to whom: the queue in order, to the seat that holds least and is idle longest."""
+"""Who is offered to whom: the queue in order, to the seat that scores highest.
+
+A score counts in seconds of idleness: how long the seat is idle, less an hour for each contact in its hands and what the
+anger that it absorbed is worth; more for skill above what is asked, where the policy prefers the best skilled, and for
+having served the customer last.
+"""
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterator
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from itertools import chain, islice
 
+from services.router.domain.draft import Draft
 from services.router.domain.facts import Candidate, ContactOffered
-from services.router.domain.pool import Draft, Offer, Seat, SeatState, Waiting, lacks
+from services.router.domain.index import SAME_SEAT_S, bonus_us, lacking
+from services.router.domain.optimum import assign
+from services.router.domain.pool import Offer, Place, Seat, SeatState, Waiting, lacks, micros
 
-CANDIDATES_KEPT = 50
-"""Seats recorded with an offer: all that could have taken it first, then others by id."""
-WAITING_KEPT = 50
+CANDIDATES_KEPT = 12
+"""Seats named with an offer: those that could have taken it first, then others by id; the rest are counted."""
+WAITING_KEPT = 20
 """Waiting contacts recorded with an offer."""
+TOGETHER = 32
+"""Contacts that are matched together at most; those behind them follow at once."""
+
+_COUNTED_AS = {"declined": "free", "kept": "free", "": "free", "wrap_up": "busy"} | {
+    state.value: "not_ready" for state in SeatState if state is not SeatState.READY
+}
 
 
-def offer_all(draft: Draft, now: datetime) -> list[ContactOffered]:
+def offer_all(draft: Draft) -> list[ContactOffered]:
     """Offer until nobody who waits could be served by a seat that is free.
 
-    The first in the queue is offered first, to the eligible seat that holds least
-    and is idle longest (ties by seat id). A seat
-    that declined a contact isn't rung for it again while a ready seat that could serve it, free or busy, hasn't.
+    A seat that declined a contact isn't rung for it again while a ready seat that could serve it, free or busy, hasn't.
     """
-    if not draft.lines:
-        return []
-    free = sorted(
-        (s for s in draft.seats.values() if s.state is SeatState.READY and len(s.holds) < s.capacity), key=_idle_first
-    )
-    if not free:
-        return []
     facts: list[ContactOffered] = []
-    lines = {
-        need: _Line(draft, need, able)
-        for need, line in draft.lines.items()
-        if (able := [seat.seat_id for seat in free if _able(seat, draft.waiting[line[0]])])
-    }
-    while lines:
-        heads = [(pick[0].place, need, pick) for need, line in lines.items() if (pick := line.head()) is not None]
-        if not heads:
+    while draft.free and draft.lines:
+        heads = _heads(draft)
+        first = next(heads, None)
+        if first is None:
             break
-        _, need, (contact, seat_id) = min(heads)
-        facts.append(_offer(draft, contact, draft.seats[seat_id], lines[need].able, now))
-        lines[need].advance()
-        for line in lines.values():
-            line.offered(seat_id)
+        if _several(draft):
+            facts += _together(draft, chain((first,), heads))
+        else:
+            seat = best_seat(draft, first)
+            assert seat is not None
+            facts.append(make_offer(draft, first, seat))
     return facts
 
 
-def _idle_first(seat: Seat) -> tuple[int, datetime, str]:
-    """A seat that holds nothing goes before one that still has room, whoever is longer without a new contact."""
-    return len(seat.holds), seat.idle_since, seat.seat_id
+def _several(draft: Draft) -> bool:
+    """Whether more than one seat is free and more than one contact waits."""
+    if len(draft.waiting) < 2:
+        return False
+    seats = 0
+    for group in draft.free.values():
+        seats += len(group)
+        if seats > 1:
+            return True
+    return False
 
 
-def _able(seat: Seat, contact: Waiting) -> bool:
-    return not lacks(seat, contact.skills, contact.language)
+def _heads(draft: Draft) -> Iterator[Waiting]:
+    """Those who can be served now, in the queue's order."""
+    free = draft.free
+    lines: list[Iterator[Place]] = []
+    for need, line in draft.lines.items():
+        if any(not lacking(need, group[0]) for group in free):
+            lines.append(iter(line))
+    for place in lines[0] if len(lines) == 1 else heapq.merge(*lines):
+        contact = draft.waiting[place[2]]
+        if best_seat(draft, contact) is not None:
+            yield contact
 
 
-class _Line:
-    """Walks one line of the queue, beside the free seats that can serve it."""
-
-    def __init__(self, draft: Draft, need: str, able: list[str]) -> None:
-        self.draft = draft
-        self.able = able
-        self.todo: Iterator[str] = iter(draft.lines[need])
-        self.now: Waiting | None = self._next()
-        self.ready: frozenset[str] | None = None
-
-    def _next(self) -> Waiting | None:
-        contact_id = next(self.todo, None)
-        return None if contact_id is None else self.draft.waiting[contact_id]
-
-    def advance(self) -> None:
-        self.now = self._next()
-
-    def offered(self, seat_id: str) -> None:
-        """A seat was given a contact: it is full, or behind those that hold less."""
-        if seat_id in self.able:
-            seats = self.draft.seats
-            self.able.remove(seat_id)
-            if seats[seat_id].takes:
-                insort(self.able, seat_id, key=lambda other: _idle_first(seats[other]))
-
-    def head(self) -> tuple[Waiting, str] | None:
-        """Return the first who can be served now, and by whom."""
-        while self.able and self.now is not None:
-            contact = self.now
-            if not contact.declined_by:
-                return contact, self.able[0]
-            seat_id = next((s for s in self.able if s not in contact.declined_by), None)
-            if seat_id is None and self._all_declined(contact):
-                seat_id = self.able[0]
-            if seat_id is not None:
-                return contact, seat_id
-            self.now = self._next()
-        return None
-
-    def _all_declined(self, contact: Waiting) -> bool:
-        if self.ready is None:
-            self.ready = frozenset(
-                seat.seat_id
-                for seat in self.draft.seats.values()
-                if seat.state is SeatState.READY and _able(seat, contact)
-            )
-        return self.ready <= frozenset(contact.declined_by)
+def best_seat(draft: Draft, contact: Waiting) -> str | None:
+    """Return the free seat with the highest score; None where none can be offered the contact."""
+    if contact.last_seat and contact.last_seat not in contact.declined_by:
+        seat = draft.seats.get(contact.last_seat)
+        if seat is not None and fits(seat, contact):
+            return contact.last_seat
+    best: tuple[int, str] | None = None
+    refused: list[tuple[int, str]] = []
+    for (profile, room), seats in draft.free.items():
+        if room < contact.weight - 1e-6 or lacking(contact.need, profile):
+            continue
+        bonus = bonus_us(draft.terms, contact.need, profile)
+        for rank, seat_id in seats:
+            mine = (rank - bonus, seat_id)
+            if best is not None and mine >= best:
+                break
+            if seat_id not in contact.declined_by:
+                best = mine
+                break
+            refused.append(mine)
+    if best is not None:
+        return best[1]
+    return min(refused)[1] if refused and _all_declined(draft, contact) else None
 
 
-def _offer(draft: Draft, contact: Waiting, seat: Seat, able: list[str], now: datetime) -> ContactOffered:
+def fits(seat: Seat, contact: Waiting) -> bool:
+    """Whether the seat is free for the contact and can serve it."""
+    room = seat.capacity - seat.used
+    return seat.takes and room >= contact.weight - 1e-6 and not lacking(contact.need, seat.profile)
+
+
+def _all_declined(draft: Draft, contact: Waiting) -> bool:
+    """Whether every ready seat that could serve the contact has declined it."""
+    ready = sum(n for profile, n in draft.ready.items() if not lacking(contact.need, profile))
+    declined = 0
+    for seat_id in contact.declined_by:
+        seat = draft.seats.get(seat_id)
+        if seat is not None and seat.state is SeatState.READY and not lacking(contact.need, seat.profile):
+            declined += 1
+    return declined >= ready
+
+
+def score(draft: Draft, seat: Seat, contact: Waiting) -> float:
+    """Return what speaks for the seat, in seconds of idleness."""
+    found = (micros(draft.now) - seat.rank_us + bonus_us(draft.terms, contact.need, seat.profile)) / 1e6
+    return found + (SAME_SEAT_S if contact.last_seat == seat.seat_id else 0.0)
+
+
+def _together(draft: Draft, contacts: Iterable[Waiting]) -> list[ContactOffered]:
+    """Offer several at once, each seat getting one at most: the best assignment that keeps the queue's order."""
+    seats = _useful(draft)
+    asked: list[Waiting] = []
+
+    def scores() -> Iterator[list[float | None]]:
+        for contact in islice(contacts, TOGETHER):
+            asked.append(contact)
+            declined = () if not contact.declined_by or _all_declined(draft, contact) else contact.declined_by
+            yield [
+                score(draft, seat, contact) if fits(seat, contact) and seat.seat_id not in declined else None
+                for seat in seats
+            ]
+
+    found = assign(scores())
+    pairs = [(contact, seats[j].seat_id) for contact, j in zip(asked, found, strict=True) if j >= 0]
+    kept = {seat_id: contact.contact_id for contact, seat_id in pairs}
+    facts = []
+    for contact, seat_id in pairs:
+        del kept[seat_id]
+        facts.append(make_offer(draft, contact, seat_id, kept=kept))
+    return facts
+
+
+def _useful(draft: Draft) -> list[Seat]:
+    """Free seats that can matter to the first contacts: the first of each group that can serve anybody, and last seats.
+
+    Of a group no more than contacts are matched together, and as many again as their declines could rule out.
+    """
+    most = min(TOGETHER, len(draft.waiting))
+    first = [draft.waiting[contact_id] for contact_id in draft.first(most)]
+    declined = {seat_id for contact in first for seat_id in contact.declined_by}
+    found: dict[str, Seat] = {}
+    for (profile, _), seats in draft.free.items():
+        if all(lacking(need, profile) for need in draft.lines):
+            continue
+        left = most
+        for _, seat_id in seats:
+            found[seat_id] = draft.seats[seat_id]
+            left -= seat_id not in declined
+            if not left:
+                break
+    for contact in first:
+        seat = draft.seats.get(contact.last_seat) if contact.last_seat else None
+        if seat is not None and fits(seat, contact):
+            found[seat.seat_id] = seat
+    return sorted(found.values(), key=lambda seat: (seat.rank_us, seat.seat_id))
+
+
+def make_offer(
+    draft: Draft, contact: Waiting, seat_id: str, *, kept: Mapping[str, str] | None = None, forced_by: str = ""
+) -> ContactOffered:
+    """Offer a contact that waits to a seat. kept: seats that are free but go to another of the same moment."""
+    seat = draft.seats[seat_id]
     waiting = draft.first(WAITING_KEPT)
     if contact.contact_id not in waiting:
         waiting[-1] = contact.contact_id
-    if seat.seat_id in contact.declined_by:
+    if seat_id in contact.declined_by:
         contact = replace(contact, declined_by=())  # everybody declined: a new pass begins
-    candidates = _candidates(draft, contact, able, now)
+    candidates, others = _candidates(draft, contact, seat_id, kept or {})
     draft.dequeue(contact.contact_id)
     draft.token += 1
-    expires_at = now + timedelta(seconds=draft.terms.offer_timeout_s)
-    draft.put("offers", contact.contact_id, Offer(contact, seat.seat_id, draft.token, expires_at))
-    draft.put("seats", seat.seat_id, replace(seat, holds=(*seat.holds, contact.contact_id)))
+    expires_at = draft.now + timedelta(seconds=draft.terms.offer_timeout_s)
+    draft.put_offer(Offer(contact, seat_id, draft.token, expires_at))
+    draft.put_seat(replace(seat, holds=(*seat.holds, contact.contact_id)))
     return ContactOffered(
         contact_id=contact.contact_id,
         customer_id=contact.customer_id,
         pool=draft.pool,
-        seat_id=seat.seat_id,
+        seat_id=seat_id,
         token=draft.token,
         queued_at=contact.queued_at,
-        offered_at=now,
+        offered_at=draft.now,
         expires_at=expires_at,
         candidates=candidates,
         waiting=tuple(waiting),
         touchpoint=contact.touchpoint,
+        others=others,
+        ring=contact.ring,
+        call_back=contact.call_back,
+        forced_by=forced_by,
+        policy=draft.terms.version,
     )
 
 
-def why_not(seat: Seat, contact: Waiting) -> str:
+def why_not(seat: Seat, contact: Waiting, kept: Mapping[str, str]) -> str:
     """Return why a seat can't be offered a contact; empty where it can."""
     if seat.state is not SeatState.READY:
         return seat.state.value
     lack = lacks(seat, contact.skills, contact.language)
     if lack:
         return lack
-    if len(seat.holds) >= seat.capacity:
+    if seat.wrap_until is not None:
+        return "wrap_up"
+    if seat.capacity - seat.used < contact.weight - 1e-6:
         return "busy"
-    return "declined" if seat.seat_id in contact.declined_by else ""
+    if seat.seat_id in contact.declined_by:
+        return "declined"
+    return "kept:" + kept[seat.seat_id] if seat.seat_id in kept else ""
 
 
-def _candidates(draft: Draft, contact: Waiting, able: list[str], now: datetime) -> tuple[Candidate, ...]:
-    """The seats that could have taken it, idle longest first (`able` is in that order), then others by id."""
-    could = [seat_id for seat_id in able if seat_id not in contact.declined_by][:CANDIDATES_KEPT]
-    taken = frozenset(could)
-    others = sorted(seat_id for seat_id in draft.seats if seat_id not in taken)[: CANDIDATES_KEPT - len(could)]
-    kept = [draft.seats[seat_id] for seat_id in (*could, *others)]
-    return tuple(
-        Candidate(
-            seat_id=seat.seat_id,
-            eligible=seat.seat_id in taken,
-            why_not="" if seat.seat_id in taken else why_not(seat, contact),
-            idle_s=max(0.0, (now - seat.idle_since).total_seconds()) if not seat.holds else 0.0,
-        )
-        for seat in kept
+def _candidates(
+    draft: Draft, contact: Waiting, chosen: str, kept: Mapping[str, str]
+) -> tuple[tuple[Candidate, ...], dict[str, int]]:
+    """The seats that could have taken it, highest score first, then others by id; and how many more for which reason."""
+    could = [chosen]
+    heads = (
+        [
+            (rank - bonus_us(draft.terms, contact.need, profile), seat_id)
+            for rank, seat_id in seats.head(CANDIDATES_KEPT)
+        ]
+        for (profile, room), seats in draft.free.items()
+        if room >= contact.weight - 1e-6 and not lacking(contact.need, profile)
     )
+    for _, seat_id in heapq.merge(*heads):
+        if len(could) >= CANDIDATES_KEPT:
+            break
+        if seat_id != chosen and seat_id not in contact.declined_by:
+            could.append(seat_id)
+    named = set(could)
+    for (seat_id,) in draft.names:
+        if len(named) >= CANDIDATES_KEPT:
+            break
+        if seat_id not in named:
+            named.add(seat_id)
+            could.append(seat_id)
+    made = []
+    for seat_id in could:
+        seat = draft.seats[seat_id]
+        why = "" if seat_id == chosen else why_not(seat, contact, kept)
+        idle = max(0.0, (draft.now - seat.idle_since).total_seconds()) if not seat.holds else 0.0
+        made.append(
+            Candidate(
+                seat_id=seat_id,
+                eligible=not why,
+                why_not=why,
+                idle_s=idle,
+                score=score(draft, seat, contact) if not why else 0.0,
+            )
+        )
+    more = standing_to(draft, contact)
+    for candidate in made:
+        what = candidate.why_not.partition(":")[0] if candidate.why_not.startswith("kept") else candidate.why_not
+        kind = _COUNTED_AS.get(what, what)
+        if more.get(kind, 0) > 0:
+            more[kind] -= 1
+    return tuple(made), {why: n for why, n in more.items() if n > 0}
+
+
+def standing_to(draft: Draft, contact: Waiting) -> dict[str, int]:
+    """How the pool's seats stand to a contact: "free", "busy", what they lack, or that they are not ready → how many."""
+    found: Counter[str] = Counter()
+    ready = 0
+    for profile, n in draft.ready.items():
+        found[lacking(contact.need, profile) or "busy"] += n
+        ready += n
+    for (profile, room), seats in draft.free.items():
+        if not lacking(contact.need, profile) and room >= contact.weight - 1e-6:
+            found["free"] += len(seats)
+            found["busy"] -= len(seats)
+    if len(draft.seats) > ready:
+        found["not_ready"] = len(draft.seats) - ready
+    return {why: n for why, n in found.items() if n > 0}

@@ -11,17 +11,21 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.router.domain.events import (
+    CallBackCancelled,
+    CallBackRequested,
     ContactAbandoned,
     ContactEnded,
     ContactRequested,
     CustomerEvent,
     HandoverRequested,
     Known,
+    LineEvent,
     MessageReceived,
 )
 from services.router.domain.facts import (
     BOT,
     ContactClosed,
+    ContactLine,
     ContactQueued,
     ContactTriaged,
     ContactWithdrawn,
@@ -29,9 +33,11 @@ from services.router.domain.facts import (
     Outcome,
     TriageFact,
     TurnKept,
+    TurnPassed,
 )
 from services.router.domain.policy import Policy
 
+CALL_BACK = "call_back"
 MAX_CONTACTS = 20
 """Contacts remembered per customer."""
 
@@ -61,6 +67,8 @@ class Visit:
     """Set where the handover came before the request."""
     ended: Outcome | None = None
     """Set where the end came before the request: BOT for ended, ABANDONED for abandoned."""
+    waits_for_customer: bool = False
+    """The human spoke last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,14 @@ def decide(state: Customer, event: CustomerEvent, now: datetime, policy: Policy)
             return _ended(state, visit, event, now, Outcome.BOT)
         case ContactAbandoned():
             return _ended(state, visit, event, now, Outcome.ABANDONED)
+        case CallBackRequested():
+            return _call_back(state, visit, event, now, policy)
+        case CallBackCancelled():
+            return _no_call_back(state, visit, event, now)
+        case LineEvent():
+            human = visit is not None and visit.status is Status.HUMAN
+            what = "connected" if event.connected else "cut_off"
+            return (state, (_line(visit, event, what, now),)) if human and visit is not None else (state, ())
         case MessageReceived():
             turn = TurnKept(
                 contact_id=event.contact_id,
@@ -95,7 +111,7 @@ def decide(state: Customer, event: CustomerEvent, now: datetime, policy: Policy)
                 event_id=event.event_id,
                 source=event.source,
             )
-            return state, (turn,)
+            return _spoken(state, visit, event, now, policy, turn)
         case _:
             return state, ()
 
@@ -117,6 +133,7 @@ def _requested(state: Customer, visit: Visit | None, event: ContactRequested, no
         inputs=inputs,
         requested_at=event.time,
         decided_at=now,
+        protected=route.protected,
     )
     new = Visit(event.contact_id, Status.BOT, route.pool, event.time, inputs)
     if visit is not None and visit.ended is not None:
@@ -126,7 +143,8 @@ def _requested(state: Customer, visit: Visit | None, event: ContactRequested, no
         return _with(state, replace(new, status=Status.CLOSED), now, (triaged, closed))
     if route.pool == BOT:
         return _with(state, new, now, (triaged,))
-    return _with(state, replace(new, status=Status.HUMAN), now, (triaged, _queued(triaged, policy)))
+    queued = _queued(triaged, policy, call_back=handover == CALL_BACK)
+    return _with(state, replace(new, status=Status.HUMAN), now, (triaged, queued))
 
 
 def _handed_over(
@@ -156,9 +174,56 @@ def _handed_over(
         inputs=inputs,
         requested_at=visit.requested_at,
         decided_at=now,
+        protected=route.protected,
     )
     human = replace(visit, status=Status.HUMAN, pool=route.pool, inputs=inputs)
-    return _with(state, human, now, (triaged, _queued(triaged, policy)))
+    return _with(state, human, now, (triaged, _queued(triaged, policy, call_back=reason == CALL_BACK)))
+
+
+def _call_back(state: Customer, visit: Visit | None, event: CallBackRequested, now: datetime, policy: Policy) -> Result:
+    """From the bot it is a handover; one who waits keeps the place and is called."""
+    if visit is None or visit.status is not Status.HUMAN:
+        asked = HandoverRequested(
+            event_id=event.event_id,
+            source=event.source,
+            time=event.time,
+            customer_id=event.customer_id,
+            contact_id=event.contact_id,
+            reason=CALL_BACK,
+            known=event.known,
+        )
+        return _handed_over(state, visit, asked, now, policy)
+    return state, (_line(visit, event, CALL_BACK, now),)
+
+
+def _no_call_back(state: Customer, visit: Visit | None, event: CallBackCancelled, now: datetime) -> Result:
+    """Whoever was promised a human needs none any more: also where the line is closed already."""
+    if visit is None or visit.pool in ("", BOT) or visit.status not in (Status.HUMAN, Status.CLOSED):
+        return state, ()
+    return state, (_line(visit, event, "no_call_back", now),)
+
+
+def _line(visit: Visit, event: CustomerEvent, what: str, now: datetime) -> ContactLine:
+    return ContactLine(pool=visit.pool, contact_id=visit.contact_id, customer_id=event.customer_id, what=what, at=now)
+
+
+def _spoken(
+    state: Customer, visit: Visit | None, event: MessageReceived, now: datetime, policy: Policy, turn: TurnKept
+) -> Result:
+    """Whose turn it is now is told to the pool, where a contact that waits for the customer weighs less."""
+    if visit is None or visit.status is not Status.HUMAN or policy.terms(visit.pool).waiting_weight >= 1:
+        return state, (turn,)
+    waits = event.speaker == "seat"
+    if waits == visit.waits_for_customer or event.speaker not in ("seat", "customer"):
+        return state, (turn,)
+    passed = TurnPassed(
+        pool=visit.pool,
+        contact_id=event.contact_id,
+        customer_id=event.customer_id,
+        waits_for_customer=waits,
+        at=now,
+    )
+    return _with(state, replace(visit, waits_for_customer=waits), now, (turn, passed))
 
 
 def _ended(state: Customer, visit: Visit | None, event: CustomerEvent, now: datetime, how: Outcome) -> Result:
@@ -215,6 +280,7 @@ def _inputs(event: ContactRequested, policy: Policy, handover: str) -> Inputs:
         minute_of_day=_minute(event.time, policy),
         missing=event.known.missing,
         handover=handover,
+        reopens=event.reopens,
     )
 
 
@@ -227,7 +293,7 @@ def _minute(time: datetime, policy: Policy) -> int:
     return local.hour * 60 + local.minute
 
 
-def _queued(triaged: ContactTriaged, policy: Policy) -> ContactQueued:
+def _queued(triaged: ContactTriaged, policy: Policy, *, call_back: bool) -> ContactQueued:
     served = policy.terms(triaged.pool).languages
     language = triaged.inputs.language
     return ContactQueued(
@@ -241,6 +307,8 @@ def _queued(triaged: ContactTriaged, policy: Policy) -> ContactQueued:
         queued_at=triaged.decided_at,
         channel=triaged.inputs.channel,
         touchpoint=triaged.inputs.touchpoint,
+        protected=triaged.protected,
+        call_back=call_back,
     )
 
 

@@ -15,6 +15,8 @@ from services.router.domain.simulation.shifts import DAY_S, Reading, shifts_of
 NEEDED = (
     "customer_id", "priority", "type", "date", "vru_exit", "q_start", "q_time", "outcome", "ser_time", "server",
 )  # fmt: skip
+NAMED_BY = ("vru+line", "call_id")
+"""Together they name a call; a log may lack them."""
 CALL_BACK = "TT"
 """The type of calls that a seat makes itself, to somebody who left a message; they queue only where it got busy again."""
 LONGEST_SERVICE_S = 3600
@@ -93,6 +95,7 @@ def _call(row: Mapping[str, str], where: str) -> tuple[str, Call] | None:
         seat=seat,
         service_s=float(service) if answered and 0 < service <= LONGEST_SERVICE_S else None,
         called_back=row["type"] == CALL_BACK and answered and waited == 0,
+        call_id="/".join(row[name] for name in NAMED_BY if row.get(name)) or where.rpartition(": ")[2],
     )
     return day, call
 

@@ -1,4 +1,4 @@
-"""Replays a log: its history, the bank's rule and a policy, over the same draws, seed by seed."""
+"""Replays a log: its history, the bank's rule, a policy and another one, over the same draws, seed by seed."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from services.router import policyfile
 from services.router.domain.policy import Policy
+from services.router.domain.simulation.bot import BotRun, Picks, run_bot, takes
+from services.router.domain.simulation.compare import Contact, compare
+from services.router.domain.simulation.compare import Runs as Paired
 from services.router.domain.simulation.distributions import Fitted
 from services.router.domain.simulation.figures import GROUPS, Figures, Interval, figures, interval, mean
+from services.router.domain.simulation.ordering import placed
 from services.router.domain.simulation.recorded import RecordedDay
 from services.router.domain.simulation.replay import Result, draw, recorded, simulate, without_busiest
+from services.router.replay import telling
 
 BANK_RULE = Path(__file__).with_name("bank_rule.toml")
 POLICY = Path(__file__).with_name("policy.toml")
 
 Tell = Callable[[int, int], None]
 """Called with how many runs of how many are done."""
-SCENARIOS = ("bank_rule", "policy")
 Runs = dict[str, list[list[Result]]]
 """Scenario → seed → day."""
 
@@ -33,6 +39,17 @@ class Question:
     seed: int
     runs: int
     without_busiest_seat: bool = False
+    against: Policy | None = None
+    """Another policy, to compare with."""
+    bot_takes: float | None = None
+    """The share of the calls of `bot_type` that a bot is to take."""
+    bot_type: str = "PS"
+
+    @property
+    def scenarios(self) -> dict[str, Policy]:
+        """What is run, by name."""
+        two = {"bank_rule": self.rule, "policy": self.policy}
+        return two if self.against is None else {**two, "against": self.against}
 
 
 def bank_rule() -> Policy:
@@ -42,30 +59,88 @@ def bank_rule() -> Policy:
 
 def replay(days: Sequence[RecordedDay], fitted: Fitted, ask: Question, tell: Tell) -> dict[str, Any]:
     """Run it all; the answer is the JSON object that the command prints. Raises NotReplayable."""
-    runs = _run(days, fitted, ask, tell)
+    runs, bots = _run(days, fitted, ask, tell)
     history = [recorded(day) for day in days]
     whole = _block(days, history, runs)
+    more: dict[str, Any] = {}
+    if ask.against is not None:
+        more["comparison"] = _compared(days, ask.policy, ask.against, runs)
+    if ask.bot_takes is not None:
+        more["bot"] = {"takes": ask.bot_takes, "of_type": ask.bot_type, "under": "bank_rule", **_bots(bots)}
     return {
         **whole,
+        **more,
         "days": [
-            {"day": day.name, **_block([day], [history[i]], {n: [[run[i]] for run in runs[n]] for n in SCENARIOS})}
+            {
+                "day": day.name,
+                **_block([day], [history[i]], {n: [[run[i]] for run in found] for n, found in runs.items()}),
+            }
             for i, day in enumerate(days)
         ],
         "seeds": [ask.seed + i for i in range(ask.runs)],
         "without_busiest_seat": ask.without_busiest_seat,
-        "policies": {"bank_rule": ask.rule.version, "policy": ask.policy.version},
+        "policies": {name: policy.version for name, policy in ask.scenarios.items()},
     }
 
 
-def _run(days: Sequence[RecordedDay], fitted: Fitted, ask: Question, tell: Tell) -> Runs:
+def _run(
+    days: Sequence[RecordedDay], fitted: Fitted, ask: Question, tell: Tell
+) -> tuple[Runs, dict[str, list[BotRun]]]:
     shifts = [without_busiest(day) if ask.without_busiest_seat else day.shifts for day in days]
-    runs: Runs = {name: [] for name in SCENARIOS}
+    runs: Runs = {name: [] for name in ask.scenarios}
+    bots: dict[str, list[BotRun]] = {picks.value: [] for picks in Picks}
     for i in range(ask.runs):
         drawn = [draw(day, fitted, ask.seed + i) for day in days]
-        for name, policy in zip(SCENARIOS, (ask.rule, ask.policy), strict=True):
+        for name, policy in ask.scenarios.items():
             runs[name].append([simulate(d, policy, s) for d, s in zip(drawn, shifts, strict=True)])
+        if ask.bot_takes is not None:
+            for picks in Picks:
+                taken = takes(drawn, ask.bot_type, ask.bot_takes, picks, ask.seed + i)
+                bots[picks.value].append(run_bot(drawn, ask.rule, shifts, taken))
         tell(i + 1, ask.runs)
-    return runs
+    return runs, bots
+
+
+def _compared(days: Sequence[RecordedDay], ours: Policy, theirs: Policy, runs: Runs) -> dict[str, Any]:
+    contacts: list[Contact] = []
+    for day in days:
+        # A class that the log doesn't tell is another one with each seed; contacts are told by the log's.
+        tiers = [call.tier or call.group for call in day.calls]
+        for call, mine, other in zip(
+            day.calls, placed(ours, day.calls, tiers), placed(theirs, day.calls, tiers), strict=True
+        ):
+            groups = {"priority": call.group, "type": call.kind, "pool": mine.pool}
+            contacts.append(Contact(call.call_id, day.name, call.at, groups, mine, other))
+    return telling.body(compare(contacts, _paired(runs["policy"]), _paired(runs["against"])))
+
+
+def _paired(runs: Sequence[Sequence[Result]]) -> Paired:
+    return Paired(
+        np.array([np.concatenate([day.waited for day in run]) for run in runs]),
+        np.array([np.concatenate([day.answered for day in run]) for run in runs]),
+    )
+
+
+def _bots(found: dict[str, list[BotRun]]) -> dict[str, Any]:
+    return {
+        picks: {
+            "share_of_calls": float(np.mean([run.calls for run in runs])),
+            "share_of_work": float(np.mean([run.work for run in runs])),
+            "others": {
+                "mean_wait_s": _before_after([(run.without_wait_s, run.with_wait_s) for run in runs]),
+                "abandonment": _before_after([(run.without_abandonment, run.with_abandonment) for run in runs]),
+            },
+        }
+        for picks, runs in found.items()
+    }
+
+
+def _before_after(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    return {
+        "without_bot": float(np.mean([before for before, _ in pairs])),
+        "with_bot": float(np.mean([after for _, after in pairs])),
+        "change": asdict(interval([after - before for before, after in pairs])),
+    }
 
 
 def _block(days: Sequence[RecordedDay], history: Sequence[Result], runs: Runs) -> dict[str, Any]:

@@ -74,6 +74,14 @@ class DrawnPatience:
         self._found = [values[pair] for pair in pairs]
         self._luck = luck.tolist()
 
+    def of_some(self, calls: Sequence[int]) -> DrawnPatience:
+        """The patience of some of the calls, numbered anew."""
+        some = object.__new__(DrawnPatience)
+        some._bins = self._bins
+        some._found = [self._found[i] for i in calls]
+        some._luck = [self._luck[i] for i in calls]
+        return some
+
     def of(self, call: int, queue: int) -> float:
         """Seconds that a call will wait, given how many wait as it arrives."""
         bins = self._bins

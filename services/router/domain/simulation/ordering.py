@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.router.domain.facts import BOT, Inputs
@@ -17,6 +18,16 @@ class NotReplayable(ValueError):
     """The policy does what a replay of a call log can't tell the effect of."""
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """How a policy takes a contact: by which rule, into which pool, and how far ahead of those who came with it."""
+
+    rule: str
+    pool: str
+    ahead_s: float
+    """What its priority is worth in seconds of waiting; negative where it stands behind."""
+
+
 def places(policy: Policy, calls: Sequence[Call], tiers: Sequence[str]) -> list[float]:
     """Compute each call's place, in seconds: the smaller is taken first.
 
@@ -25,22 +36,20 @@ def places(policy: Policy, calls: Sequence[Call], tiers: Sequence[str]) -> list[
     seats of the log, each call under its own pool's terms. Raises NotReplayable where a call goes to the bot, or needs
     a skill: the log doesn't say what that would come to.
     """
-    heads: dict[tuple[str, str, int], float] = {}
-    return list(_places(policy, calls, tiers, heads))
+    return [call.at - how.ahead_s for call, how in zip(calls, placed(policy, calls, tiers), strict=True)]
 
 
-def _places(
-    policy: Policy, calls: Sequence[Call], tiers: Sequence[str], heads: dict[tuple[str, str, int], float]
-) -> Iterator[float]:
+def placed(policy: Policy, calls: Sequence[Call], tiers: Sequence[str]) -> Iterator[Placed]:
+    """Tell by which rule, and how far ahead, the policy places each call. Raises NotReplayable."""
+    known: dict[tuple[str, str, int], Placed] = {}
     for call, tier in zip(calls, tiers, strict=True):
         key = call.kind, tier, int(call.at // 60) % 1440
-        if key not in heads:
-            heads[key] = _head(policy, *key)
-        yield call.at + heads[key]
+        if key not in known:
+            known[key] = _placed(policy, *key)
+        yield known[key]
 
 
-def _head(policy: Policy, kind: str, tier: str, minute: int) -> float:
-    """Seconds by which a call is placed later than it came; negative for a head start."""
+def _placed(policy: Policy, kind: str, tier: str, minute: int) -> Placed:
     seen = Inputs(channel="phone", touchpoint="phone", topic=kind, tier=tier, wants_human=True, minute_of_day=minute)
     rule, route = policy.route(seen)
     if route.pool == BOT:
@@ -52,4 +61,4 @@ def _head(policy: Policy, kind: str, tier: str, minute: int) -> float:
     terms = policy.terms(route.pool)
     # A place is linear in the time of queueing: what it is at the epoch is what it is ahead or behind at any time.
     rank = place_of(terms, route.priority, _EPOCH, "")[0]
-    return rank / 1e6 if terms.ageing > 0 else float(rank) * 1e7
+    return Placed(rule, route.pool, -rank / 1e6 if terms.ageing > 0 else -float(rank) * 1e7)

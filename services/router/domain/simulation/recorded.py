@@ -30,6 +30,9 @@ class Call:
     called_back: bool = False
     """True where the seat itself rang the caller: it was taken at once, whoever waited."""
 
+    call_id: str = ""
+    """What the log calls it."""
+
     @property
     def off_queue(self) -> bool:
         """True where it was answered without queueing for a seat: called back, or by nobody of the floor."""

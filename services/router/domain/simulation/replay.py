@@ -57,6 +57,20 @@ def draw(day: RecordedDay, fitted: Fitted, seed: int) -> DayDraw:
     return DayDraw(day, calls, index, tiers, patience, service, [fitted.wrap_up.at(float(u)) for u in wrap])
 
 
+def without(drawn: DayDraw, gone: npt.NDArray[np.bool_]) -> DayDraw:
+    """The same draw without some of the floor's calls; the others keep their luck."""
+    stay = np.flatnonzero(~gone)
+    return DayDraw(
+        drawn.day,
+        tuple(drawn.calls[i] for i in stay),
+        drawn.index[stay],
+        tuple(drawn.tiers[i] for i in stay),
+        drawn.patience.of_some(stay.tolist()),
+        [drawn.service[i] for i in stay],
+        [drawn.wrap_up[i] for i in stay],
+    )
+
+
 def _tier(fitted: Fitted, kind: str, luck: float) -> str:
     """The class of a caller whom the log gives none, by the shares of the type's callers whose class is known."""
     shares = fitted.shares.get(kind) or fitted.shares[ANY]

@@ -1,0 +1,175 @@
+"""What `touchline router` tells people: tables in Chinese and English."""
+
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_DIMENSIONS = {"priority": "priority 优先级", "type": "type 类型", "pool": "pool 技能组", "tier": "tier 等级",
+               "channel": "channel 渠道", "topic": "topic 主题"}  # fmt: skip
+
+
+def show_replay(answer: dict[str, Any]) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=100)
+    table = Table(box=box.SIMPLE_HEAD, title="Whole period 全部")
+    table.add_column("")
+    for name in ("history 历史", "bank's rule 银行规则", "policy 策略", "policy − rule 差 (95 %)"):
+        table.add_column(name, justify="right")
+    told, rule, ours, less = (answer[k] for k in ("history", "bank_rule", "policy", "policy_less_bank_rule"))
+    table.add_row("contacts 来电", *(str(f["contacts"]) for f in (told, rule, ours)), "")
+    table.add_row(
+        "mean wait 平均等待, s",
+        f"{told['mean_wait_s']:.1f}",
+        *(_wait(f) for f in (rule, ours)),
+        _span(less["mean_wait_s"]),
+    )
+    table.add_row("p90 wait 九成等待, s", *(f"{f['p90_wait_s']:.0f}" for f in (told, rule, ours)), "")
+    table.add_row("in 20 s 20 秒接通", *(f"{100 * f['service_level_20s']:.1f} %" for f in (told, rule, ours)), "")
+    table.add_row(
+        "abandoned 放弃",
+        *(f"{100 * f['abandonment']:.2f} %" for f in (told, rule, ours)),
+        _span(less["abandonment"], 100, " pt"),
+    )
+    for by, title in (("by_priority", "priority 优先级"), ("by_type", "type 类型")):
+        for name in told[by]:
+            each = [f[by][name] for f in (told, rule, ours)]
+            span = _span(less[by][name]["mean_wait_s"]) if name in less.get(by, {}) else ""
+            shares = (f"{100 * g['abandoned'] / g['contacts'] if g['contacts'] else 0:.1f} %" for g in each)
+            waits = (f"{g['mean_wait_s']:.1f} · {share}" for g, share in zip(each, shares, strict=True))
+            table.add_row(f"{title} {name}: wait 等待, s · abandoned 放弃", *waits, span)
+    console.print(table)
+    by_day = Table(box=box.SIMPLE_HEAD, title="By day 按天: mean wait 平均等待, s · abandoned 放弃, %")
+    for name in ("day 日期", "contacts 来电", "history 历史", "bank's rule 银行规则", "policy 策略"):
+        by_day.add_column(name, justify="left" if name.startswith("day") else "right")
+    for day in answer["days"]:
+        cells = (
+            f"{day[k]['mean_wait_s']:.0f} · {100 * day[k]['abandonment']:.1f}"
+            for k in ("history", "bank_rule", "policy")
+        )
+        by_day.add_row(day["day"], str(day["history"]["contacts"]), *cells)
+    console.print(by_day)
+    if "comparison" in answer:
+        show_comparison(answer["comparison"], console)
+    if "bot" in answer:
+        _show_bot(answer["bot"], console)
+
+
+def show_topics(answer: dict[str, Any]) -> None:
+    """A recorded period of our own topics under two policies."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=100)
+    table = Table(box=box.SIMPLE_HEAD, title="Whole period 全部")
+    for i, name in enumerate(("", "recorded 录制", "other 对照", "policy 策略")):
+        table.add_column(name, justify="right" if i else "left")
+    for key, name in (
+        ("contacts", "contacts 会话"), ("bot", "by the bot 机器人完成"), ("human", "by a human 人工接起"),
+        ("abandoned", "abandoned 放弃"), ("not_reached", "not reached by the end 未完成"),
+        ("wanted_human", "waited for a human 等过人工"), ("mean_wait_s", "their mean wait 平均等待, s"),
+        ("p90_wait_s", "their p90 wait 九成等待, s"),
+    ):  # fmt: skip
+        table.add_row(name, *(f"{answer[who][key]:.1f}".removesuffix(".0") for who in ("history", "against", "policy")))
+    console.print(table)
+    for moved, count in answer["goes_elsewhere"].items():
+        click.echo(f"  {count} contacts 会话: {moved}")
+    show_comparison(answer["comparison"], console)
+    lacks = answer["not_told"]
+    click.echo(
+        f"not in the recording, drawn from others of the topic 录制中没有而抽样的: bot {lacks['bot_drawn']},"
+        f" service {lacks['service_drawn']}; seats taken as on duty before it began 录制前已在岗的坐席:"
+        f" {lacks['seats_taken_as_there']}; contacts without a request 没有请求的会话: {lacks['contacts_left_out']}"
+    )
+
+
+def show_shadow(answer: dict[str, Any]) -> None:
+    """How many contacts a candidate would send elsewhere, and from where to where."""
+    console = Console()
+    seen, other = answer["seen"], answer["elsewhere"]
+    share = f" ({100 * other / seen:.1f} %)" if seen else ""
+    click.echo(f"{seen} decisions 次决策, {other} would go otherwise 会不同{share}: {answer['candidate']}")
+    names = {"pool": "another pool 换技能组", "priority": "another priority 换优先级", "skills": "other skills 换技能"}
+    for what, count in answer["by"].items():
+        click.echo(f"  {count} {names[what]}")
+    for key, title in (("moves", "Pools 技能组"), ("rules", "Rules 规则")):
+        if answer[key]:
+            table = Table(box=box.SIMPLE_HEAD, title=title)
+            for i, name in enumerate(("live 线上", "candidate 候选", "n")):
+                table.add_column(name, justify="left" if i < 2 else "right")
+            for row in answer[key]:
+                table.add_row(row["live"], row["candidate"], str(row["contacts"]))
+            console.print(table)
+
+
+def show_comparison(found: dict[str, Any], console: Console) -> None:
+    """A policy beside another one: the whole, each group, and the contacts that change most."""
+    groups = [
+        (f"{_DIMENSIONS.get(what, what)} {name}", block)
+        for what, of in found["by"].items()
+        for name, block in of.items()
+    ]
+    for measure, title, scale in _MEASURES:
+        table = Table(box=box.SIMPLE_HEAD, title=f"{title}: policy − other 策略对比", pad_edge=False)
+        heads = ("", "n", "other\n对照", "policy\n策略", "change\n差", "95 % seeds\n模拟误差", "95 % days\n按天")
+        for i, head in enumerate(heads):
+            table.add_column(head, justify="right" if i else "left", no_wrap=True)
+        for name, block in [("all 全部", found), *groups]:
+            less = block["policy_less_against"][measure]
+            table.add_row(
+                name,
+                str(block["contacts"]),
+                f"{scale * block['against'][measure]:.1f}",
+                f"{scale * block['policy'][measure]:.1f}",
+                f"{scale * less['mean']:+.1f}",
+                *(
+                    "–" if ends is None else f"{scale * ends[0]:+.1f} … {scale * ends[1]:+.1f}"
+                    for ends in (less["over_seeds"], less["over_days"])
+                ),
+            )
+        console.print(table)
+    console.print("Contacts that change most 变化最大的来电", style="bold")
+    for one in found["changed_most"]:
+        under = " · ".join(f"{_DIMENSIONS.get(k, k)} {v}" for k, v in one["groups"].items())
+        click.echo(f"  {one['day']} {one['at']} {one['contact_id']} ({under})\n    {one['en']}\n    {one['zh']}")
+
+
+_MEASURES = (
+    ("mean_wait_s", "Mean wait 平均等待, s", 1),
+    ("service_level_20s", "Answered in 20 s 20 秒接通, %", 100),
+    ("abandonment", "Abandoned 放弃, %", 100),
+)
+
+
+def _show_bot(found: dict[str, Any], console: Console) -> None:
+    title = f"A bot takes {100 * found['takes']:.0f} % of type {found['of_type']} 机器人分流"
+    table = Table(box=box.SIMPLE_HEAD, title=title)
+    for name in (
+        "which 哪些",
+        "of calls 占来电",
+        "of work 占工作量",
+        "others' wait 其余等待, s",
+        "others abandoned 其余放弃",
+    ):
+        table.add_column(name, justify="left" if name.startswith("which") else "right")
+    for picks, name in (("shortest", "the shortest 最短的"), ("any", "any 任意")):
+        row = found[picks]
+        wait, left = row["others"]["mean_wait_s"], row["others"]["abandonment"]
+        table.add_row(
+            name,
+            f"{100 * row['share_of_calls']:.1f} %",
+            f"{100 * row['share_of_work']:.1f} %",
+            f"{wait['without_bot']:.1f} → {wait['with_bot']:.1f}  {_span(wait['change'])}",
+            f"{100 * left['without_bot']:.1f} → {100 * left['with_bot']:.1f} %  {_span(left['change'], 100, ' pt')}",
+        )
+    console.print(table)
+
+
+def _wait(f: dict[str, Any]) -> str:
+    return f"{f['mean_wait_s']:.1f} ± {f['error']['mean_wait_s']:.1f}"
+
+
+def _span(found: dict[str, float], scale: float = 1, unit: str = "") -> str:
+    return f"{scale * found['mean']:+.2f}{unit} ({scale * found['low']:+.2f} … {scale * found['high']:+.2f})"

@@ -1,0 +1,175 @@
+"""Maps and ordered sequences that share what they have in common with the version before them.
+
+A pool with 20,000 waiting changes a few entries with each event, and the state before stays what it was: a change
+copies one small part and the list of parts, never the whole.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any, Generic, TypeVar, cast
+
+V = TypeVar("V")
+T = TypeVar("T", bound=tuple[Any, ...])
+
+_BUCKETS = 256
+_CHUNK = 256
+_NOTHING: dict[str, Any] = {}
+
+
+class PMap(Mapping[str, V]):
+    """A persistent map from texts. Its order of iteration means nothing: whoever decides by it sorts first."""
+
+    __slots__ = ("_buckets", "_size")
+
+    def __init__(self, items: Mapping[str, V] | None = None) -> None:
+        """Take the entries of another map."""
+        self._buckets: list[dict[str, V]] = [_NOTHING] * _BUCKETS
+        self._size = 0
+        for key, value in (items or {}).items():
+            i = hash(key) % _BUCKETS
+            if self._buckets[i] is _NOTHING:
+                self._buckets[i] = {}
+            self._buckets[i][key] = value
+            self._size += 1
+
+    def __getitem__(self, key: str) -> V:
+        return self._buckets[hash(key) % _BUCKETS][key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._buckets[hash(key) % _BUCKETS]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value, or the default."""
+        return self._buckets[hash(key) % _BUCKETS].get(key, default)
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(self._buckets)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return len(self) == len(other) and all(other.get(key) == value for key, value in self.items())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"PMap({dict(self)!r})"
+
+    def put(self, key: str, value: V) -> PMap[V]:
+        """Return the map with this entry."""
+        i = hash(key) % _BUCKETS
+        bucket = self._buckets[i]
+        new: PMap[V] = object.__new__(PMap)
+        new._size = self._size + (key not in bucket)
+        buckets = self._buckets.copy()
+        buckets[i] = {**bucket, key: value}
+        new._buckets = buckets
+        return new
+
+    def drop(self, key: str) -> PMap[V]:
+        """Return the map without this key; itself where it has none."""
+        i = hash(key) % _BUCKETS
+        bucket = self._buckets[i]
+        if key not in bucket:
+            return self
+        new: PMap[V] = object.__new__(PMap)
+        new._size = self._size - 1
+        buckets = self._buckets.copy()
+        left = bucket.copy()
+        del left[key]
+        buckets[i] = left or cast("dict[str, V]", _NOTHING)
+        new._buckets = buckets
+        return new
+
+
+class Ordered(Generic[T]):
+    """Tuples in their order, each once, in chunks."""
+
+    __slots__ = ("_chunks", "_size")
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        """Take items in any order."""
+        every = sorted(items)
+        self._chunks: tuple[tuple[T, ...], ...] = tuple(
+            tuple(every[i : i + _CHUNK // 2]) for i in range(0, len(every), _CHUNK // 2)
+        )
+        self._size = len(every)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[T]:
+        return chain.from_iterable(self._chunks)
+
+    def __contains__(self, item: T) -> bool:
+        i = self._chunk(item)
+        if i == len(self._chunks):
+            return False
+        chunk = self._chunks[i]
+        j = bisect_left(chunk, item)
+        return j < len(chunk) and chunk[j] == item
+
+    @property
+    def first(self) -> T:
+        """The smallest. Raises IndexError where there is none."""
+        return self._chunks[0][0]
+
+    def head(self, n: int) -> list[T]:
+        """Return the n smallest."""
+        return list(islice(self, n))
+
+    def _chunk(self, item: T) -> int:
+        """Which chunk the item belongs to: the first whose last is not smaller."""
+        return bisect_left(self._chunks, item, key=_last)
+
+    def rank(self, item: T) -> int:
+        """Return how many are smaller."""
+        i = self._chunk(item)
+        before = sum(map(len, self._chunks[:i]))
+        return before + (bisect_left(self._chunks[i], item) if i < len(self._chunks) else 0)
+
+    def add(self, item: T) -> Ordered[T]:
+        """Return the sequence with this item."""
+        chunks = self._chunks
+        if not chunks:
+            return _ordered(((item,),), 1)
+        i = min(self._chunk(item), len(chunks) - 1)
+        chunk = chunks[i]
+        j = bisect_left(chunk, item)
+        if j < len(chunk) and chunk[j] == item:
+            return self
+        grown = (*chunk[:j], item, *chunk[j:])
+        half = _CHUNK // 2
+        parts = (grown,) if len(grown) <= _CHUNK else (grown[:half], grown[half:])
+        return _ordered((*chunks[:i], *parts, *chunks[i + 1 :]), self._size + 1)
+
+    def remove(self, item: T) -> Ordered[T]:
+        """Return the sequence without this item; itself where it has none."""
+        chunks = self._chunks
+        i = self._chunk(item)
+        if i == len(chunks):
+            return self
+        chunk = chunks[i]
+        j = bisect_left(chunk, item)
+        if chunk[j] != item:
+            return self
+        left = chunk[:j] + chunk[j + 1 :]
+        parts = (left,) if left else ()
+        return _ordered((*chunks[:i], *parts, *chunks[i + 1 :]), self._size - 1)
+
+
+def _last(chunk: tuple[T, ...]) -> T:
+    return chunk[-1]
+
+
+def _ordered(chunks: tuple[tuple[T, ...], ...], size: int) -> Ordered[T]:
+    new: Ordered[T] = object.__new__(Ordered)
+    new._chunks = chunks
+    new._size = size
+    return new

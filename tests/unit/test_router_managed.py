@@ -1,0 +1,268 @@
+"""托管: the bot keeps the line at the peak, each contact that it keeps is a debt, and every debt is paid or told."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count, pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.router.domain import assignment, events, facts
+from services.router.domain.draft import live
+from services.router.domain.events import PoolEvent
+from services.router.domain.policy import Managed, Terms
+from services.router.domain.pool import Pool, imbalance
+
+T0 = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+MANAGED = Managed(enter=3, leave=0.5, least=6, min_stay_s=300, promise_s=3600, call_before_s=600, share=0.5)
+TERMS = Terms(offer_timeout_s=20, managed=MANAGED)
+_ids = count()
+
+
+class Floor:
+    """A pool whose seats accept after a second and serve for as long as they are told; time goes by itself."""
+
+    def __init__(self, seats: int, service_s: float = 60, terms: Terms = TERMS) -> None:
+        self.state, self.now, self.terms = live(Pool("care")), T0, terms
+        self.service_s = service_s
+        self.facts: list[facts.PoolFact] = []
+        self.agenda: list[tuple[datetime, int, type[PoolEvent], dict[str, object]]] = []
+        for i in range(seats):
+            self.send(events.SeatSignedIn, seat_id=f"s{i}", skills={}, capacity=1)
+
+    def at(self, seconds: float, kind: type[PoolEvent], **fields: object) -> None:
+        heappush(self.agenda, (T0 + timedelta(seconds=seconds), next(_ids), kind, fields))
+
+    def comes(self, seconds: float, contact: str, *, protected: bool = False) -> None:
+        at = T0 + timedelta(seconds=seconds)
+        self.at(
+            seconds, events.ContactQueued, contact_id=contact, customer_id=contact, queued_at=at, protected=protected
+        )
+
+    def send(self, kind: type[PoolEvent], **fields: object) -> list[facts.PoolFact]:
+        event = kind(event_id=str(next(_ids)), source="t", time=self.now, pool="care", **fields)
+        self.state, made = assignment.decide(self.state, event, self.now, self.terms)
+        self._heard(made)
+        return list(made)
+
+    def _heard(self, made: Iterable[facts.PoolFact]) -> None:
+        for fact in made:
+            self.facts.append(fact)
+            if isinstance(fact, facts.ContactOffered):
+                mine = {"seat_id": fact.seat_id, "contact_id": fact.contact_id, "token": fact.token}
+                begins = (self.now - T0).total_seconds() + 1
+                self.at(begins, events.OfferAccepted, **mine)
+                self.at(begins + self.service_s, events.ServiceFinished, **mine)
+        assert imbalance(self.state) == 0
+
+    def run(self, until_s: float) -> None:
+        end = T0 + timedelta(seconds=until_s)
+        while True:
+            due = assignment.due(self.state)
+            first = self.agenda[0][0] if self.agenda else None
+            at = min((t for t in (due, first) if t is not None), default=None)
+            if at is None or at > end:
+                break
+            self.now = max(at, self.now)
+            if first is not None and first <= at:
+                _, _, kind, fields = heappop(self.agenda)
+                self.send(kind, **fields)
+            else:
+                self.state, made = assignment.tick(self.state, self.now, self.terms)
+                self._heard(made)
+        self.now = end
+
+    def told(self, *kinds: type[facts.PoolFact]) -> list[facts.PoolFact]:
+        return [f for f in self.facts if isinstance(f, kinds)]
+
+
+def ramp(floor: Floor, calm: float, peak: float, *, until_s: float = 5400, protect: int = 0) -> int:
+    """Contacts at so many a minute, ten times that in the middle third. Returns how many came."""
+    at, n = 0.0, 0
+    while at < until_s:
+        rate = peak if until_s / 3 <= at < 2 * until_s / 3 else calm
+        floor.comes(at, f"k{n}", protected=bool(protect) and n % protect == 0)
+        at += 60 / rate
+        n += 1
+    return n
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seats=st.integers(3, 10),
+    calm=st.floats(0.2, 0.7),
+    burst=st.floats(3, 10),
+    service_s=st.sampled_from([30.0, 60.0, 120.0]),
+    protect=st.sampled_from([0, 5]),
+)
+def test_a_rush_enters_once_and_leaves_once_and_all_debts_are_paid(
+    seats: int, calm: float, burst: float, service_s: float, protect: int
+) -> None:
+    floor = Floor(seats, service_s)
+    serves = seats * 60 / (service_s + 1)  # a minute
+    came = ramp(floor, calm * serves, burst * calm * serves + serves * 2, protect=protect)
+    floor.run(12 * 3600)
+    assert [type(f) for f in floor.told(facts.ManagedModeEntered, facts.ManagedModeLeft)] == [
+        facts.ManagedModeEntered,
+        facts.ManagedModeLeft,
+    ]
+    incurred = {f.contact_id for f in floor.told(facts.DebtIncurred)}
+    paid = [f.contact_id for f in floor.told(facts.DebtPaid)]
+    assert incurred and sorted(paid) == sorted(incurred), "every debt is paid, once"
+    assert not floor.state.debts
+    late = {f.contact_id for f in floor.told(facts.DebtPaid) if f.at > f.due_at}
+    assert late == {f.contact_id for f in floor.told(facts.DebtOverdue)}, (
+        "who was called late, and only they, were told"
+    )
+    protected = {f"k{n}" for n in range(came) if protect and n % protect == 0}
+    assert not incurred & protected
+    assert len(floor.told(facts.ContactClosed)) == came, "nobody is forgotten"
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.floats(1, 400), st.integers(1, 25)), min_size=1, max_size=25), st.integers(1, 4))
+def test_whatever_the_load_it_never_flaps(bursts: list[tuple[float, int]], seats: int) -> None:
+    floor = Floor(seats, 20)
+    at, n = 0.0, 0
+    for gap, size in bursts:
+        at += gap
+        for _ in range(size):
+            floor.comes(at, f"k{n}")
+            n += 1
+    floor.run(at + 24 * 3600)
+    changes = floor.told(facts.ManagedModeEntered, facts.ManagedModeLeft)
+    for before, after in pairwise(changes):
+        assert type(before) is not type(after)
+        assert (after.at - before.at).total_seconds() >= MANAGED.min_stay_s
+    assert not floor.state.mode.managed and not floor.state.debts
+    assert len(floor.told(facts.ContactClosed)) == n
+
+
+def test_debts_are_called_oldest_first_and_never_more_than_the_share() -> None:
+    floor = Floor(4, 60)
+    ramp(floor, 2, 30)
+    floor.run(6 * 3600)
+    called = floor.told(facts.DebtCalled)
+    early = [f.queued_at for f in called if not f.urgent]
+    assert len(called) > 20 and early == sorted(early)
+    paid = {f.contact_id: f.at for f in floor.told(facts.DebtPaid)}
+    for fact in called:
+        if not fact.urgent:
+            waits = [f for f in called if f.at <= fact.at < paid[f.contact_id]]
+            assert len(waits) <= 2 + sum(f.urgent for f in waits)
+
+
+def test_by_hand_it_stays_until_it_is_told_otherwise() -> None:
+    floor = Floor(2)
+    made = floor.send(events.ModeRequested, by="王", reason="系统维护", mode="managed")
+    entered = next(f for f in made if isinstance(f, facts.ManagedModeEntered))
+    assert (entered.cause, entered.by, entered.reason) == ("hand", "王", "系统维护")
+    floor.comes(1, "k1")
+    floor.comes(1, "k2", protected=True)
+    floor.run(1000)
+    assert floor.state.mode.managed, "no load ends what a supervisor began"
+    assert [f.contact_id for f in floor.told(facts.DebtIncurred)] == ["k1"]
+    assert [f.contact_id for f in floor.told(facts.ContactAccepted)] == ["k2"]
+    floor.send(events.ModeRequested, by="王", reason="", mode="human")
+    assert [type(f) for f in floor.facts[-4:] if isinstance(f, facts.ModeFact)] or not floor.state.mode.managed
+    floor.run(1010)
+    assert [f.contact_id for f in floor.told(facts.DebtPaid)] == ["k1"]
+    before = floor.state.mode
+    refused = [
+        f for f in floor.send(events.ModeRequested, by="王", reason="", mode="perhaps") if isinstance(f, facts.Answer)
+    ]
+    assert not refused[0].ok and floor.state.mode == before
+
+
+def test_a_promise_that_nobody_can_keep_is_told_once_and_stands() -> None:
+    floor = Floor(0)
+    floor.send(events.ModeRequested, by="王", reason="", mode="managed")
+    floor.comes(0, "k1")
+    floor.run(3599)
+    assert [f.urgent for f in floor.told(facts.DebtCalled)] == [True], "soon due, it is called in, whatever the mode"
+    assert not floor.told(facts.DebtOverdue)
+    floor.run(20_000)
+    assert [f.contact_id for f in floor.told(facts.DebtOverdue)] == ["k1"] and "k1" in floor.state.debts
+    floor.send(events.SeatSignedIn, seat_id="s", skills={}, capacity=1)
+    floor.run(20_010)
+    assert [f.contact_id for f in floor.told(facts.DebtPaid)] == ["k1"] and not floor.state.debts
+
+
+def test_hanging_up_does_not_cancel_what_was_promised_but_saying_so_does() -> None:
+    floor = Floor(0)
+    floor.send(events.ModeRequested, by="王", reason="", mode="managed")
+    for contact in ("k1", "k2"):
+        floor.send(events.ContactQueued, contact_id=contact, customer_id=contact, queued_at=T0)
+        floor.send(events.ContactWithdrawn, contact_id=contact, customer_id=contact, abandoned=True)
+    assert set(floor.state.debts) == {"k1", "k2"} and not floor.told(facts.ContactClosed)
+    floor.send(events.ContactLine, contact_id="k1", customer_id="k1", what="no_call_back")
+    (closed,) = floor.told(facts.ContactClosed)
+    assert (closed.contact_id, closed.outcome) == ("k1", facts.Outcome.BOT)
+    floor.send(events.ModeRequested, by="王", reason="", mode="auto")
+    floor.send(events.ModeRequested, by="王", reason="", mode="human")
+    floor.send(events.SeatSignedIn, seat_id="s", skills={}, capacity=1)
+    (offer,) = floor.told(facts.ContactOffered)
+    assert (offer.contact_id, offer.call_back) == ("k2", True), "the seat calls: nobody is on the line"
+
+
+def test_a_call_back_keeps_its_place_and_is_a_promise() -> None:
+    floor = Floor(0)
+    floor.send(events.ContactQueued, contact_id="k1", customer_id="c1", queued_at=T0)
+    floor.now += timedelta(seconds=10)
+    floor.send(events.ContactQueued, contact_id="k2", customer_id="c2", queued_at=floor.now)
+    floor.send(events.ContactLine, contact_id="k1", customer_id="c1", what="call_back")
+    (debt,) = floor.told(facts.DebtIncurred)
+    assert (debt.kind, debt.due_at) == ("call_back", floor.now + timedelta(seconds=3600))
+    floor.send(events.ContactWithdrawn, contact_id="k1", customer_id="c1", abandoned=True)
+    floor.send(events.SeatSignedIn, seat_id="s", skills={}, capacity=2)
+    offers = floor.told(facts.ContactOffered)
+    assert [(f.contact_id, f.call_back) for f in offers] == [("k1", True), ("k2", False)]
+    floor.run(30)
+    assert [f.contact_id for f in floor.told(facts.DebtPaid)] == ["k1"]
+
+
+def test_a_policy_without_the_mode_leaves_it() -> None:
+    floor = Floor(1)
+    for n in range(20):
+        floor.comes(0, f"k{n}")
+    floor.run(1)
+    assert floor.state.mode.managed
+    floor.terms = replace(TERMS, managed=replace(MANAGED, enter=0))
+    floor.run(3600)
+    assert not floor.state.mode.managed
+
+
+@pytest.mark.parametrize("seats", [1, 3])
+def test_the_lowest_priority_waits_no_longer_than_its_bound(seats: int) -> None:
+    """With ageing a contact of priority p is served before all that come p' − p points of ageing later.
+
+    So whoever waits is overtaken only by contacts that come within (highest − lowest) / ageing minutes of it: its wait is
+    at most that, plus the time to serve all who are before it then.
+    """
+    ageing, highest = 2.0, 20
+    floor = Floor(seats, 30, Terms(ageing=ageing))
+    window_s = highest / ageing * 60
+    gap = 31 / seats * 1.05  # just below what the seats can do
+    floor.comes(0.5, "low")
+    n = 0
+    while n * gap < 4 * window_s:
+        at = T0 + timedelta(seconds=n * gap)
+        floor.at(n * gap, events.ContactQueued, contact_id=f"v{n}", customer_id="v", priority=highest, queued_at=at)
+        n += 1
+    # A burst of the highest priority ahead of it, so that the queue is long.
+    for i in range(10 * seats):
+        floor.at(0, events.ContactQueued, contact_id=f"b{i}", customer_id="v", priority=highest, queued_at=T0)
+    floor.run(8 * window_s)
+    (low,) = [f for f in floor.told(facts.ContactAccepted) if f.contact_id == "low"]
+    ahead = sum(1 for f in floor.told(facts.ContactAccepted) if f.accepted_at < low.accepted_at)
+    came = 10 * seats + window_s / gap + 1
+    assert ahead <= came + 1
+    assert low.waited_ms / 1000 <= (came + seats) * 31 / seats + 31
+    overtook = [
+        f for f in floor.told(facts.ContactAccepted) if f.accepted_at < low.accepted_at and f.contact_id != "low"
+    ]
+    queued = {f.contact_id: f.accepted_at - timedelta(milliseconds=f.waited_ms) for f in overtook}
+    assert all(at <= T0 + timedelta(seconds=0.5 + window_s) for at in queued.values())
