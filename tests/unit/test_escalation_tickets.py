@@ -145,23 +145,23 @@ def test_each_feature_belongs_to_one_kind_of_reason(batch: Batch, model: Model) 
         np.testing.assert_allclose(parts.sum(axis=1), model.scores[target].odds(batch.first, batch.now), atol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.data())
 def test_more_repeats_never_lower_a_score(batch: Batch, model: Model, data: st.DataObject) -> None:
-    at = data.draw(st.integers(0, len(batch.rows) - 1))
-    first, now = batch.first[at : at + 1].copy(), batch.now[at : at + 1].copy()
+    """On every row of a log, each with another feature changed at will: more of what must count never counts less."""
+    chance_ = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     name = data.draw(st.sampled_from(RISING))
-    more = now.copy()
-    more[0, PLACE[name]] += data.draw(st.floats(0, 50, width=32))
-    other = data.draw(st.integers(0, len(NAMES) - 1))
-    if NAMES[other] != name:
-        now[0, other] = more[0, other] = data.draw(st.floats(-5, 500, width=32))
+    first, now = batch.first[::3].copy(), batch.now[::3].copy()
+    each = np.arange(len(now))
+    now[each, chance_.integers(0, len(NAMES), len(now))] = chance_.uniform(-5, 500, len(now))
+    more, opening = now.copy(), first.copy()
+    more[:, PLACE[name]] += chance_.uniform(0, 50, len(now))
+    opening[:, PLACE[name]] += 3
     for target in TARGETS:
         odds = model.scores[target].odds
-        assert odds(first, more)[0] >= odds(first, now)[0] - 1e-9
-        opening = first.copy()
-        opening[0, PLACE[name]] += 3
-        assert odds(opening, now)[0] >= odds(first, now)[0] - 1e-9
+        usual = odds(first, now)
+        assert (odds(first, more) >= usual - 1e-9).all()
+        assert (odds(opening, now) >= usual - 1e-9).all()
 
 
 def test_one_more_reassignment_on_a_row_never_lowers_its_score(rows: list[Row], model: Model) -> None:
