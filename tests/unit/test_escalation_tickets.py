@@ -22,7 +22,7 @@ from services.escalation.tickets.features import NAMES, PLACE
 from services.escalation.tickets.log import LogError, Row, in_order, read
 from services.escalation.tickets.model import TARGETS, Model
 from services.escalation.tickets.score import chance
-from services.escalation.tickets.scoring import Scored, batches, score
+from services.escalation.tickets.scoring import Batch, Scored, batches, score
 from tests.unit.escalation_tickets_world import COLUMNS, clock, line, made_up, write
 
 RISING = (
@@ -47,6 +47,16 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     log = read(write(tmp_path_factory.mktemp("log") / "log.csv", made_up(120)))
     assert not log.bad
     return list(log.rows)
+
+
+@pytest.fixture(scope="module")
+def batch(rows: list[Row], model: Model) -> Batch:
+    return next(batches(rows, model.world()))
+
+
+@pytest.fixture(scope="module")
+def real(shared_data: Path) -> list[Row]:
+    return list(read(shared_data / "tickets/incidents.csv.gz").rows)
 
 
 def invoke(*args: object):
@@ -86,9 +96,9 @@ def test_no_score_knows_the_future(rows: list[Row], model: Model, seed: int) -> 
     assert [before[i] for i in known] == [after[i] for i in known]
 
 
-def test_the_real_log_cut_off_gives_the_same_scores(shared_data: Path, model: Model) -> None:
-    log = read(shared_data / "tickets/incidents.csv.gz").rows[:6000]
-    half = log[:3000]
+def test_the_real_log_cut_off_gives_the_same_scores(real: list[Row], model: Model) -> None:
+    log = real[:3000]
+    half = log[:1500]
     again = by_row(score(half, model))
     whole = by_row(score(log, model))
     assert again == {i: whole[i] for i in again}
@@ -129,31 +139,29 @@ def test_reasons_and_base_add_up_to_the_score(tmp_path: Path) -> None:
     assert told > 100
 
 
-def test_each_feature_belongs_to_one_kind_of_reason(rows: list[Row], model: Model) -> None:
-    batch = next(batches(rows, model.world()))
+def test_each_feature_belongs_to_one_kind_of_reason(batch: Batch, model: Model) -> None:
     for target in TARGETS:
         parts = reasons.parts(model.scores[target], batch.first, batch.now)
         np.testing.assert_allclose(parts.sum(axis=1), model.scores[target].odds(batch.first, batch.now), atol=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.data())
-def test_more_repeats_never_lower_a_score(rows: list[Row], model: Model, data: st.DataObject) -> None:
-    batch = next(batches(rows, model.world()))
-    at = data.draw(st.integers(0, len(batch.rows) - 1))
-    first, now = batch.first[at : at + 1].copy(), batch.now[at : at + 1].copy()
+def test_more_repeats_never_lower_a_score(batch: Batch, model: Model, data: st.DataObject) -> None:
+    """On every row of a log, each with another feature changed at will: more of what must count never counts less."""
+    chance_ = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     name = data.draw(st.sampled_from(RISING))
-    more = now.copy()
-    more[0, PLACE[name]] += data.draw(st.floats(0, 50, width=32))
-    other = data.draw(st.integers(0, len(NAMES) - 1))
-    if NAMES[other] != name:
-        now[0, other] = more[0, other] = data.draw(st.floats(-5, 500, width=32))
+    first, now = batch.first[::3].copy(), batch.now[::3].copy()
+    each = np.arange(len(now))
+    now[each, chance_.integers(0, len(NAMES), len(now))] = chance_.uniform(-5, 500, len(now))
+    more, opening = now.copy(), first.copy()
+    more[:, PLACE[name]] += chance_.uniform(0, 50, len(now))
+    opening[:, PLACE[name]] += 3
     for target in TARGETS:
         odds = model.scores[target].odds
-        assert odds(first, more)[0] >= odds(first, now)[0] - 1e-9
-        opening = first.copy()
-        opening[0, PLACE[name]] += 3
-        assert odds(opening, now)[0] >= odds(first, now)[0] - 1e-9
+        usual = odds(first, now)
+        assert (odds(first, more) >= usual - 1e-9).all()
+        assert (odds(opening, now) >= usual - 1e-9).all()
 
 
 def test_one_more_reassignment_on_a_row_never_lowers_its_score(rows: list[Row], model: Model) -> None:
@@ -167,16 +175,11 @@ def test_one_more_reassignment_on_a_row_never_lowers_its_score(rows: list[Row], 
     assert all(a[1] <= b[1] for a, b in pairwise(found))
 
 
-def test_the_shipped_model_was_trained_before_what_is_held_back(shared_data: Path, model: Model) -> None:
+def test_the_shipped_model_was_trained_before_what_is_held_back(real: list[Row], model: Model) -> None:
     """The training log's incidents are the earlier ones; what is kept back was opened later."""
-    rows = read(shared_data / "tickets/incidents.csv.gz").rows
-    opened = {r.number: r.opened for r in rows}
+    opened = {r.number: r.opened for r in real}
     assert model.about["trained_until"] == max(opened.values())
     assert int(model.past["at"]) == model.about["trained_until"]
-    later = [
-        r._replace(number="later " + r.number, opened=r.opened + 60 * 1440, at=r.at + 60 * 1440) for r in rows[:200]
-    ]
-    assert min(r.opened for r in later) > model.about["trained_until"]
 
 
 def test_the_report_says_how_many_incidents_the_training_knew(tmp_path: Path, model: Model) -> None:
@@ -293,7 +296,7 @@ def test_a_flag_counts_only_before_the_row_that_it_foresaw(tmp_path: Path, model
     assert early["breached"]["positives"] == 2
     assert early["breached"]["recall_at"]["0.2"] == 0.5
     assert early["breached"]["lead_time_hours_median"] == 150
-    assert early["breached_at"]["24"]["pr_auc"] == pytest.approx((1 + 2 / 3) / 2)
+    assert early["breached_at"]["24"]["pr_auc"] == pytest.approx((1 + 2 / 5) / 2)
     assert early["today"]["sentiment alone"] is None
 
 

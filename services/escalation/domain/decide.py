@@ -89,7 +89,8 @@ def decide(
     if state.latest is None or at >= state.latest:
         state = replace(state, latest=at, seen_at=now)
     if isinstance(event, ContactRequested):
-        state = replace(state, traits=_traits(state.traits, event))
+        traits = _traits(state.traits, event)
+        state = state if traits == state.traits else replace(state, traits=traits)
     reports = _reports(state, event, at)
     state = prune(learn(state, event, now), now)
     state = _assessed(state, assess(state, now))
@@ -149,6 +150,8 @@ def _longest_waiting(state: Customer) -> Contact | None:
 
 
 def _assessed(state: Customer, found: Assessment) -> Customer:
+    if found.risk == state.risk and found.reasons == state.reasons:
+        return state
     return replace(state, risk=found.risk, reasons=found.reasons)
 
 

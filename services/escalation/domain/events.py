@@ -187,7 +187,7 @@ class Reason:
     repeat_today: contacts in 24 h. long_history: contacts in 30 days. turned_sour: conversations that soured in 72 h and have
     not brightened since. reassigned: times that a contact changed hands in 72 h. broken_promise: waits of ten minutes or more
     and deliveries late by an hour or more, in 72 h. silence: hours since anything was done for an open ticket.
-    complains: how likely the clearest complaint of a fault is one, 0 to 1. case_before: earlier cases that are remembered.
+    complains: how likely the clearest complaint of a fault is one, 0 to 1.
     hot_cause: waves of complaints that may hit the customer's orders, in 72 h.
     value: what the customer spent in 30 days, in hundreds of the currency.
     """

@@ -59,7 +59,7 @@ def learn(state: Customer, event: Event, now: datetime) -> Customer:
             )
             contact = _contact(state, event.contact_id, at, event.touchpoint)
             contact = replace(contact, asked_at=_latest(contact.asked_at, at))
-            return _with_contact(_with_said(state, said), contact, event.name, now)
+            return _with_contact(state, contact, event.name, now, said)
         case MessageScored():
             said = _said(state, event.message, event.contact_id, event.touchpoint, min(event.said_at, now))
             return _with_said(state, replace(said, polarity=event.polarity, complaint=event.complaint))
@@ -160,13 +160,17 @@ def _contact(state: Customer, contact_id: str, at: datetime, touchpoint: str = "
     return replace(known, at=min(known.at, at), touchpoint=known.touchpoint or touchpoint)
 
 
-def _with_contact(state: Customer, contact: Contact, name: str, now: datetime) -> Customer:
-    """The state with the contact as it is after the event of that name: whoever begins to wait does so from now on."""
+def _with_contact(state: Customer, contact: Contact, name: str, now: datetime, said: Said | None = None) -> Customer:
+    """The state with the contact (and the message) as it is after the event of that name: whoever begins to wait does so
+    from now on."""
     if not contact.unanswered:
         contact = replace(contact, waiting_since=None, waits_for="")
     elif contact.waiting_since is None:
         contact = replace(contact, waiting_since=now, waits_for=name)
-    return replace(state, contacts=_put(state.contacts, contact, lambda c: c.contact_id == contact.contact_id))
+    contacts = _put(state.contacts, contact, lambda c: c.contact_id == contact.contact_id)
+    if said is None:
+        return replace(state, contacts=contacts)
+    return replace(state, contacts=contacts, said=_put(state.said, said, lambda s: s.message == said.message))
 
 
 def _with_said(state: Customer, said: Said) -> Customer:

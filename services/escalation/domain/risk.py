@@ -62,8 +62,6 @@ SILENCE: Final = Ramp(12, 72, 0.10)
 """Hours since anything was done for an open ticket."""
 COMPLAINS: Final = Ramp(0.6, 1.0, 0.03)
 """How likely the clearest complaint of a fault is one."""
-BEFORE: Final = Ramp(0, 2, 0.05)
-"""Earlier cases that are remembered."""
 HOT: Final = Ramp(0, 1, 0.08)
 """Waves that may hit the customer's orders: an incident makes many calm complaints dangerous."""
 VALUE: Final = Ramp(10, 100, 0.03)
@@ -115,29 +113,40 @@ def reassignments(state: Customer) -> int:
 
 
 def _history(state: Customer, now: datetime) -> list[Reason]:
+    """Reasons beyond the moment; each is worked out only where there is anything of its kind, for most customers have little."""
     moment = state.moment(now)
-    brightened = {
-        c: max(t.at for t in state.turns if t.contact_id == c and not t.soured)
-        for c in {t.contact_id for t in state.turns if not t.soured}
-    }
-    soured = {t.contact_id for t in state.turns if t.soured and not brightened.get(t.contact_id, t.at) > t.at}
-    today = sum(c.at >= moment - DAY for c in state.contacts)
-    long = len({c.contact_id for c in state.contacts} | {v.contact_id for v in state.visits if v.at >= moment - LONG})
-    late = sum(f.failure == "delayed" and f.delay_minutes >= 60 for f in state.failures)
-    silent = silent_since(state)
-    spent = sum(o.cents for o in state.orders if o.at >= moment - LONG)
-    return [
-        _reason("repeat_today", REPEAT_TODAY, today),
-        _reason("long_history", HISTORY, long),
-        _reason("turned_sour", SOURED, len(soured)),
-        _reason("reassigned", REASSIGNED, reassignments(state)),
-        _reason("broken_promise", BROKEN, late + sum(h.late for h in state.hands)),
-        _reason("silence", SILENCE, max(0.0, (moment - silent) / HOUR) if silent else 0.0),
-        _reason("complains", COMPLAINS, max((s.complaint for s in state.said), default=0.0)),
-        _reason("case_before", BEFORE, len(state.ended)),
-        _reason("hot_cause", HOT, len(state.hits)),
-        _reason("value", VALUE, spent / 10_000),
-    ]
+    found = []
+    if len(state.contacts) > REPEAT_TODAY.low:
+        found.append(_reason("repeat_today", REPEAT_TODAY, sum(c.at >= moment - DAY for c in state.contacts)))
+    if len(state.contacts) + len(state.visits) > HISTORY.low:
+        long = {c.contact_id for c in state.contacts} | {v.contact_id for v in state.visits if v.at >= moment - LONG}
+        found.append(_reason("long_history", HISTORY, len(long)))
+    if state.turns:
+        found.append(_reason("turned_sour", SOURED, _soured(state)))
+    if state.hands:
+        found.append(_reason("reassigned", REASSIGNED, reassignments(state)))
+    if state.hands or state.failures:
+        late = sum(f.failure == "delayed" and f.delay_minutes >= 60 for f in state.failures)
+        found.append(_reason("broken_promise", BROKEN, late + sum(h.late for h in state.hands)))
+    if state.tickets and (silent := silent_since(state)):
+        found.append(_reason("silence", SILENCE, max(0.0, (moment - silent) / HOUR)))
+    if state.said:
+        found.append(_reason("complains", COMPLAINS, max(s.complaint for s in state.said)))
+    if state.hits:
+        found.append(_reason("hot_cause", HOT, len(state.hits)))
+    if state.orders:
+        spent = sum(o.cents for o in state.orders if o.at >= moment - LONG)
+        found.append(_reason("value", VALUE, spent / 10_000))
+    return found
+
+
+def _soured(state: Customer) -> int:
+    """Conversations that soured and have not brightened since."""
+    brightened: dict[str, datetime] = {}
+    for turn in state.turns:
+        if not turn.soured:
+            brightened[turn.contact_id] = max(turn.at, brightened.get(turn.contact_id, turn.at))
+    return len({t.contact_id for t in state.turns if t.soured and brightened.get(t.contact_id, t.at) <= t.at})
 
 
 def waiting_minutes(state: Customer, now: datetime) -> float:

@@ -27,7 +27,6 @@ export const FOLLOW_UP_TEXTS = {
   "reason.repeat_today": ["一天内反复联系", "came back on the same day"],
   "reason.silence": ["工单长时间无进展", "nothing was done for the ticket"],
   "reason.complains": ["明确指出了问题", "complains of a fault"],
-  "reason.case_before": ["此前有过预警", "was flagged before"],
   "reason.value": ["消费较多", "buys a lot"],
   "reason.long_history": ["三十天内多次来电", "many contacts in 30 days"],
 };
