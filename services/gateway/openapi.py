@@ -57,7 +57,7 @@ def _read(about: str, answers: Json, parameters: list[Json] | None = None) -> Js
 
 
 def _act(about: str) -> Json:
-    """An operation that changes a follow-up. Elsewhere than on loopback it needs the key of a channel with "view" and "act": true."""
+    """An operation that changes a follow-up. Elsewhere than on loopback it needs the key of a channel with "act": true."""
     found = _read(
         about,
         {

@@ -26,8 +26,15 @@ from services.runtime.topics import POOL_EVENTS, TOUCHPOINT_EVENTS
 log = logging.getLogger(__name__)
 
 
-def triage_pipeline(policy: Callable[[], Policy], lookups: Lookups) -> Pipeline[Customer, CustomerEvent, TriageFact]:
-    """Customers' events in; who goes where, and who waits in which pool, out."""
+def _in_force(policy: Policy | Callable[[], Policy]) -> Callable[[], Policy]:
+    return (lambda: policy) if isinstance(policy, Policy) else policy
+
+
+def triage_pipeline(
+    policy: Policy | Callable[[], Policy], lookups: Lookups
+) -> Pipeline[Customer, CustomerEvent, TriageFact]:
+    """Customers' events in; who goes where, and who waits in which pool, out. policy: one, or what tells it now."""
+    now_in_force = _in_force(policy)
     return Pipeline(
         name="router.triage",
         topics=(TOUCHPOINT_EVENTS,),
@@ -35,7 +42,7 @@ def triage_pipeline(policy: Callable[[], Policy], lookups: Lookups) -> Pipeline[
         initial=Customer,
         read=codec.to_triage,
         enrich=lookups.enrich,
-        decide=lambda state, event, now: triage.decide(state, event, now, policy()),
+        decide=lambda state, event, now: triage.decide(state, event, now, now_in_force()),
         write=codec.from_fact,
         project=store.project_triage,
         count=counters.count,
@@ -43,16 +50,17 @@ def triage_pipeline(policy: Callable[[], Policy], lookups: Lookups) -> Pipeline[
     )
 
 
-def assignment_pipeline(policy: Callable[[], Policy]) -> Pipeline[Pool, PoolEvent, PoolFact]:
-    """A pool's events in; offers and what became of them out."""
+def assignment_pipeline(policy: Policy | Callable[[], Policy]) -> Pipeline[Pool, PoolEvent, PoolFact]:
+    """A pool's events in; offers and what became of them out. policy: one, or what tells it now."""
+    now_in_force = _in_force(policy)
     return Pipeline(
         name="router.assignment",
         topics=(POOL_EVENTS,),
         state_type=Pool,
         initial=Pool,
         read=codec.to_assignment,
-        decide=lambda state, event, now: assignment.decide(state, event, now, policy().terms(state.pool)),
-        tick=lambda state, now: assignment.tick(state, now, policy().terms(state.pool)),
+        decide=lambda state, event, now: assignment.decide(state, event, now, now_in_force().terms(state.pool)),
+        tick=lambda state, now: assignment.tick(state, now, now_in_force().terms(state.pool)),
         due=assignment.due,
         pack=stored,
         write=codec.from_fact,

@@ -157,6 +157,19 @@ async def test_elsewhere_reading_needs_a_key_that_may_view(tmp_path: Path) -> No
         assert (await client.get("/docs", headers={"authorization": "Basic ???"})).status_code == 401
 
 
+async def test_who_may_command_pools(bench: Bench, tmp_path: Path) -> None:
+    """On loopback whoever calls it by its name, though nothing is asked without a router; elsewhere who may supervise."""
+    async with bench.client() as client:
+        got = await client.post("/v1/pools/care/mode", json={"mode": "managed", "by": "w"})
+    assert got.status_code == 503 and "ROUTER_ADDR" in got.json()["error"]
+    bench.settings = bench.settings.model_copy(update={"http_bind": "0.0.0.0:8380"})
+    bench.reading._settings = bench.settings
+    async with bench.client() as client:
+        for key, status in (("", 401), (KEY, 403), (VIEW, 403)):
+            told = {"authorization": f"Bearer {key}"} if key else {}
+            assert (await client.post("/v1/pools/care/drain", json={}, headers=told)).status_code == status
+
+
 async def test_explain(bench: Bench) -> None:
     async with bench.client() as client:
         got = [await client.get(f"/v1/contacts/{c}/explain") for c in ("c1", "nobody", "away")]
