@@ -73,7 +73,7 @@ tuning split.
 
 _NOTES: Final = """online_shopping_zh and waimai_zh have no neutral class: accuracy, ece (10 bins) and surest 80 are those of the polarity's sign;
 the other sets are judged by the likeliest of three classes. "unsure": share below the threshold. "second opinion": share that the
-network was asked about. complaints_en are the tweets to brands; random_tweets_en are not used to calibrate.
+network was asked about. complaints_en are the tweets to brands; random_tweets_en count a quarter for calibration.
 """
 
 _LIMITS: Final = """## Known limits

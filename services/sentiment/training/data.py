@@ -27,7 +27,7 @@ QUESTIONS_ZH: Final = 15_000
 QUESTIONS_EN: Final = 600
 """How many questions stand for "neutral" beside the sets that have that class: enough to know a question,
 too few to make everything one."""
-_COMPLAINT_MOST: Final[dict[Language, float]] = {"zh": 40.0, "en": 3.0}
+_COMPLAINT_MOST: Final[dict[Language, float]] = {"zh": 40.0, "en": 2.5}
 """What a sentence of our own counts at most for complaints: few English texts are labelled with them, and ours must not drown those."""
 _MISTYPED: Final = {"shop_chat_en": 1, "apart_en": 1, "airline_en": 3}
 """One training text in so many of these sets is learnt with a typing error as well."""
@@ -114,13 +114,19 @@ def read(data: Path, language: Language, corrected: Sequence[Example] = ()) -> l
         if plain not in seen:
             split = _split(2 * phrases.share_of(pattern), _SHARE_OF_SMALL, _TUNE_SHARE_OF_SMALL)
             felt = None if feels is None else _FEELS[feels]
-            seen[plain] = Example(plain, f"apart_{language}", split, label, felt, complains, weight, weight)
+            counts = min(weight, 2 * _COMPLAINT_MOST[language])
+            seen[plain] = Example(plain, f"apart_{language}", split, label, felt, complains, weight, counts)
     if language == "en":
         for e in [e for e in seen.values() if e.split == TRAIN and e.source in _MISTYPED]:
             plain = noise.mistyped(e.text)
             if plain not in seen and zlib.crc32(e.text.encode("utf-8", "surrogatepass"), 2) % _MISTYPED[e.source] == 0:
-                light = {"weight": 0.5 * e.weight, "complaint_weight": 0.5 * e.complaint_weight}
-                seen[plain] = replace(e, text=plain, source="mistyped_en", **light)
+                seen[plain] = replace(
+                    e,
+                    text=plain,
+                    source="mistyped_en",
+                    weight=0.5 * e.weight,
+                    complaint_weight=0.5 * e.complaint_weight,
+                )
     return list(seen.values())
 
 

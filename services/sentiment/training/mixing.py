@@ -28,7 +28,7 @@ WEIGHT: Final[dict[str, tuple[float, float, float, float]]] = {
     "shop_chat_en": (0, 0.1, 0, 0.05),
     "apart_en": (0, 0.1, 0, 0.05),
     "complaints_en": (0, 0, 1, 0),
-    "random_tweets_en": (0, 0, 0, 0),
+    "random_tweets_en": (0, 0, 0.25, 0),
 }
 """How much a text of each set counts for the calibration of polarity, neutral, complaint, emotion."""
 
