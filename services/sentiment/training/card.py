@@ -94,6 +94,8 @@ _LIMITS: Final = """## Known limits
 
 - Irony, and hearsay ("others said it was bad, but…"), are read literally more often than not.
 - Trained on reviews, posts and tweets: shop chat is close to them, not the same; no labelled shop chat was at hand.
+- Who merely asks, but at some length and with a condition ("the invoice in the company's name: what do you need for it?"), is at times read as unhappy or
+  complaining, by the network more than by the linear heads; to leave the network unheard there cost more on the validation texts than it gained.
 - waimai_zh carries label noise; how a text of a kind that is none of the training sets' is calibrated is not known.
 - Long texts: the linear heads read the first 4096 characters, the network the first and last 128 words.
 - No set tells who wrote: whether the model is fair to dialects or to people who write a second language is not known.
