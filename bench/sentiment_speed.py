@@ -96,8 +96,8 @@ def polarity(model: SentimentModel) -> Callable[[Sequence[str]], object]:
     def work(texts: Sequence[str]) -> object:
         encoded = encode(texts)
         languages(encoded)
-        (odds,) = log_odds((one.polar,), encoded, one.longest)
-        return cascade.sigmoid(odds * one.alone.linear[0] + one.alone.bias[0])
+        (odds,) = log_odds((one.polar,), encoded, one.longest, one.words)
+        return cascade.sigmoid(odds[:, :1] * one.alone.linear[0] + one.alone.bias[0])
 
     return work
 

@@ -78,3 +78,24 @@ def test_what_is_tested_was_not_trained_on() -> None:
     }
     told = {normalise(t) for c in CASES if c.kind == "minimum" and c.capability != "emoji" for t in c.texts}
     assert {t for t in told & trained if len(t) > 2} == set()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "请问几点送货",
+        "请问今天几点能送到",
+        "这个冰箱能换成白色的吗",
+        "发票可以寄到公司吗",
+        "门店周日开门吗",
+        "what time will my order be delivered?",
+        "can I pick it up on Sunday?",
+        "does the price include installation?",
+        "which of the two is larger?",
+        "can you send the invoice to my office?",
+    ],
+)
+def test_who_merely_asks_is_not_called_negative(question: str) -> None:
+    score = model.load().score(question)
+    assert score.label != "negative"
+    assert score.negative < max(score.neutral, score.positive)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sentiment.domain import cascade
-from services.sentiment.domain.cascade import OUTPUTS, Answers, LanguageModel, Mix
+from services.sentiment.domain.cascade import OUTPUTS, Answers, Kinds, LanguageModel, Mix
 from services.sentiment.domain.encode import encode
-from services.sentiment.domain.linear import Heads, contributions, log_odds
+from services.sentiment.domain.linear import Heads, contributions, grams, log_odds
 from services.sentiment.domain.model import SentimentModel
 from services.sentiment.domain.network import Network
 from services.sentiment.domain.text import ngram_hashes
@@ -48,9 +48,15 @@ def a_mix() -> Mix:
 
 
 MODEL = LanguageModel(3, heads(1), heads(8), a_mix(), a_network(), a_mix(), 0.5, 0.5, 0.5)
+OF_KINDS = replace(
+    MODEL,
+    polar=heads(4),
+    words=2,
+    kinds=Kinds(heads(4, 6), np.array([1.0, 0.5, 2.0]), np.array([0.1, -0.2, 0.3])),
+)
 
 
-@pytest.mark.parametrize("columns", [1, 3, 8])
+@pytest.mark.parametrize("columns", [1, 3, 4, 8])
 @given(texts=TEXTS)
 @settings(max_examples=40, deadline=None)
 def test_log_odds_are_the_formula(columns: int, texts: list[str]) -> None:
@@ -64,13 +70,40 @@ def test_log_odds_are_the_formula(columns: int, texts: list[str]) -> None:
         assert odds[i] == pytest.approx(z)
 
 
+@pytest.mark.parametrize("columns", [1, 4, 8])
+def test_long_texts_do_not_run_over(columns: int) -> None:
+    most = Heads(np.full((16, columns), 127, np.int8), np.ones(columns), np.zeros(columns))
+    least = replace(most, weights=np.full((16, columns), -127, np.int8))
+    sizes = [0, 1, 253, 254, 255, 256, 257, 600, 4096, 3]
+    encoded = encode(["ab" * (n // 2) + "c" * (n % 2) for n in sizes])
+    for table, sign in ((most, 1), (least, -1)):
+        (odds,) = log_odds((table,), encoded, 4)
+        for n, row in zip(sizes, odds, strict=True):
+            count = sum(max(n + 2 - k, 0) for k in range(4))
+            assert row == pytest.approx(np.full(columns, sign * 127 * count**0.5))
+
+
+def test_words_count_as_well_as_characters() -> None:
+    table = heads(8)
+    encoded = encode(["not good, at all", "good", "", "not  GOOD", "7 days", "9 days"])
+    (letters,) = log_odds((table,), encoded, 1)
+    found = list(grams(encoded, 1, 2))
+    assert [g.counts.tolist() for g in found[1:]] == [[5, 1, 0, 2, 2, 2], [4, 0, 0, 1, 1, 1]]
+    (both,) = log_odds((table,), encoded, 1, 2)
+    assert not np.allclose(both[0], letters[0])
+    pairs = found[2]
+    assert pairs.hashes[pairs.starts[0]] == pairs.hashes[pairs.starts[3]]
+    assert pairs.hashes[pairs.starts[4]] == pairs.hashes[pairs.starts[5]], "digits count alike"
+
+
+@pytest.mark.parametrize("words", [0, 2])
 @given(texts=TEXTS)
 @settings(max_examples=40, deadline=None)
-def test_contributions_add_up_to_the_log_odds(texts: list[str]) -> None:
+def test_contributions_add_up_to_the_log_odds(words: int, texts: list[str]) -> None:
     table = heads(8)
     encoded = encode(texts)
-    each = contributions(table, encoded, 4)
-    (odds,) = log_odds((table,), encoded, 4)
+    each = contributions(table, encoded, 4, words)
+    (odds,) = log_odds((table,), encoded, 4, words)
     ends = np.cumsum(encoded.sizes)
     for i, (start, end) in enumerate(zip(ends - encoded.sizes, ends, strict=True)):
         assert table.bias + each[start:end].sum(axis=0) == pytest.approx(odds[i])
@@ -100,6 +133,31 @@ def test_tables_that_do_not_fit_are_refused() -> None:
         Heads(np.zeros((10, 1), np.int8), np.ones(1), np.zeros(1))
     with pytest.raises(ValueError, match="mix"):
         Mix(np.ones(2), np.ones(2), np.ones(2))
+
+
+@given(texts=TEXTS)
+@settings(max_examples=30, deadline=None)
+def test_a_text_is_read_as_the_kinds_that_it_is_likely_of(texts: list[str]) -> None:
+    encoded = encode(texts)
+    kinds = OF_KINDS.kinds
+    assert kinds is not None
+    polar, odds = log_odds((OF_KINDS.polar, kinds.heads), encoded, 3, 2)
+    found = cascade.linear(OF_KINDS, encoded)[:, 0]
+    answers = cascade.answer(replace(OF_KINDS, network=None), encoded)
+    each = cascade.parts(OF_KINDS, encoded, answers)[:, 0]
+    ends = np.cumsum(encoded.sizes)
+    for i in range(len(texts)):
+        e = np.exp([0.0, *odds[i, :2]])
+        share = e / e.sum()
+        assert found[i] == pytest.approx((share * (kinds.slope * polar[i, :3] + kinds.bias)).sum())
+        rest = (share * (kinds.slope * OF_KINDS.polar.bias[:3] + kinds.bias)).sum()
+        shown = each[ends[i] - encoded.sizes[i] : ends[i]].sum() / OF_KINDS.alone.linear[0]
+        assert shown == pytest.approx(found[i] - rest)
+
+
+def test_kinds_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="one per kind"):
+        Kinds(heads(2), np.ones(4), np.ones(4))
 
 
 @given(texts=TEXTS)
@@ -133,13 +191,14 @@ def test_evidence_and_rest_add_up_within_the_original(text: str) -> None:
     for model in (
         SentimentModel({"zh": MODEL, "en": MODEL}),
         SentimentModel({k: replace(MODEL, doubt=2.0) for k in ("zh", "en")}),
+        SentimentModel({"zh": OF_KINDS, "en": OF_KINDS}),
     ):
         explained = model.explain_batch([text])[0]
         for output, odds in explained.log_odds.items():
             mine = [e for e in explained.evidence if e.output == output]
             assert explained.rest[output] + sum(e.weight for e in mine) == pytest.approx(odds)
             assert all(0 <= e.start < e.end <= len(text) for e in mine)
-        if not explained.asked:
+        if not explained.asked and model.of("zh").kinds is None:
             for output in explained.rest:
                 column = OUTPUTS.index(output)
                 bias = MODEL.polar.bias[0] if column == 0 else MODEL.side.bias[column - 1]

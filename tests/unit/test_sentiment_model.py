@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sentiment.domain import cascade
-from services.sentiment.domain.cascade import OUTPUTS, LanguageModel, Mix
+from services.sentiment.domain.cascade import OUTPUTS, Kinds, LanguageModel, Mix
 from services.sentiment.domain.encode import encode
 from services.sentiment.domain.linear import Heads
 from services.sentiment.domain.model import EMOTIONS
@@ -120,6 +120,20 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     )
     assert (found.unsure, found.emotion_unsure, found.doubt) == (0.6, 0.3, 0.1)
     assert name(tmp_path).startswith("cascade-")
+
+
+def test_the_kinds_of_text_are_kept(tmp_path: Path) -> None:
+    kept = tiny()
+    rng = np.random.default_rng(4)
+    told = Heads(rng.integers(-9, 9, (16, 4)).astype(np.int8), np.full(4, 0.25), np.zeros(4))
+    polar = Heads(rng.integers(-9, 9, (16, 4)).astype(np.int8), np.full(4, 0.25), np.zeros(4))
+    kinds = Kinds(told, np.arange(1.0, 4.0), np.arange(3.0))
+    of_kinds = replace(kept, model=replace(kept.model, polar=polar, words=2, kinds=kinds))
+    save(tmp_path, {"zh": of_kinds, "en": kept}, {})
+    found = load(tmp_path)
+    encoded = encode(["好吃", "吃 not good", ""])
+    assert cascade.linear(found.of("zh"), encoded) == pytest.approx(cascade.linear(of_kinds.model, encoded))
+    assert found.of("en").kinds is None
 
 
 def test_a_broken_model_is_refused_with_the_reason(tmp_path: Path) -> None:

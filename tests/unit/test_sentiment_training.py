@@ -31,7 +31,9 @@ def a_data_folder(folder: Path) -> Path:
 
 def test_equal_texts_are_kept_once_and_classes_are_mapped(tmp_path: Path) -> None:
     examples = data.read(a_data_folder(tmp_path), "zh")
-    real = {e.text: (e.label, e.emotion, e.complaint) for e in examples if e.source != "shop_chat_zh"}
+    real = {
+        e.text: (e.label, e.emotion, e.complaint) for e in examples if not e.source.startswith(("shop_chat", "apart"))
+    }
     happy, angry, surprise, neutral = (EMOTIONS.index(e) for e in ("happy", "angry", "surprise", "neutral"))
     assert real == {
         "很甜": (POSITIVE, None, False),
@@ -57,7 +59,39 @@ def test_a_pattern_of_shop_chat_is_in_one_split(tmp_path: Path) -> None:
         by_pattern.setdefault(pattern, set()).add(split[plain])
     alone = [p for p, splits in by_pattern.items() if len(splits) == 1]
     assert len(alone) == len(by_pattern)
-    assert {s for splits in by_pattern.values() for s in splits} == {"train", "validate"}
+    assert {s for splits in by_pattern.values() for s in splits} == {"train", "tune", "validate"}
+
+
+@given(st.text(alphabet="abcdefgh @:/", max_size=40))
+def test_a_typing_error_swaps_two_letters_of_one_word(text: str) -> None:
+    from services.sentiment.training.noise import mistyped
+
+    found = mistyped(text)
+    assert found == mistyped(text)
+    changed = [i for i, (a, b) in enumerate(zip(text, found, strict=True)) if a != b]
+    assert len(changed) in {0, 2}
+    if changed:
+        first, second = changed
+        assert second == first + 1
+        assert found[first] + found[second] == text[second] + text[first]
+    assert mistyped("ok, it is") == "ok, it is"
+
+
+def test_mistyped_texts_come_from_training_texts_alone(tmp_path: Path) -> None:
+    folder = tmp_path
+    rows = "\n".join(f"flight number {i} was delayed,negative,United" for i in range(60))
+    for name, text in {
+        "sentiment/airline_en.csv": f"text,airline_sentiment,airline\n{rows}\n",
+        "complaints/tweets_en.csv": "text,complaint,domain\nbroken again,1,apple\n",
+        "questions/banking77_en.csv": "text,category\nwhere is my card,card\n",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    examples = data.read(folder, "en")
+    mistyped = [e for e in examples if e.source == "mistyped_en"]
+    assert any("flight" in e.text or "number" in e.text for e in mistyped)
+    assert {e.split for e in mistyped} == {"train"}
+    assert len({e.text for e in examples}) == len(examples)
 
 
 def test_missing_data_is_told_by_name(tmp_path: Path) -> None:
@@ -73,7 +107,7 @@ def test_missing_data_is_told_by_name(tmp_path: Path) -> None:
 
 @given(st.text(), st.sampled_from(["online_shopping_zh", "airline_en"]))
 def test_every_text_has_a_split(text: str, source: str) -> None:
-    assert data.split_of(text, source) in {"train", "validate"}
+    assert data.split_of(text, source) in {"train", "tune", "validate"}
 
 
 def test_the_word_list_knows_negation() -> None:

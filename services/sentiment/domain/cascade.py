@@ -1,5 +1,8 @@
 """One language's model: linear heads answer every text; the network gives a second opinion to the least sure.
 
+What a word says of a shop's goods it may not say of a meal: a language may have a polarity head for each kind of text (`Kinds`).
+A small head tells how likely a text is of each kind, and their log odds count by that: given these shares, still a linear model.
+
 Both speak of the same outputs (OUTPUTS). Of a text that only the linear heads saw, an output's log odds are
 slope · z + bias; where the network was asked as well, linear · z + network · n + bias, with a bias of its own. Slopes and
 biases are calibrated on texts that neither was trained on.
@@ -38,8 +41,29 @@ class Mix:
 
 
 @dataclass(frozen=True, slots=True)
+class Kinds:
+    """Kinds of text, each with the polarity head of its number: `heads` tell the kinds apart (log odds of a softmax, the
+    first kind's are 0; a table may be wider than it needs to be), and a kind's polarity is slope · z + bias."""
+
+    heads: Heads
+    slope: Floats
+    bias: Floats
+
+    def __post_init__(self) -> None:
+        if self.slope.shape != self.bias.shape or len(self.slope) > self.heads.weights.shape[1] + 1:
+            raise ValueError("kinds: slope and bias are not one per kind")
+
+    def polarity(self, polar: Floats, odds: Floats) -> tuple[Floats, Floats]:
+        """The log odds from those of each kind's head and of the kinds; and by how much each head counts: texts × kinds."""
+        shares = shares_of(odds[:, : len(self.slope) - 1])
+        counts = shares * self.slope
+        return (counts * polar[:, : counts.shape[1]]).sum(axis=1) + shares @ self.bias, counts
+
+
+@dataclass(frozen=True, slots=True)
 class LanguageModel:
-    """A language's heads (`polar` has the polarity, `side` the other outputs in order), network and limits.
+    """A language's heads (`polar` has the polarity, of each kind where there are `kinds`; `side` the other outputs in order),
+    network and limits. N-grams are of up to `longest` characters and `words` words.
 
     doubt: a text whose label or emotion the linear heads give up to this probability to be wrong is not asked about again.
     unsure, emotion_unsure: the confidence below which label and emotion are "unsure".
@@ -54,6 +78,8 @@ class LanguageModel:
     doubt: float
     unsure: float
     emotion_unsure: float
+    words: int = 0
+    kinds: Kinds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +118,25 @@ def _softmax(z: Floats) -> Floats:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
+def shares_of(odds: Floats) -> Floats:
+    """How likely each kind of text is, from the log odds of all but the first: texts × kinds."""
+    return _softmax(np.concatenate([np.zeros((len(odds), 1)), odds], axis=1))
+
+
 def linear(model: LanguageModel, texts: Encoded) -> Floats:
     """The linear heads' own log odds: texts × OUTPUTS."""
-    polar, side = log_odds((model.polar, model.side), texts, model.longest)
-    return np.concatenate([polar, side[:, : len(OUTPUTS) - 1]], axis=1)
+    return _linear(model, texts)[0]
+
+
+def _linear(model: LanguageModel, texts: Encoded) -> tuple[Floats, Floats]:
+    """The same, and by how much each column of `polar` counts for the polarity: texts × columns."""
+    if model.kinds is None:
+        polar, side = log_odds((model.polar, model.side), texts, model.longest, model.words)
+        return np.concatenate([polar, side[:, : len(OUTPUTS) - 1]], axis=1), np.ones((len(texts), 1))
+    tables = (model.polar, model.side, model.kinds.heads)
+    polar, side, odds = log_odds(tables, texts, model.longest, model.words)
+    polarity, counts = model.kinds.polarity(polar, odds)
+    return np.concatenate([polarity[:, None], side[:, : len(OUTPUTS) - 1]], axis=1), counts
 
 
 def answer(model: LanguageModel, texts: Encoded) -> Answers:
@@ -120,7 +161,9 @@ def doubt(answers: Answers) -> Floats:
 
 def parts(model: LanguageModel, texts: Encoded, answers: Answers) -> Floats:
     """What each code point adds to each output's log odds by way of the linear heads: code points × OUTPUTS."""
-    polar = contributions(model.polar, texts, model.longest)
-    side = contributions(model.side, texts, model.longest)[:, : len(OUTPUTS) - 1]
+    counts = _linear(model, texts)[1]
+    polar = contributions(model.polar, texts, model.longest, model.words)[:, : counts.shape[1]]
+    polarity = (polar * np.repeat(counts, texts.sizes, axis=0)).sum(axis=1)
+    side = contributions(model.side, texts, model.longest, model.words)[:, : len(OUTPUTS) - 1]
     slope = np.where(answers.asked[:, None], model.both.linear, model.alone.linear)
-    return np.asarray(np.concatenate([polar, side], axis=1) * np.repeat(slope, texts.sizes, axis=0))
+    return np.asarray(np.concatenate([polarity[:, None], side], axis=1) * np.repeat(slope, texts.sizes, axis=0))

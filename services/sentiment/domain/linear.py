@@ -1,4 +1,4 @@
-"""Linear heads over hashed character n-grams, for many texts at once.
+"""Linear heads over hashed n-grams of characters (and of words, where a language writes them apart), for many texts at once.
 
 For a text with n-grams g1…gm (a space before and after it counts as a character), a head's log odds are
 
@@ -9,12 +9,13 @@ with small integers for weights. Heads that share a table lie side by side in it
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.sentiment.domain.encode import Encoded
+from services.sentiment.domain.units import units
 
 Floats = NDArray[np.float64]
 
@@ -24,6 +25,11 @@ _BASE: Final = np.uint64(0xBF58476D1CE4E5B9)
 _FINISH: Final = np.uint64(0x9E3779B97F4A7C15)
 _ONE: Final = np.uint64(1)
 _HALF: Final = np.uint64(29)
+
+_PIECE: Final = 256
+_BYTE, _BYTE_HALF = np.uint64(8), np.uint32(8)
+_EVERY_SECOND, _EVERY_SECOND_HALF = np.uint64(0x00FF00FF00FF00FF), np.uint32(0x00FF00FF)
+_UNSIGNED, _UNSIGNED_HALF = np.uint64(0x8080808080808080), np.uint32(0x80808080)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +53,26 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class Grams:
-    """The n-grams of one length: their full hashes at each code point, and whether they lie within one text."""
+    """The n-grams of one length: their full hashes, where each text's begin among them, and how many are its own.
 
-    length: int
+    Those of characters begin at each code point, also those that reach into the next text; `counts` leaves these out.
+    """
+
     hashes: NDArray[np.uint64]
     starts: NDArray[np.int64]
     counts: NDArray[np.int64]
+    begins: NDArray[np.int64] | None
+    """The code point at which each begins; None: the n-gram's own number."""
+    ends: NDArray[np.int64] | int
+    """Where each ends (excluded), or how many code points all of them have."""
 
     def rows(self, bits: int) -> NDArray[np.int64]:
         """Where they are in a table of 2^bits."""
         return (self.hashes >> np.uint64(64 - bits)).view(np.int64)
 
 
-def grams(texts: Encoded, longest: int) -> Iterator[Grams]:
-    """The n-grams of each length 1..longest, also those that reach into the next text: `counts` are a text's own."""
+def grams(texts: Encoded, longest: int, words: int = 0) -> Iterator[Grams]:
+    """The n-grams of 1 to `longest` characters, then those of 1 to `words` words (or single signs)."""
     starts = np.zeros(len(texts), dtype=np.int64)
     np.cumsum(texts.sizes[:-1], out=starts[1:])
     codes = texts.codes.astype(np.uint64)
@@ -70,61 +82,91 @@ def grams(texts: Encoded, longest: int) -> Iterator[Grams]:
             rolling = rolling[:-1] * _BASE + codes[n - 1 :]
         mixed = rolling ^ (rolling >> _HALF)
         mixed *= _FINISH
-        yield Grams(n, mixed, starts, np.maximum(texts.sizes - (n - 1), 0))
+        yield Grams(mixed, starts, np.maximum(texts.sizes - (n - 1), 0), None, n)
+    if words and len(texts):
+        spans, begins, ends, bounds = units(texts)
+        for n in range(1, min(words, len(begins)) + 1):
+            first, last = begins[: len(begins) - n + 1], ends[n - 1 :]
+            counts = np.maximum(np.diff(bounds) - (n - 1), 0)
+            yield Grams(spans.hashes(first, last), bounds[:-1], counts, first, last)
 
 
-def log_odds(heads: tuple[Heads, ...], texts: Encoded, longest: int) -> tuple[Floats, ...]:
+def log_odds(heads: tuple[Heads, ...], texts: Encoded, longest: int, words: int = 0) -> tuple[Floats, ...]:
     """For each of the tables: the log odds of its heads for each text, an array of texts × heads."""
-    sums = [np.zeros((len(texts), table.weights.shape[1])) for table in heads]
+    sums = [np.zeros((len(texts), table.weights.shape[1]), dtype=np.int64) for table in heads]
     if not len(texts):
-        return tuple(sums)
+        return tuple(s.astype(np.float64) for s in sums)
     total = np.zeros(len(texts), dtype=np.int64)
-    for some in grams(texts, longest):
+    for some in grams(texts, longest, words):
         total += some.counts
         for number, table in enumerate(heads):
-            sums[number] += _sums(_looked_up(table, some), some)
+            sums[number] += _sums(table, some)
     root = 1.0 / np.sqrt(total)[:, None]
     return tuple(t.bias + t.scale * (s * root) for t, s in zip(heads, sums, strict=True))
 
 
-def _looked_up(table: Heads, some: Grams) -> NDArray[np.int8]:
+def _sums(table: Heads, some: Grams) -> NDArray[np.int64]:
+    """Each text's own weights, added up: texts × heads."""
+    heads = table.weights.shape[1]
     rows = some.rows(table.bits)
-    if table.weights.shape[1] == 8:  # eight small integers are fetched as one large one
-        return table.weights.view(np.int64).ravel().take(rows).view(np.int8).reshape(-1, 8)
-    return table.weights.take(rows, axis=0) if table.weights.shape[1] > 1 else table.weights.ravel().take(rows)[:, None]
+    # Four or eight small integers are fetched as one large one, and added up in lanes of it.
+    if heads == 4:
+        packed = table.weights.view(np.uint32).ravel().take(rows)
+        packed ^= _UNSIGNED_HALF
+        return _lane_sums([packed & _EVERY_SECOND_HALF, (packed >> _BYTE_HALF) & _EVERY_SECOND_HALF], some)
+    if heads == 8:
+        wide = table.weights.view(np.uint64).ravel().take(rows)
+        wide ^= _UNSIGNED
+        return _lane_sums([wide & _EVERY_SECOND, (wide >> _BYTE) & _EVERY_SECOND], some)
+    flat = np.zeros((len(rows) + 1, heads), dtype=np.int64)
+    np.cumsum(table.weights.take(rows, axis=0), axis=0, out=flat[1:])
+    ends, starts = some.starts + some.counts, some.starts
+    return np.asarray(flat.take(ends, axis=0, mode="clip") - flat.take(starts, axis=0, mode="clip"))
 
 
-def _sums(values: NDArray[np.int8], some: Grams) -> NDArray[np.int64]:
-    """Each text's own, added up: every second of the stretches between where texts start and end."""
-    ends = some.starts + some.counts
-    cuts = np.empty(2 * len(ends), dtype=np.int64)
-    cuts[0::2], cuts[1::2] = some.starts, ends
-    np.minimum(cuts, len(values) - 1, out=cuts)
-    if values.shape[1] == 1:
-        flat = np.zeros(len(values) + 1, dtype=np.int64)
-        np.cumsum(values[:, 0], out=flat[1:])
-        return (flat.take(ends, mode="clip") - flat.take(np.minimum(some.starts, len(values))))[:, None]
-    sums = np.add.reduceat(values, cuts[:-1] if ends[-1] >= len(values) else cuts, axis=0, dtype=np.int64)[0::2]
-    sums[some.counts == 0] = 0
-    return sums
+def _lane_sums(packed: list[NDArray[Any]], some: Grams) -> NDArray[np.int64]:
+    """Every second byte (unsigned, 128 too much) in lanes of 16 bits, those of even place first: added up, texts × heads.
+
+    Up to 256 bytes fit a lane: a prefix sum may run over, but the difference of two that are no further apart is exact
+    modulo the integer's size. Longer texts are added up in pieces.
+    """
+    starts, counts = some.starts, some.counts
+    pieces = np.maximum(-(-counts // _PIECE), 1)
+    whole = bool(pieces.max() == 1)
+    if not whole:
+        nth = np.arange(int(pieces.sum())) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        starts = np.repeat(starts, pieces) + nth * _PIECE
+        counts = np.minimum(np.repeat(counts, pieces) - nth * _PIECE, _PIECE)
+    ends = starts + counts
+    kind = packed[0].dtype
+    lanes = kind.itemsize // 2
+    running = np.zeros(len(packed[0]) + 1, dtype=kind)
+    sums = np.empty((len(starts), 2 * lanes), dtype=np.int64)
+    for odd, one in enumerate(packed):
+        np.cumsum(one, dtype=kind, out=running[1:])
+        differences = running.take(ends, mode="clip") - running.take(starts, mode="clip")
+        sums[:, odd::2] = differences.view(np.uint16).reshape(-1, lanes)
+    sums -= 128 * counts[:, None]
+    return sums if whole else np.asarray(np.add.reduceat(sums, np.cumsum(pieces) - pieces, axis=0))
 
 
-def contributions(table: Heads, texts: Encoded, longest: int) -> Floats:
+def contributions(table: Heads, texts: Encoded, longest: int, words: int = 0) -> Floats:
     """What each code point adds to each head's log odds: an array of code points × heads.
 
     An n-gram's part is shared evenly among its characters, so a text's parts and the bias are its log odds.
     """
-    each = np.zeros((len(texts.codes), table.weights.shape[1]))
+    # An n-gram's share starts where it begins and stops where it ends: their running sum is each character's.
+    steps = np.zeros((len(texts.codes) + 1, table.weights.shape[1]))
     total = np.zeros(len(texts), dtype=np.int64)
-    for some in grams(texts, longest):
+    for some in grams(texts, longest, words):
         total += some.counts
-        own = np.zeros(len(some.hashes) + 1, dtype=np.int64)
-        whole = some.counts > 0
-        np.add.at(own, some.starts[whole], 1)
-        np.add.at(own, (some.starts + some.counts)[whole], -1)
-        within = np.cumsum(own[:-1]) > 0
-        share = _looked_up(table, some) * within[:, None] / some.length
-        for place in range(some.length):
-            each[place : place + len(share)] += share
+        owner = np.repeat(np.arange(len(texts)), some.counts)
+        nth = np.arange(len(owner)) - np.repeat(np.cumsum(some.counts) - some.counts, some.counts)
+        own = some.starts[owner] + nth
+        begins = own if some.begins is None else some.begins[own]
+        ends = begins + some.ends if isinstance(some.ends, int) else some.ends[own]
+        share = table.weights.take(some.rows(table.bits)[own], axis=0) / (ends - begins)[:, None]
+        np.add.at(steps, begins, share)
+        np.subtract.at(steps, ends, share)
     root = np.repeat(1.0 / np.sqrt(np.maximum(total, 1)), texts.sizes)
-    return np.asarray(each * root[:, None] * table.scale)
+    return np.asarray(np.cumsum(steps[:-1], axis=0) * root[:, None] * table.scale)

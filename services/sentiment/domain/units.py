@@ -86,10 +86,10 @@ def word_hashes(words: Sequence[str]) -> NDArray[np.uint64]:
     """The hash of each word, as `unit_numbers` hashes the spans of a text."""
     codes = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), dtype="<u4")
     ends = np.cumsum(np.fromiter(map(len, words), dtype=np.int64, count=len(words)))
-    return _Spans(codes).hashes(np.concatenate([np.zeros(1, np.int64), ends[:-1]]), ends)
+    return Spans(codes).hashes(np.concatenate([np.zeros(1, np.int64), ends[:-1]]), ends)
 
 
-class _Spans:
+class Spans:
     """The code points of many texts in a row, ready to hash any span of them."""
 
     def __init__(self, codes: NDArray[np.uint32]) -> None:
@@ -115,19 +115,26 @@ class _Spans:
         return value
 
 
+def units(texts: Encoded) -> tuple[Spans, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The code points ready to hash, where each unit begins and ends, and the bounds of each text among the units."""
+    spans = Spans(texts.codes)
+    kind = spans.kind
+    inside = (kind[1:] == _LATIN) & (kind[:-1] == _LATIN)
+    starts = np.flatnonzero((kind[1:] != _SPACE) & ~inside) + 1
+    ends = starts + 1
+    runs_end = np.flatnonzero((kind[:-1] == _LATIN) & (kind[1:] != _LATIN)) + 1
+    ends[kind.take(starts) == _LATIN] = runs_end
+    begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(texts.sizes)])
+    return spans, starts, ends, np.searchsorted(starts, begins)
+
+
 def unit_numbers(vocabulary: Vocabulary, texts: Encoded) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
     """The numbers of all texts' units in a row, and the bounds of each text among them (len(texts) + 1).
 
     A text without any unit gets one, UNKNOWN_SIGN.
     """
-    spans = _Spans(texts.codes)
-    kind = spans.kind
-    inside = (kind[1:] == _LATIN) & (kind[:-1] == _LATIN)
-    starts = np.flatnonzero((kind[1:] != _SPACE) & ~inside) + 1
-    latin = kind.take(starts) == _LATIN
-    ends = starts + 1
-    runs_end = np.flatnonzero((kind[:-1] == _LATIN) & (kind[1:] != _LATIN)) + 1
-    ends[latin] = runs_end
+    spans, starts, ends, bounds = units(texts)
+    latin = spans.kind.take(starts) == _LATIN
     numbers = vocabulary.numbers(spans.hashes(starts, ends))
     unknown = numbers == PAD
     numbers[unknown] = np.where(latin[unknown], UNKNOWN_WORD, UNKNOWN_SIGN)
@@ -142,8 +149,7 @@ def unit_numbers(vocabulary: Vocabulary, texts: Encoded) -> tuple[NDArray[np.uin
         found = vocabulary.numbers(spans.hashes(starts.take(first), ends.take(first + n - 1)))
         known = found != PAD
         numbers[first[known]] = found[known]
-    begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(texts.sizes)])
-    return _trimmed(numbers, np.searchsorted(starts, begins))
+    return _trimmed(numbers, bounds)
 
 
 def _trimmed(numbers: NDArray[np.uint16], bounds: NDArray[np.int64]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:

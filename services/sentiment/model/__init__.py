@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sentiment.domain.cascade import OUTPUTS, LanguageModel, Mix
+from services.sentiment.domain.cascade import OUTPUTS, Kinds, LanguageModel, Mix
 from services.sentiment.domain.linear import Heads
 from services.sentiment.domain.model import SentimentModel
 from services.sentiment.domain.network import Network
@@ -79,6 +79,10 @@ def _read(spec: Mapping[str, Any], tables: Mapping[str, Any], language: Language
         network=_network(tables, language) if f"{language}_words" in tables else None,
         both=mix("both"),
         **{name: float(spec[name]) for name in _LIMITS},
+        words=int(spec.get("words", 0)),
+        kinds=Kinds(heads("kinds"), *(np.array(spec["kinds"][k], float) for k in ("slope", "shift")))
+        if "kinds" in spec
+        else None,
     )
 
 
@@ -102,12 +106,22 @@ def save(folder: Path, kept: Mapping[Language, Kept], figures: Mapping[str, Any]
         tables[f"{language}_polar"], tables[f"{language}_side"] = model.polar.weights, model.side.weights
         languages[language] = {
             "longest": model.longest,
+            "words": model.words,
             "polar": {"scale": model.polar.scale.tolist(), "bias": model.polar.bias.tolist()},
             "side": {"scale": model.side.scale.tolist(), "bias": model.side.bias.tolist()},
             "alone": _mix(model.alone),
             "both": _mix(model.both),
             **{name: getattr(model, name) for name in _LIMITS},
         }
+        if model.kinds is not None:
+            own = model.kinds
+            tables[f"{language}_kinds"] = own.heads.weights
+            languages[language]["kinds"] = {
+                "scale": own.heads.scale.tolist(),
+                "bias": own.heads.bias.tolist(),
+                "slope": own.slope.tolist(),
+                "shift": own.bias.tolist(),
+            }
         if one.embedding is not None and one.layers is not None:
             tables[f"{language}_words"] = np.frombuffer("\n".join(one.words).encode(), np.uint8)
             tables[f"{language}_embedding"], tables[f"{language}_steps"] = one.embedding, one.steps

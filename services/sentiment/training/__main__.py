@@ -8,7 +8,6 @@ import shutil
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +18,9 @@ from numpy.typing import NDArray
 
 from services.sentiment import model as shipped
 from services.sentiment.domain import cascade
-from services.sentiment.domain.cascade import Answers, LanguageModel, Mix
-from services.sentiment.domain.linear import Heads
+from services.sentiment.domain.cascade import OUTPUTS, Answers, LanguageModel
+from services.sentiment.domain.encode import encode_normalised
+from services.sentiment.domain.model import BATCH
 from services.sentiment.domain.network import Network
 from services.sentiment.domain.text import Language
 from services.sentiment.domain.units import Vocabulary
@@ -42,16 +42,16 @@ from services.sentiment.training import (
     words,
 )
 from services.sentiment.training.behaviour_cases import all_cases
-from services.sentiment.training.data import TRAIN, VALIDATE, DataError, Example, read
+from services.sentiment.training.data import TRAIN, TUNE, VALIDATE, DataError, Example, read
 from services.sentiment.training.notes import Notes
 from services.sentiment.training.teacher import TeacherError
 
 Floats = NDArray[np.float64]
 
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
-DOUBT: Final[dict[Language, float]] = {"zh": 0.02, "en": 0.02}
+DOUBT: Final[dict[Language, float]] = {"zh": 0.1, "en": 0.2}
 """Above this chance of a wrong label or emotion the network is asked: read off the model card's curve."""
-TILT: Final = 0.3
+TILT: Final = 0.15
 """How far the emotions' chances are evened out: what it costs and gains is in the model card."""
 RIGHT: Final[dict[Language, float]] = {"zh": 0.95, "en": 0.88}
 """Share of the labels given that must be right on the validation texts; below that confidence: "unsure"."""
@@ -79,7 +79,7 @@ class Trained:
 class Parts:
     """What is trained of a language; no network: the linear heads answer alone."""
 
-    heads: tuple[Heads, Heads]
+    linear: build.Linear
     vocabulary: Vocabulary | None = None
     network: Network | None = None
     params: student.Params | None = None
@@ -87,61 +87,73 @@ class Parts:
 
 def fit_parts(language: Language, examples: Sequence[Example], vocabulary: Vocabulary, notes: Notes) -> Parts:
     """Everything of a language that is trained, on all of the examples."""
-    heads = build.linear_heads(examples, language)
+    linear = build.linear_heads(examples, language)
     network, params = second.train(language, examples, vocabulary, notes.answers, notes.vectors)
-    return Parts(heads, vocabulary, network, params)
+    return Parts(linear, vocabulary, network, params)
 
 
-def train(language: Language, examples: Sequence[Example], notes: Notes, *, whole: bool) -> Trained:
-    """Trains on the training split, mixes and measures on the validation split, then (`whole`) trains on all of it."""
+def train(language: Language, examples: Sequence[Example], notes: Notes) -> Trained:
+    """Trains on the training split, fits the mix on the tuning split, measures on the validation split."""
     mine = [e for e in examples if e.split == TRAIN]
     vocabulary = Vocabulary(notes.words[language] or words.words([e.text for e in mine], language))
-    judged = judge(language, [e for e in examples if e.split == VALIDATE], fit_parts(language, mine, vocabulary, notes))
-    if not whole:
-        return judged
-    final = fit_parts(language, examples, vocabulary, notes)
-    return replace(judged, kept=_kept(judged.kept.model, final))
+    return judge(language, examples, fit_parts(language, mine, vocabulary, notes))
 
 
-def judge(language: Language, held: Sequence[Example], parts: Parts) -> Trained:
-    """Mixes the parts on the validation texts, and measures them: each half by the other half's mix."""
-    texts = [e.text for e in held]
-    linear = build.linear_odds(parts.heads, texts, language)
-    opinion = build.network_odds(parts.network, texts) if parts.network else np.zeros_like(linear)
-    target, weight = mixing.targets(held)
-    counts = mixing.importance(held, weight)
-    limit = DOUBT[language] if parts.network else 1.0
-
-    def mixes(some: NDArray[np.bool_]) -> tuple[Mix, Mix]:
-        alone = mixing.fit(linear[some], None, target[some], counts[some], TILT)
-        return alone, mixing.fit(linear[some], opinion[some], target[some], counts[some], TILT)
-
-    half = np.array([zlib.crc32(t.encode("utf-8", "surrogatepass"), 9) % 2 == 1 for t in texts])
-    first, mixed = np.zeros_like(linear), np.zeros_like(linear)
-    asked = np.zeros(len(held), dtype=np.bool_)
-    for own in (half, ~half):
-        alone, both = mixes(~own)
-        first[own] = linear[own] * alone.linear + alone.bias
-        asked[own] = cascade.doubt(Answers(first[own], asked[own])) > limit
-        again = linear[own] * both.linear + opinion[own] * both.network + both.bias
-        mixed[own] = np.where(asked[own][:, None], again, first[own])
-    answers = Answers(mixed, asked)
-    alone, both = mixes(np.ones(len(held), dtype=np.bool_))
-    longest = build.LINEAR[language].longest
-    whole = LanguageModel(longest, *parts.heads, alone, parts.network, both, limit, 0.0, 0.0)
-    model = _limited(whole, language, held, answers)
+def judge(language: Language, examples: Sequence[Example], parts: Parts) -> Trained:
+    """Mixes the parts as the tuning texts say, and measures what would be served on the validation texts."""
+    tune, held = ([e for e in examples if e.split == split] for split in (TUNE, VALIDATE))
+    model = _limited(mixed(language, tune, parts), language, tune)
+    answers = answer(model, held)
+    odds = build.linear_odds(parts.linear, [e.text for e in held], language).outputs(model.kinds)
     return Trained(
         _kept(model, parts),
         _with_unsure(figures.measure(held, answers), held, answers, model),
-        figures.measure(held, Answers(first, np.zeros(len(held), dtype=np.bool_))),
-        {s: report.curve(model, held, linear, opinion, s) for s in _CURVES[language] if parts.network},
+        figures.measure(held, answer(replace(model, network=None), held)),
+        {s: report.curve(model, held, odds, _opinion(parts, held), s) for s in _CURVES[language] if parts.network},
         {s: report.parts(held, answers, s) for s in _CURVES[language]},
         report.errors(held, answers, _CURVES[language]),
     )
 
 
-def _limited(model: LanguageModel, language: Language, held: Sequence[Example], answers: Answers) -> LanguageModel:
+def mixed(language: Language, tune: Sequence[Example], parts: Parts) -> LanguageModel:
+    """The model with its mix fitted on texts that none of its parts has seen."""
+    target, weight = mixing.targets(tune)
+    counts = mixing.importance(tune, weight)
+    odds = build.linear_odds(parts.linear, [e.text for e in tune], language)
+    kinds = build.kinds_of(parts.linear, odds, target, counts)
+    z, opinion = odds.outputs(kinds), _opinion(parts, tune)
+    spec = build.LINEAR[language]
+    return LanguageModel(
+        spec.longest,
+        parts.linear.polar,
+        parts.linear.side,
+        mixing.fit(z, None, target, counts, TILT),
+        parts.network,
+        mixing.fit(z, opinion, target, counts, TILT),
+        DOUBT[language] if parts.network else 1.0,
+        0.0,
+        0.0,
+        spec.words,
+        kinds,
+    )
+
+
+def _opinion(parts: Parts, examples: Sequence[Example]) -> Floats:
+    if parts.network is None:
+        return np.zeros((len(examples), len(OUTPUTS)))
+    return build.network_odds(parts.network, [e.text for e in examples])
+
+
+def answer(model: LanguageModel, examples: Sequence[Example]) -> Answers:
+    """What the model says of the examples, as it is served."""
+    texts = [e.text for e in examples]
+    some = [cascade.answer(model, encode_normalised(texts[i : i + BATCH])) for i in range(0, len(texts), BATCH)]
+    return Answers(np.concatenate([a.log_odds for a in some]), np.concatenate([a.asked for a in some]))
+
+
+def _limited(model: LanguageModel, language: Language, held: Sequence[Example]) -> LanguageModel:
     """The model with the confidences below which it is unsure."""
+    answers = answer(model, held)
     judged = np.array([e.source in _JUDGED[language] and e.label is not None for e in held])
     truth = np.array([-1 if e.label is None else e.label for e in held])
     p = answers.label()
@@ -165,12 +177,11 @@ def _with_unsure(
 
 
 def _kept(model: LanguageModel, parts: Parts) -> Kept:
-    served = replace(model, polar=parts.heads[0], side=parts.heads[1], network=parts.network)
     if parts.params is None or parts.vocabulary is None:
-        return Kept(served)
+        return Kept(model)
     rows, steps = second.packed(np.asarray(parts.params["embedding"]))
     layers = {k: np.asarray(v, dtype=np.float32) for k, v in parts.params.items() if k != "embedding"}
-    return Kept(served, parts.vocabulary.words, rows, steps, layers)
+    return Kept(model, parts.vocabulary.words, rows, steps, layers)
 
 
 def main() -> int:
@@ -183,7 +194,7 @@ def main() -> int:
     parser.add_argument("--card", type=Path, default=Path("docs/models/sentiment.md"), help="the model card")
     parser.add_argument("--teacher", type=Path, help="the teacher's notes; made first where the file is missing (slow)")
     parser.add_argument(
-        "--held-back", action="store_true", help="leave the validation texts out of the final training too"
+        "--teacher-seconds", type=float, default=1200.0, help="how long it is fine-tuned; 0: only its words are used"
     )
     parser.add_argument("--feedback", type=Path, help="corrections: lines of `touchline sentiment feedback export`")
     parser.add_argument("--accept-worse", action="store_true", help="replace the shipped model even by a worse one")
@@ -192,10 +203,10 @@ def main() -> int:
     try:
         corrections = feedback.read(args.feedback) if args.feedback else []
         examples = {k: read(args.data, k, feedback.examples(corrections, k)) for k in LANGUAGES}
-        notes = Notes.of(args.teacher, examples)
-        trained = {k: train(k, examples[k], notes, whole=not args.held_back) for k in LANGUAGES}
+        notes = Notes.of(args.teacher, examples, args.teacher_seconds)
+        trained = {k: train(k, examples[k], notes) for k in LANGUAGES}
         told = feedback.calibration(corrections).error if corrections else None
-        listed = ship(args.out, args.card, examples, trained, notes.taught, told, accept_worse=args.accept_worse)
+        listed = ship(args.out, args.card, examples, trained, notes.told(), told, accept_worse=args.accept_worse)
     except (DataError, feedback.FeedbackError, TeacherError, gate.GateError) as e:
         print(e, file=sys.stderr)
         return 1
@@ -211,7 +222,7 @@ def ship(
     page: Path,
     examples: Mapping[Language, Sequence[Example]],
     trained: Mapping[Language, Trained],
-    taught: bool,
+    teacher: str,
     told: float | None,
     *,
     accept_worse: bool,
@@ -239,7 +250,7 @@ def ship(
     print(f"{size / 1e6:.2f} MB")
     page.parent.mkdir(parents=True, exist_ok=True)
     more = [*behaviour.table(rates), "", *peers.table(peers.load())]
-    page.write_text(card.write(trained, _sizes(examples), size, taught, more, told), encoding="utf-8")
+    page.write_text(card.write(trained, _sizes(examples), size, teacher, more, told), encoding="utf-8")
     return []
 
 
@@ -247,7 +258,7 @@ def _sizes(examples: Mapping[Language, Sequence[Example]]) -> dict[str, dict[str
     sizes: dict[str, dict[str, int]] = {}
     for own in examples.values():
         for e in own:
-            sizes.setdefault(e.source, {TRAIN: 0, VALIDATE: 0})[e.split] += 1
+            sizes.setdefault(e.source, {TRAIN: 0, TUNE: 0, VALIDATE: 0})[e.split] += 1
     return sizes
 
 

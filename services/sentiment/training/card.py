@@ -17,10 +17,13 @@ Written by `make train` (`python -m services.sentiment.training --data ../shared
 polarity P(positive) − P(negative), −1 to 1; an emotion (happy, angry, sad, fear, surprise, neutral) and how strongly it is felt;
 the probability that the message complains of a fault; what it is about (see [targets](targets.md)); and where each of these shows.
 
-**How.** A cascade. *Linear heads* over hashed character 1–4-grams (English: 1–5) of the normalised text answer every message:
+**How.** A cascade. *Linear heads* over hashed character 1–4-grams (English: 1–5, and single words and pairs of them) of the
+normalised text answer every message:
 logistic regression over naive-Bayes × inverse-text-frequency scaled counts, divided by the root of the text's n-grams, 8 bits a
-weight. Where they give label or emotion more than the limit of doubt to be wrong, a *network* is asked as well: word embeddings
-(64 numbers), a convolution over three words (128 channels), its largest and mean per text, a hidden layer of 64; plain numpy, with
+weight. In Chinese polarity has three heads, for reviews of goods, reviews of meals and everything else (what they have in common is learnt
+together); a small head tells how likely a text is of each kind, and their log odds count by that share, each with its own slope and bias.
+Where the heads give label or emotion more than the limit of doubt to be wrong, a *network* is asked as well: word embeddings
+(96 numbers), a convolution over three words (128 channels, in Chinese 192), its largest and mean per text, a hidden layer of 64 (Chinese: 96); plain numpy, with
 the embeddings' products worked out beforehand, so that a word costs three table look-ups. The log odds of both are added up with
 weights found on texts that trained neither.
 
@@ -29,14 +32,15 @@ know no neutral, questions no praise. P(positive) = (1 − P(neutral)) · P(posi
 
 **Evidence** is exact for what is linear: an n-gram's weight is shared among its characters, neighbours of the same sign are one
 stretch, and the stretches plus the `rest` are the output's log odds, to rounding. The rest is the bias and, where the network was
-asked, what it added: its reasons are not shown, because they are not known exactly. For "polarity" the log odds are of positive against
+asked, what it added (in Chinese the shares of the kinds of text are taken as given): its reasons are not shown, because they are not known exactly. For "polarity" the log odds are of positive against
 negative; for a message called neutral they tell which way it leans.
 
-**Calibration.** Every output's slope and bias are fitted on the validation texts (Platt scaling, with two inputs where the network
-was asked). Figures below were measured with half of them and the mix of the other half, both ways round.
+**Calibration.** Every output's slope and bias (Platt scaling, with two inputs where the network was asked), the slopes and biases of the kinds
+of text, and the limits below which it is unsure are fitted on tuning texts that neither heads nor network learnt from. The figures
+below are of the served model on validation texts that nothing was fitted to.
 
-**Emotion in Chinese** is learnt from micro-blog posts of 2020. Chances are evened out a little (tilt 0.3: the bias of an emotion is
-raised by 0.3 × the log of how rare it is), which names rare emotions more often: good for macro-F1, at some cost in calibration
+**Emotion in Chinese** is learnt from micro-blog posts of 2020. Chances are evened out a little (tilt 0.15: the bias of an emotion is
+raised by 0.15 × the log of how rare it is), which names rare emotions more often: good for macro-F1, at some cost in calibration
 (emotion ece below). **Emotion in English is not measured**: no labelled set was at hand. Positive counts as happy, neutral as neutral, and
 which bad feeling a negative message tells comes from the Chinese posts by way of the multilingual teacher where there was one, from words for fear, sadness and surprise
 where not; take it as a hint. **Strength** is (1 − P(neutral emotion)) · tanh(|log odds of polarity| / 4): monotone and plausible, but not measured.
@@ -57,25 +61,42 @@ _DATA: Final = """## Data
 | airline_en | tweets to US airlines, Crowdflower | CC BY-NC-SA |
 | complaints_en, random_tweets_en | tweets to brands, and others, Preoţiuc-Pietro et al. 2019 | none stated |
 | banking77_en | customers' questions to a bank, PolyAI | CC BY 4.0 |
+| apart_zh, apart_en | sentences that keep anger and fault apart, written for this model | Apache-2.0 |
 | shop_chat_zh, shop_chat_en | patterns of shop chat with slots, written for this model | Apache-2.0 |
 
 The texts themselves are not in this repository. Equal texts (after normalisation) are kept once; the split follows from
 the text's CRC-32, so it is the same on every machine; of small sets more is held back. A shop chat pattern is in one
 split with all its sentences; few patterns are in the validation split, and patterns were added after a look at what failed: its
-figures say that it carries over, not how well. **What is shipped** was trained on all of the texts, validation included, once the figures
-were taken; the mix stays that of the validation texts.
+figures say that it carries over, not how well. **What is shipped** is what was measured: trained on the training split, mixed on the
+tuning split; heads and networks in several runs of the same code (the Chinese polarity heads before the last few patterns of shop chat were
+written). Choices between settings were made on the tuning split, with one exception: that random tweets count in the complaints'
+calibration was decided after a look at the validation texts, which gains it .01 there.
 """
 
 _NOTES: Final = """online_shopping_zh and waimai_zh have no neutral class: accuracy, ece (10 bins) and surest 80 are those of the polarity's sign;
 the other sets are judged by the likeliest of three classes. "unsure": share below the threshold. "second opinion": share that the
-network was asked about. complaints_en are the tweets to brands; random_tweets_en are not used to calibrate.
+network was asked about. complaints_en are the tweets to brands; random_tweets_en count a quarter for calibration.
+"""
+
+_ASKED: Final = """## Asked for, and reached
+
+What was asked of this model (accuracy on held back parts of the same sets) against the validation texts: online_shopping_zh .943 and .98 of
+the surest 80 %; waimai_zh .905; airline_en .835 and macro-F1 .785; emotion .755 and macro-F1 .60; complaints F1 .83; expected calibration error .02
+each. The figures above fall short of all of these but the calibration of the two review sets (the airline tweets' is at the edge). The plain pipeline
+(TF-IDF of characters, logistic regression), fitted to training and tuning texts, has emotion .721 and .531 and complaints F1 .782 (its best settings of
+some) on these same validation texts: they are harder than the parts that the targets come from (.738, .574, .801), so figures are to be compared on one split only.
+Tried without gain: a larger or longer trained network (it overfits), two networks, word n-grams in Chinese by a segmenter (emotion +.01, but
+a dependency), a network weight for each kind of text, more bits a table. Not tried for lack of computing time: the fine-tuned teacher's answers
+(`make train TEACHER=1`), which a study found worth +.01 to +.03.
 """
 
 _LIMITS: Final = """## Known limits
 
 - Irony, and hearsay ("others said it was bad, but…"), are read literally more often than not.
 - Trained on reviews, posts and tweets: shop chat is close to them, not the same; no labelled shop chat was at hand.
-- waimai_zh carries label noise; one calibration serves all Chinese sets, so each alone is calibrated less well.
+- Who merely asks, but at some length and with a condition ("the invoice in the company's name: what do you need for it?"), is at times read as unhappy or
+  complaining, by the network more than by the linear heads; to leave the network unheard there cost more on the validation texts than it gained.
+- waimai_zh carries label noise; how a text of a kind that is none of the training sets' is calibrated is not known.
 - Long texts: the linear heads read the first 4096 characters, the network the first and last 128 words.
 - No set tells who wrote: whether the model is fair to dialects or to people who write a second language is not known.
 """
@@ -85,7 +106,7 @@ def write(
     trained: Mapping[Language, "Trained"],
     sizes: Mapping[str, Mapping[str, int]],
     size: int,
-    taught: bool,
+    teacher: str,
     more: Sequence[str] = (),
     told: float | None = None,
 ) -> str:
@@ -100,14 +121,13 @@ def write(
     )
     if all(one.kept.model.network is None for one in trained.values()):
         limits += ". THIS MODEL HAS NO NETWORK: the linear heads answer alone"
-    teacher = "with the teacher's notes (`make train TEACHER=1`)" if taught else "without the teacher"
     measured = {k: v for one in trained.values() for k, v in one.measured.items()}
     alone = {k: v for one in trained.values() for k, v in one.alone.items()}
     corrected = []
     if told is not None:
         corrected = [f"Where people corrected it, the model before was off by {told:.3f} in confidence.", ""]
-    splits = ["| data set | train | validate |", "|---|---|---|"]
-    splits += [f"| {s} | {n['train']} | {n['validate']} |" for s, n in sizes.items()]
+    splits = ["| data set | train | tune | validate |", "|---|---|---|---|"]
+    splits += [f"| {s} | {n['train']} | {n['tune']} | {n['validate']} |" for s, n in sizes.items()]
     page = [
         _HEAD,
         f"**Limits.** {limits}. **Size**: {size / 1e6:.2f} MB. Trained {teacher}.\n",
@@ -135,6 +155,7 @@ def write(
         *more,
         "",
         *corrected,
+        _ASKED,
         _LIMITS,
     ]
     return "\n".join(page).rstrip() + "\n"
@@ -146,6 +167,7 @@ def _curves(trained: Mapping[Language, "Trained"]) -> list[str]:
         "",
         "By the limit of doubt above which the network is asked. Messages a second: texts of at most 40 characters where there are any, one",
         "core, normalisation and language included, on the machine that trained; `python -m bench.sentiment_speed` measures it anew.",
+        "Where other work shares the machine these speeds are too low: compare them with each other.",
         "",
     ]
     for one in trained.values():

@@ -17,6 +17,8 @@ _MIN_TEXTS: Final = 2
 """An n-gram seen in one text only teaches that text: it gets no weight."""
 _TOLERANCE: Final = 1e-5
 _ROUNDS: Final = 200
+_APART: Final = 0.7
+"""How freely a kind's own weights are fitted beside the common ones."""
 _CLIP_QUANTILE: Final = 0.9995
 """Weights beyond this quantile are cut to it, so that 8 bits resolve the many small ones."""
 
@@ -39,18 +41,17 @@ class Table:
     bits: int
 
 
-def table(texts: Sequence[str], longest: int, bits: int) -> Table:
+def table(texts: Sequence[str], longest: int, bits: int, words: int = 0) -> Table:
     """The n-grams of normalised texts."""
     parts, lengths = [], []
     for start in range(0, len(texts), _BATCH):
         encoded = encode_normalised(texts[start : start + _BATCH])
         rows, columns = [], []
-        for some in grams(encoded, longest):
-            owner = np.repeat(np.arange(len(encoded)), encoded.sizes)[: len(some.hashes)]
-            place = np.arange(len(some.hashes)) - some.starts[owner]
-            inside = place < some.counts[owner]
-            rows.append(owner[inside])
-            columns.append(some.rows(bits)[inside])
+        for some in grams(encoded, longest, words):
+            owner = np.repeat(np.arange(len(encoded)), some.counts)
+            nth = np.arange(len(owner)) - np.repeat(np.cumsum(some.counts) - some.counts, some.counts)
+            rows.append(owner)
+            columns.append(some.rows(bits)[some.starts[owner] + nth])
         row, column = np.concatenate(rows), np.concatenate(columns)
         shape = (len(encoded), 1 << bits)
         part = sparse.csr_matrix((np.ones(len(row), np.float32), (row, column)), shape=shape)
@@ -72,32 +73,69 @@ def table(texts: Sequence[str], longest: int, bits: int) -> Table:
 
 
 def nb_scale(
-    matrix: sparse.csr_matrix, lengths: NDArray[np.int64], truth: NDArray[np.bool_], with_idf: bool
+    matrix: sparse.csr_matrix,
+    lengths: NDArray[np.int64],
+    truth: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    with_idf: bool,
 ) -> NDArray[np.float64]:
-    """Per n-gram |log odds of its class| (Wang and Manning 2012), by log inverse text frequency if asked."""
-    texts = np.bincount(matrix.indices, minlength=matrix.shape[1])
-    root = np.sqrt(lengths)
+    """Per n-gram |log odds of its class| (Wang and Manning 2012), by log inverse text frequency if asked.
+
+    A text counts by its weight: else a large set that matters little decides what a small one's words are worth.
+    """
+    texts = np.bincount(matrix.indices, np.repeat(weight, np.diff(matrix.indptr)), matrix.shape[1])
+    root = np.sqrt(lengths) * weight
     yes, no = (matrix[side].T @ root[side] + 1.0 for side in (truth, ~truth))
     odds = np.abs(np.log((yes / yes.sum()) / (no / no.sum())))
-    idf = np.log(matrix.shape[0] / np.maximum(texts, 1)) if with_idf else 1.0
-    return np.asarray(odds * idf * (texts >= _MIN_TEXTS), dtype=np.float64)
+    idf = np.log(np.maximum(weight.sum() / np.maximum(texts, 1.0), 1.0)) if with_idf else 1.0
+    seen = np.bincount(matrix.indices, minlength=matrix.shape[1]) >= _MIN_TEXTS
+    return np.asarray(odds * idf * seen, dtype=np.float64)
 
 
 def fit(
     grams_of: Table, truth: NDArray[np.bool_], weight: NDArray[np.float64], spec: HeadSpec
 ) -> tuple[NDArray[np.float64], float]:
     """Weights over the whole table and the bias that tell `truth` from the texts with a weight above 0."""
+    own, bias = fit_block(grams_of, truth, weight, spec, None)
+    return own[0], bias
+
+
+def fit_block(
+    grams_of: Table,
+    truth: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    spec: HeadSpec,
+    apart: NDArray[np.bool_] | None,
+) -> tuple[list[NDArray[np.float64]], float]:
+    """The same with a second set of weights that only the texts `apart` have, on top of the common ones (Daumé 2007)."""
     known = weight > 0
-    matrix, mine = grams_of.counts[known], truth[known]
-    scale = nb_scale(matrix, grams_of.lengths[known], mine, spec.idf)
-    scaled = (matrix @ sparse.diags(scale)).tocsr()
-    # Dividing by the mean square row length makes `strength` mean the same for every data set.
-    size = float(scaled.multiply(scaled).sum() / scaled.shape[0])
-    regression = LogisticRegression(C=spec.strength / size, tol=_TOLERANCE, max_iter=_ROUNDS)
-    fitted = regression.fit(scaled, mine, sample_weight=weight[known])
-    weights = np.zeros(1 << grams_of.bits)
-    weights[grams_of.columns] = fitted.coef_[0] * scale
-    return weights, float(fitted.intercept_[0])
+    blocks: list[sparse.csr_matrix] = []
+    scales: list[NDArray[np.float64]] = []
+    for block in (known, None if apart is None else known & apart):
+        if block is None:
+            continue
+        scale = nb_scale(grams_of.counts[block], grams_of.lengths[block], truth[block], weight[block], spec.idf)
+        scaled = (grams_of.counts[known] @ sparse.diags(scale)).tocsr()
+        # Dividing by the root of the mean squared row makes `strength` mean the same for every data set.
+        within = block[known]
+        squares = np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel()
+        scale /= np.sqrt((weight[known] * squares)[within].sum() / weight[known][within].sum())
+        scales.append(scale)
+        shown = sparse.diags(np.ones(int(known.sum())) if not blocks else _APART * within)
+        blocks.append((shown @ grams_of.counts[known] @ sparse.diags(scale)).tocsr())
+    if apart is not None:
+        blocks.append(sparse.csr_matrix(apart[known].astype(float)[:, None]))
+    matrix = sparse.hstack(blocks).tocsr() if len(blocks) > 1 else blocks[0]
+    regression = LogisticRegression(C=spec.strength, tol=_TOLERANCE, max_iter=_ROUNDS)
+    fitted = regression.fit(matrix, truth[known], sample_weight=weight[known])
+    size = len(grams_of.columns)
+    found = []
+    for number, scale in enumerate(scales):
+        own = np.zeros(1 << grams_of.bits)
+        part = fitted.coef_[0][number * size : (number + 1) * size] * scale
+        own[grams_of.columns] = part if not number else _APART * part
+        found.append(own)
+    return found, float(fitted.intercept_[0])
 
 
 def heads(fitted: Sequence[tuple[NDArray[np.float64], float]], width: int | None = None) -> Heads:

@@ -21,12 +21,14 @@ WEIGHT: Final[dict[str, tuple[float, float, float, float]]] = {
     "weibo_covid_zh": (1, 1, 0.3, 1),
     "atec_zh": (1, 1, 0.1, 0.05),
     "shop_chat_zh": (1, 1, 1, 0.1),
+    "apart_zh": (1, 1, 1, 0.1),
     "citizens_zh": (0, 0, 1, 0),
     "airline_en": (1, 1, 0, 1),
     "banking77_en": (0, 0.1, 0, 0.05),
     "shop_chat_en": (0, 0.1, 0, 0.05),
+    "apart_en": (0, 0.1, 0, 0.05),
     "complaints_en": (0, 0, 1, 0),
-    "random_tweets_en": (0, 0, 0, 0),
+    "random_tweets_en": (0, 0, 0.25, 0),
 }
 """How much a text of each set counts for the calibration of polarity, neutral, complaint, emotion."""
 
@@ -83,6 +85,24 @@ def fit(linear: Floats, network: Floats | None, target: Floats, weight: Floats, 
         )
         c[EMOTION] = bias - tilt * np.log(share / share.sum())
     return Mix(a, b, c)
+
+
+def fit_kinds(polar: Floats, shares: Floats, target: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Slope and bias for each kind's polarity, under which the labels are likeliest."""
+    kinds = shares.shape[1]
+    x = np.concatenate([shares * polar[:, :kinds], shares], axis=1)
+
+    def cost(v: Floats) -> tuple[float, Floats]:
+        z = x @ v
+        p = 1 / (1 + np.exp(-np.clip(z, -30, 30)))
+        value = (weight * (np.logaddexp(0, z) - target * z)).sum() / weight.sum()
+        pull = np.concatenate([v[:kinds] - 1, 0.1 * v[kinds:]])
+        slope = x.T @ (weight * (p - target)) / weight.sum()
+        return value + _PRIOR * (pull**2).sum(), slope + 2 * _PRIOR * pull * np.repeat([1.0, 0.1], kinds)
+
+    begin = np.repeat([1.0, 0.0], kinds)
+    found = minimize(cost, begin, jac=True, bounds=[(0.1, None)] * kinds + [(None, None)] * kinds).x
+    return found[:kinds], found[kinds:]
 
 
 def _binary(x: Floats, offset: Floats, truth: Floats, weight: Floats, alone: bool) -> tuple[float, float, float]:

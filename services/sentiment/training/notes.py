@@ -22,18 +22,20 @@ class Notes:
     vectors: Mapping[str, Floats]
     words: Mapping[Language, list[str]]
 
-    @property
-    def taught(self) -> bool:
-        """Whether there was a teacher."""
-        return bool(self.vectors)
+    def told(self) -> str:
+        """What the network had from the teacher, for the model card."""
+        if not self.vectors:
+            return "without the teacher"
+        words = "with the teacher's words (`make train TEACHER=1`): the network's begin with what they mean to it"
+        return f"{words}, and it learnt from {len(self.answers)} of its answers" if self.answers else words
 
     @classmethod
-    def of(cls, file: Path | None, examples: Mapping[Language, Sequence[Example]]) -> "Notes":
-        """The notes in the file, which are made (half an hour on two cores) where it is missing."""
+    def of(cls, file: Path | None, examples: Mapping[Language, Sequence[Example]], seconds: float) -> "Notes":
+        """The notes in the file, which are made where it is missing; `seconds` as for `make`."""
         if file is None:
             return cls({}, {}, {language: [] for language in examples})
         if not file.exists():
-            cls.make(examples).save(file)
+            cls.make(examples, seconds).save(file)
         with np.load(file, allow_pickle=False) as stored:
             words: dict[Language, list[str]] = {k: _text(stored[f"words_{k}"]) for k in examples}
             names = _text(stored["names"])
@@ -42,14 +44,14 @@ class Notes:
             return cls(answers, vectors, words)
 
     @classmethod
-    def make(cls, examples: Mapping[Language, Sequence[Example]]) -> "Notes":
-        """Asks the teacher."""
+    def make(cls, examples: Mapping[Language, Sequence[Example]], seconds: float) -> "Notes":
+        """Asks the teacher, after fine-tuning it for so many seconds; with none it only says what each word means to it."""
         from services.sentiment.training import encoder, second, teacher, words
 
         pieces = list(teacher.load().tokeniser.pieces)
         known = {k: words.words([e.text for e in own if e.split == TRAIN], k, pieces) for k, own in examples.items()}
         everything = [e for own in examples.values() for e in own]
-        spec = encoder.TuneSpec(group=(second.EMOTIONS,))
+        spec = encoder.TuneSpec(group=(second.EMOTIONS,), frozen=6, seconds=seconds)
         answers, vectors = second.teach(everything, known, spec, None)
         return cls(answers, vectors, known)
 

@@ -53,7 +53,7 @@ _PATTERNS: Final[dict[Language, dict[int, str]]] = {
 {W}几号来|是{W}给我打的电话|优惠券怎么领|可以用券吗|支持分期吗|怎么付款|有会员价吗|能不能货到付款|门店在哪|{A}有店吗|营业到几号
 {P}型号是{N}{N}{N}|我这边是{A}|我要预约{D}|预约{T}{D}|请问{W}{T}来吗|需要准备什么吗|包装要留着吗|{P}是{C}的吗|给孩子买的|送人用的
 好的，我知道了|好，{T}等你们|好的没问题|行，就{T}|嗯嗯|哦哦|好滴|OK|明白了|了解|好的好的|好的，麻烦你了|你好，我想问一下|喂，你好|{T}好像有空|好吧
-{P}选哪个好|哪款{P}好一点|{C}好还是{C}好|推荐一款{P}|{P}和{P}一起买吗|{C}的{P}和{P}有什么不同|我再对比一下|{P}一般用几年|{C}的够用吗
+{D}单可以寄到{A}吗|{P}能寄到公司吗|发票可以开电子的吗|{A}的店{T}开门吗|{P}能不能送到单位|{T}几点能到|{P}选哪个好|哪款{P}好一点|{C}好还是{C}好|推荐一款{P}|{P}和{P}一起买吗|{C}的{P}和{P}有什么不同|我再对比一下|{P}一般用几年|{C}的够用吗
 """,
         NEGATIVE: """
 {P}怎么还没{D}|都{N}天了还没{D}|为什么还不{D}|等了{N}个小时|{P}又坏了|修了{N}次还是不行|{W}态度很差|{W}没来|{W}迟到了{N}个小时
@@ -76,6 +76,8 @@ What time is the {D}?|Can you come {T}?|Is the {P} in stock?|Do you have the {P}
 The address is {N} {A}|I want to buy a {P}|I'd like to ask about the {P}|Could you change my {D} to {T}?|I ordered a {P} {T}|Does {D} cost anything?
 How long is the warranty on the {P}?|What is the difference between the {C} and the {C} one?|Hi|Hello there|Hi, are you there?|Yes|No|Okay|That works|Sure, {T} then
 Please check my {P} order|Where can I find the {D} form?|Can I pay by card?|Please transfer me to the {W}|I need to speak to someone about my {D}|Will the {W} call me?
+Which {P} is bigger?|Which of these two lasts longer?|Could you mail the {D} form to my home?|Is the {C} {P} heavier than the other one?|Will the {P} fit in a small room?
+When will the {P} be here?|Can you email me the {D}?|Does it come with a cable?
 I'm at home {T}|It is on floor {N}|How big is the {P}?|Is there a discount on the {P}?|When does the store close?|I'll think about it|Let me check|I need an invoice
 """,
         NEGATIVE: """
