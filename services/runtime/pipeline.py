@@ -84,6 +84,10 @@ class Change(Generic[S, F]):
     facts: tuple[F, ...]
 
 
+def _as_it_is(state: object) -> object:
+    return state
+
+
 @dataclass(frozen=True)
 class Pipeline(Generic[S, E, F]):
     """One consumer: topics in, a pure decision, facts out.
@@ -114,4 +118,4 @@ class Pipeline(Generic[S, E, F]):
     project: Callable[[Db, Sequence[Change[S, F]]], Awaitable[None]] | None = None
     count: Callable[[F], Iterable[Delta]] | None = None
     metric: Metric | None = None
-    pack: Callable[[S], object] | None = None
+    pack: Callable[[S], object] = _as_it_is
