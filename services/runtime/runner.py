@@ -399,7 +399,12 @@ class Runner(Generic[S, E, F]):
         commit.seen = made.seen
         due, pack = self.pipeline.due, self.pipeline.pack
         commit.states = {
-            key: (e.partition, e.version, made.postponed.get(key) or (due(e.state) if due else None), encode(pack(e.state)))
+            key: (
+                e.partition,
+                e.version,
+                made.postponed.get(key) or (due(e.state) if due else None),
+                encode(pack(e.state)),
+            )
             for key, e in made.entries.items()
         }
         commit.cells = made.cells()
