@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from services.escalation.main import pipeline as escalation
+from services.escalation.main import case_pipeline, cause_pipeline, team_pipeline
 from services.escalation.settings import EscalationSettings
+from services.nps import contacts, deeds
 from services.nps.lines import LineError, read_line
 from services.nps.main import PIPELINE as NPS
+from services.nps.settings import NpsSettings
 from services.router.domain.policy import Policy
 from services.router.lookups import Lookups
 from services.router.main import assignment_pipeline, triage_pipeline
@@ -46,12 +48,16 @@ def sentiment() -> Pipeline[Any, Any, Any]:
 
 @cache
 def pipelines() -> dict[str, Pipeline[Any, Any, Any]]:
-    nobody = Lookups(None, None, None, 0.1)
+    nobody, asking, risk = Lookups(None, None, None, 0.1), NpsSettings(), EscalationSettings()
     return {
         "nps": NPS,
         "sentiment": sentiment(),
         "load": loads.pipeline(),
-        "escalation": escalation(EscalationSettings().policy()),
+        "nps.service": contacts.pipeline(asking.plan(), asking.zoned(), contacts.Volumes(None, lambda: NOW)),
+        "nps.actions": deeds.PIPELINE,
+        "escalation": case_pipeline(risk.numbers(), risk.follow_ups()),
+        "team": team_pipeline(risk.follow_ups()),
+        "cause": cause_pipeline(),
         "triage": triage_pipeline(policy(), nobody),
         "assignment": assignment_pipeline(policy()),
     }
@@ -60,10 +66,21 @@ def pipelines() -> dict[str, Pipeline[Any, Any, Any]]:
 KINDS: dict[str, list[Any]] = {
     name: sorted((k for k in catalogue.by_name().values() if k.topic in topics), key=lambda k: k.name)
     for name, topics in {
-        "nps": {"touchpoint.events"},
+        "nps": {"touchpoint.events", "survey.requested"},
+        "nps.service": {"touchpoint.events"},
+        "nps.actions": {"nps.actions"},
         "sentiment": {"touchpoint.events", "routing.decided"},
         "load": {"pool.events"},
-        "escalation": {"touchpoint.events", "sentiment.scored"},
+        "escalation": {
+            "touchpoint.events",
+            "sentiment.scored",
+            "sentiment.shifted",
+            "routing.decided",
+            "escalation.flagged",
+            "outreach.events",
+        },
+        "team": {"team.events"},
+        "cause": {"cause.events"},
         "triage": {"touchpoint.events"},
         "assignment": {"pool.events"},
     }.items()
@@ -129,9 +146,10 @@ def run(service: str, seed: int) -> None:
             state, facts = pipe.tick(state, now)
             take(pipe, facts)
         # The state goes through the database and comes back the same: what NaN or an odd key would break.
-        packed = msgspec.json.encode(state)
+        stored = pipe.pack(state)
+        packed = msgspec.json.encode(stored)
         assert b"\\u0000" not in packed
-        assert keep.decode(packed) == state
+        assert keep.decode(packed) == stored
         state = keep.decode(packed)
 
 
@@ -139,14 +157,18 @@ def of(service: str, share: float) -> Callable[..., None]:
     def test(seed: int) -> None:
         run(service, seed)
 
-    test.__name__ = f"test_{service}_decides_whatever_is_let_in"
+    test.__name__ = f"test_{service.replace('.', '_')}_decides_whatever_is_let_in"
     return fuzz(share, seed=shapes.seeds)(test)
 
 
 test_nps = of("nps", 2)
 test_sentiment = of("sentiment", 1)
 test_load = of("load", 1)
+test_nps_service = of("nps.service", 1)
+test_nps_actions = of("nps.actions", 1)
 test_escalation = of("escalation", 2)
+test_team = of("team", 1)
+test_cause = of("cause", 0.5)
 test_triage = of("triage", 2)
 test_assignment = of("assignment", 2)
 
