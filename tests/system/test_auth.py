@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from touchline.gateway.v1 import gateway_pb2, gateway_pb2_grpc
+from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 from touchline.runtime.v1 import status_pb2
 from touchline.sentiment.v1 import sentiment_pb2, sentiment_pb2_grpc
@@ -33,11 +34,20 @@ from tests.authority import Authority, needs_openssl
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DESK, PEER, STRANGER = "d" * 24, "p" * 24, "s" * 24
-CHANGES = {"Accept", "Decline", "Finish", "CloseFollowUp", "ExportCorrections", "Publish"}
+CHANGES = {
+    *("Accept", "Decline", "Finish", "Transfer", "SetMode", "Assign", "Drain"),
+    *("ClaimFollowUp", "CloseFollowUp", "PromiseAction", "EndAction", "ExportCorrections", "Publish"),
+}
 ROUTER, ESCALATION = "touchline.router.v1.RouterService", "touchline.escalation.v1.EscalationService"
+NPS = "touchline.nps.v1.NpsService"
+MODULES: tuple[Any, ...] = (router_pb2, escalation_pb2, nps_pb2)
 
 
-class Answers(router_pb2_grpc.RouterServiceServicer, escalation_pb2_grpc.EscalationServiceServicer):
+class Answers(
+    router_pb2_grpc.RouterServiceServicer,
+    escalation_pb2_grpc.EscalationServiceServicer,
+    nps_pb2_grpc.NpsServiceServicer,
+):
     """Answers anything with nothing, and writes down what it was asked: what it does not write down never ran."""
 
     def __init__(self) -> None:
@@ -49,7 +59,7 @@ class Answers(router_pb2_grpc.RouterServiceServicer, escalation_pb2_grpc.Escalat
 
         async def answer(request: Any, context: Any) -> Any:
             self.ran.append(name)
-            module = router_pb2 if hasattr(router_pb2, f"{name}Response") else escalation_pb2
+            module = next(m for m in MODULES if hasattr(m, f"{name}Response"))
             return getattr(module, f"{name}Response")()
 
         return answer
@@ -60,7 +70,8 @@ def real(answers: Any) -> list[Servicer]:
     nothing: Any = None
     made = (
         services.router.rpc.servicer(nothing, "", nothing, nothing, 1.0),
-        services.escalation.rpc.servicer(nothing, nothing, nothing),
+        services.escalation.rpc.servicer(nothing, "", nothing, nothing, nothing),
+        services.nps.rpc.servicer(nothing, nothing, nothing, nothing, nothing),
     )
     return [Servicer(s.register, answers, s.name, s.changing, s.own_keys) for s in made]
 
@@ -89,17 +100,17 @@ async def served(answers: Any, settings: RpcSettings) -> AsyncIterator[str]:
 
 
 def methods() -> Iterator[tuple[str, str]]:
-    for module in (router_pb2, escalation_pb2):
+    for module in MODULES:
         for service in module.DESCRIPTOR.services_by_name.values():
             yield from ((service.full_name, method.name) for method in service.methods)
 
 
 async def call(address: str, service: str, method: str, settings: RpcSettings) -> str:
-    module, stub = (
-        (router_pb2, router_pb2_grpc.RouterServiceStub)
-        if service == ROUTER
-        else (escalation_pb2, escalation_pb2_grpc.EscalationServiceStub)
-    )
+    module, stub = {
+        ROUTER: (router_pb2, router_pb2_grpc.RouterServiceStub),
+        ESCALATION: (escalation_pb2, escalation_pb2_grpc.EscalationServiceStub),
+        NPS: (nps_pb2, nps_pb2_grpc.NpsServiceStub),
+    }[service]
     async with channel(address, settings) as to:
         try:
             await getattr(stub(to), method)(getattr(module, f"{method}Request")(), timeout=3)
@@ -157,7 +168,6 @@ def every_service() -> list[Servicer]:
     gateway = GatewaySettings(gateway_keys_file=Path("keys.json"))
     return [
         *real(Answers()),
-        services.nps.rpc.servicer(nothing, ""),
         services.sentiment.rpc.servicer(nothing, nothing, "", nothing),
         services.gateway.rpc.servicer(nothing, gateway),
     ]
