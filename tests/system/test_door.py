@@ -50,7 +50,7 @@ async def test_every_documented_event_is_let_in_over_grpc(live_stack: Live) -> N
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await gateway.Publish(gateway_pb2.PublishRequest(events=events), timeout=20)
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    topics = ("touchpoint.events", "pool.events")
+    topics = ("touchpoint.events", "pool.events", "nps.actions")
     arrived = {found.event_id for topic in topics for found in await history(live_stack, topic)}
     assert {one.id for one in events} <= arrived
 

@@ -48,6 +48,7 @@ IMPERSONAL = {
         "amountCents",
         "skills",
         "segments",
+        "region",  # a segment too: it names the cells of metrics
         "topic",
         "tier",
         "reason",

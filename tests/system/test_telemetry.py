@@ -100,8 +100,8 @@ async def test_no_metric_and_no_label_is_undeclared(live_stack: Live, story: Sto
         assert family.name in declared, f"{service} emits {family.name}"
         labels = {label for sample in family.samples for label in sample.labels} - SCOPE_LABELS
         assert labels <= declared[family.name], f"{service}'s {family.name}"
-    # Retries come only where something was away.
-    assert set(declared) - seen <= {"touchline_retries"}
+    # Retries come only where something was away, and a policy is read again only where its file has changed.
+    assert set(declared) - seen <= {"touchline_retries", "touchline_router_policy_reads"}
 
 
 async def test_every_service_counts_what_it_does(live_stack: Live, story: Story) -> None:
@@ -111,8 +111,10 @@ async def test_every_service_counts_what_it_does(live_stack: Live, story: Story)
         for sample in family.samples
         if sample.name == "touchline_events_total" and sample.labels["outcome"] == "handled" and sample.value > 0
     }
-    pipelines = {"sentiment", "sentiment.load", "router.triage", "router.assignment", "nps", "escalation"}
-    assert handled >= pipelines and len(handled) == len(pipelines) + 1  # and the projections
+    pipelines = {"sentiment", "sentiment.load", "router.triage", "router.assignment", "nps", "nps.service"}
+    pipelines |= {"escalation", "escalation.team", "escalation.cause"}
+    # And the projections; actions only where somebody promised one.
+    assert handled >= pipelines and len(handled - {"nps.actions"}) == len(pipelines) + 1
 
 
 def test_logs_are_json_lines(live_stack: Live) -> None:

