@@ -48,7 +48,7 @@ IMPERSONAL = {
         "amountCents",
         "skills",
         "segments",
-        "region",  # a segment too: it names the cells of metrics
+        *("region", "store"),  # segments too: they name the cells of metrics
         "topic",
         "tier",
         "reason",
