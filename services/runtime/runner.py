@@ -397,14 +397,9 @@ class Runner(Generic[S, E, F]):
         """A batch that is decided. One without records moves no offset, but is fenced all the same."""
         commit = Commit({p: m if isinstance(m, tuple) else (m, m.next_offset) for p, m in moves.items()}, now)
         commit.seen = made.seen
-        due, pack = self.pipeline.due, self.pipeline.pack
+        due, pack, later = self.pipeline.due, self.pipeline.pack, made.postponed
         commit.states = {
-            key: (
-                e.partition,
-                e.version,
-                made.postponed.get(key) or (due(e.state) if due else None),
-                encode(pack(e.state)),
-            )
+            key: (e.partition, e.version, later.get(key) or (due(e.state) if due else None), encode(pack(e.state)))
             for key, e in made.entries.items()
         }
         commit.cells = made.cells()
