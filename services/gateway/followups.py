@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 
+from services.gateway.answers import error, refusal, small_json
 from services.gateway.live.rows import iso
 from services.runtime.errors import Transient
 from services.runtime.rpc import LookupFailed
@@ -20,7 +21,6 @@ from services.runtime.rpc import LookupFailed
 LISTED = 200
 WITHIN_S = 2.0
 DECIDED_WITHIN_S = 8.0
-LONGEST_BODY = 4096
 
 _RESULTS = {
     escalation_pb2.RESULT_DONE: "done",
@@ -28,8 +28,6 @@ _RESULTS = {
     escalation_pb2.RESULT_OVERTAKEN: "overtaken",
     escalation_pb2.RESULT_DISPLACED: "displaced",
 }
-# What the service refuses, with the HTTP status that says the same.
-_REFUSALS = {"INVALID_ARGUMENT": 400, "NOT_FOUND": 404, "FAILED_PRECONDITION": 409, "PERMISSION_DENIED": 403}
 
 
 class RefusedError(Exception):
@@ -74,12 +72,11 @@ class Desk:
 async def _asked(call: Awaitable[Any]) -> Any:
     try:
         return await call
-    except LookupFailed as error:
-        code = getattr(error, "code", None)
-        status = _REFUSALS.get(code().name) if code is not None else None
-        if status is None:
-            raise Transient("the escalation service does not answer") from error
-        raise RefusedError(status, str(getattr(error, "details", lambda: "")())) from error
+    except LookupFailed as failed:
+        refused = refusal(failed)
+        if refused is None:
+            raise Transient("the escalation service does not answer") from failed
+        raise RefusedError(*refused) from failed
 
 
 class _Said(Struct, forbid_unknown_fields=True):
@@ -113,33 +110,24 @@ class FollowUps:
         )
 
     async def _act(self, request: Request, act: Callable[[Desk, str, _Said], Awaitable[dict[str, Any]]]) -> Response:
-        # A page from elsewhere can't send this type without asking first, and nobody answers it.
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            return _error(415, "content-type: must be application/json")
-        body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > LONGEST_BODY:
-                return _error(413, f"the body: may have {LONGEST_BODY} bytes at most")
+        body = await small_json(request)
+        if isinstance(body, Response):
+            return body
         try:
-            said = json.decode(bytes(body), type=_Said)
-        except (ValidationError, DecodeError) as error:
-            return _error(400, f"the body: {error}")
+            said = json.decode(body, type=_Said)
+        except (ValidationError, DecodeError) as wrong:
+            return error(400, f"the body: {wrong}")
         return await self._answer(lambda desk: act(desk, request.path_params["follow_up_id"], said))
 
     async def _answer(self, ask: Callable[[Desk], Awaitable[dict[str, Any]]]) -> Response:
         if self._desk is None:
-            return _error(503, "ESCALATION_ADDR is not set")
+            return error(503, "ESCALATION_ADDR is not set")
         try:
             return JSONResponse(await ask(self._desk), headers={"cache-control": "no-store"})
-        except RefusedError as error:
-            return _error(error.status, str(error))
-        except Transient as error:
-            return _error(503, str(error), {"retry-after": "2"})
-
-
-def _error(status: int, reason: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": reason}, status, headers)
+        except RefusedError as refused:
+            return error(refused.status, str(refused))
+        except Transient as away:
+            return error(503, str(away), {"retry-after": "2"})
 
 
 def _row(f: escalation_pb2.FollowUp) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.types import Message, Send
 
 from services.gateway import openapi
+from services.gateway.answers import error
 from services.gateway.door import Door
 from services.gateway.keys import Right
 from services.gateway.live.hub import Hub, TooManyWatchersError
@@ -69,22 +70,22 @@ class Reading:
             "same-origin",
             "none",
         ):
-            return _error(403, "a page from elsewhere may not act here")
+            return error(403, "a page from elsewhere may not act here")
         if self._settings.is_loopback:
             host = request.headers.get("host", "").lower()
             host = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
             if host in self._settings.allowed_hosts:
                 return None
-            return _error(421, "the gateway does not go by this name; GATEWAY_ALLOWED_HOSTS lists those it does")
+            return error(421, "the gateway does not go by this name; GATEWAY_ALLOWED_HOSTS lists those it does")
         channel = self._door.channel(_bearer(request.headers.get("authorization", "")))
         if channel is not None and right in channel.rights:
             return None
         if channel is not None and Right.VIEW in channel.rights:
-            return _error(403, f"this channel may view but not {right}")
+            return error(403, f"this channel may view but not {right}")
         if channel is not None:
-            return _error(403, "this channel may send but not view")
+            return error(403, "this channel may send but not view")
         # Basic, so that a browser asks for the key: any user name, the key as the password.
-        return _error(
+        return error(
             401, "the key of a channel that may view is needed", {"www-authenticate": 'Basic realm="touchline", Bearer'}
         )
 
@@ -92,22 +93,22 @@ class Reading:
         try:
             self._hub.admit()
         except TooManyWatchersError:
-            return _error(503, "too many watch already", {"retry-after": "10"})
+            return error(503, "too many watch already", {"retry-after": "10"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         return _Impatient(self._hub.watch(), media_type="text/event-stream", headers=headers)
 
     async def journey(self, request: Request) -> Response:
         found = self._hub.view.journeys.tell(request.path_params["customer_id"])
-        return _error(404, "nothing is known of this customer") if found is None else _private(found)
+        return error(404, "nothing is known of this customer") if found is None else _private(found)
 
     async def explain(self, request: Request) -> Response:
         if self._explain is None:
-            return _error(503, "ROUTER_ADDR is not set")
+            return error(503, "ROUTER_ADDR is not set")
         try:
             found = await self._explain(request.path_params["contact_id"])
-        except Transient as error:
-            return _error(503, str(error), {"retry-after": "2"})
-        return _error(404, "the router knows no such contact") if found is None else _private(found)
+        except Transient as away:
+            return error(503, str(away), {"retry-after": "2"})
+        return error(404, "the router knows no such contact") if found is None else _private(found)
 
     async def description(self, _: Request) -> Response:
         return JSONResponse(openapi.document())
@@ -118,10 +119,6 @@ class Reading:
 
 def _private(body: dict[str, Any]) -> Response:
     return JSONResponse(body, headers={"cache-control": "no-store"})
-
-
-def _error(status: int, reason: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": reason}, status, headers)
 
 
 def _bearer(authorization: str) -> str:

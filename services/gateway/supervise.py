@@ -10,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 
+from services.gateway.answers import error, refusal, small_json
 from services.runtime.rpc import LookupFailed
 
 WITHIN_S = 6.0
-LARGEST_BODY = 4096
-_STATUS = {"NOT_FOUND": 404, "INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 409}
 _COMMANDS: dict[str, tuple[str, Callable[..., Any], tuple[str, ...]]] = {
     "mode": ("SetMode", router_pb2.SetModeRequest, ("mode", "by", "reason")),
     "assign": ("Assign", router_pb2.AssignRequest, ("seat_id", "contact_id", "by", "reason")),
@@ -33,55 +32,44 @@ class Supervise:
     async def pool(self, request: Request) -> Response:
         """One pool: mode, seats, who waits, debts."""
         if self._router is None:
-            return _error(503, "ROUTER_ADDR is not set")
+            return error(503, "ROUTER_ADDR is not set")
         asked = router_pb2.GetPoolRequest(pool=request.path_params["pool"])
         return await _answer(self._router.GetPool(asked, timeout=WITHIN_S))
 
     async def act(self, request: Request) -> Response:
         """A command: POST a JSON object with its fields. A page from elsewhere can't: it may not send JSON unasked."""
         if self._router is None:
-            return _error(503, "ROUTER_ADDR is not set")
+            return error(503, "ROUTER_ADDR is not set")
         known = _COMMANDS.get(request.path_params["command"])
         if known is None:
-            return _error(404, f"the commands are {', '.join(sorted(_COMMANDS))}")
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            return _error(415, "content-type: must be application/json")
+            return error(404, f"the commands are {', '.join(sorted(_COMMANDS))}")
         body = await _body(request)
         if isinstance(body, Response):
             return body
         method, make, fields = known
         for name, value in body.items():
             if name not in fields or not isinstance(value, str):
-                return _error(400, f"{name}: is not known, or no text; known are {', '.join(fields)}")
+                return error(400, f"{name}: is not known, or no text; known are {', '.join(fields)}")
         command = make(pool=request.path_params["pool"], command_id=uuid4().hex, **body)
         return await _answer(getattr(self._router, method)(command, timeout=WITHIN_S))
 
 
 async def _body(request: Request) -> dict[str, Any] | Response:
-    parts = b""
-    async for part in request.stream():
-        parts += part
-        if len(parts) > LARGEST_BODY:
-            return _error(413, f"the body has more than {LARGEST_BODY} bytes")
+    parts = await small_json(request)
+    if isinstance(parts, Response):
+        return parts
     try:
         found = json.loads(parts)
     except (ValueError, RecursionError):
-        return _error(400, "the body is not JSON")
-    return found if isinstance(found, dict) else _error(400, "the body is not an object")
+        return error(400, "the body is not JSON")
+    return found if isinstance(found, dict) else error(400, "the body is not an object")
 
 
 async def _answer(call: Awaitable[Any]) -> Response:
     try:
         answer = await call
-    except LookupFailed as error:
-        code = getattr(error, "code", None)
-        status = _STATUS.get(code().name if code is not None else "")
-        if status is None:
-            return _error(503, "the router does not answer", {"retry-after": "2"})
-        return _error(status, str(getattr(error, "details", lambda: "")() or "refused"))
+    except LookupFailed as failed:
+        refused = refusal(failed)
+        return error(503, "the router does not answer", {"retry-after": "2"}) if refused is None else error(*refused)
     body = MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     return JSONResponse(body, headers={"cache-control": "no-store"})
-
-
-def _error(status: int, reason: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse({"error": reason}, status, headers)

@@ -28,6 +28,11 @@ T0 = datetime(2026, 11, 1, 9, tzinfo=UTC)
 TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 NEVER_TOLD = {  # seats' events belong to no customer; counters and commands to no story
     "touchline.metrics.CounterChanged.v1",
+    "touchline.nps.NpsShifted.v1",  # of a segment, as are actions
+    "touchline.nps.ActionPromised.v1",
+    "touchline.nps.ActionDone.v1",
+    "touchline.nps.ActionDropped.v1",
+    "touchline.nps.SurveyRequested.v1",  # for channels; the answer is the step
     "touchline.escalation.FollowUpCloseRequested.v1",
     "touchline.escalation.FollowUpClaimRequested.v1",
     "touchline.escalation.CaseChanged.v1",
