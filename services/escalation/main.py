@@ -1,12 +1,8 @@
 """The escalation service: touchpoints and scores in, complaints about to escalate out, and their follow-ups."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from services.escalation import causes_store, codec, counters, rpc, store
 from services.escalation.domain import causes, followups
@@ -18,8 +14,9 @@ from services.escalation.domain.state import Customer
 from services.escalation.domain.tasks import CaseFact, TeamEvent, TeamFact
 from services.escalation.domain.team import FollowUpPolicy, Team
 from services.escalation.policyfile import BadPolicyError
-from services.escalation.reaching import reaching
+from services.escalation.reaching import tell
 from services.escalation.settings import EscalationSettings
+from services.runtime.beside import HOUR_S, again
 from services.runtime.errors import Misconfigured
 from services.runtime.pipeline import Pipeline
 from services.runtime.service import House, Parts, serve
@@ -34,8 +31,6 @@ from services.runtime.topics import (
     TEAM_EVENTS,
     TOUCHPOINT_EVENTS,
 )
-
-log = logging.getLogger(__name__)
 
 
 def case_pipeline(policy: Policy, teams: FollowUpPolicy) -> Pipeline[Customer, Event, CaseFact]:
@@ -93,19 +88,6 @@ def cause_pipeline() -> Pipeline[Cause, Reported, CauseHeated]:
     )
 
 
-def _forgetting(house: House, keep: timedelta) -> Callable[[], Coroutine[Any, Any, None]]:
-    async def forget() -> None:
-        while True:
-            await asyncio.sleep(3600)
-            try:
-                await store.forget(house.pool, house.clock() - keep)
-                await causes_store.forget(house.pool, house.clock() - keep)
-            except Exception:  # the next hour will do; what is kept too long harms nobody
-                log.exception("old budgets, orders or waves could not be dropped")
-
-    return forget
-
-
 async def build(house: House) -> Parts:
     """The service's parts."""
     settings = load(EscalationSettings)
@@ -115,10 +97,19 @@ async def build(house: House) -> Parts:
         raise Misconfigured(f"ESCALATION_POLICY: {error}") from None
     cases = case_pipeline(settings.numbers(), teams)
     servicers = [rpc.servicer(house.pool, cases.name, house.commands(), house.clock, teams.credit)]
+    keep = timedelta(days=settings.keep_days)
+
+    async def forget() -> None:
+        await store.forget(house.pool, house.clock() - keep)
+        await causes_store.forget(house.pool, house.clock() - keep)
+
     return Parts(
         pipelines=[cases, team_pipeline(teams), cause_pipeline()],
         servicers=servicers,
-        tasks=[_forgetting(house, timedelta(days=settings.keep_days)), reaching(house, settings.outreach_per_s)],
+        tasks=[
+            again(forget, HOUR_S, "old budgets, orders or waves could not be dropped"),
+            again(lambda: tell(house, settings.outreach_per_s), 1.0, "outreach waits"),
+        ],
     )
 
 

@@ -5,7 +5,6 @@ that is not marked as published is published by whoever looks next, with the sam
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -35,11 +34,10 @@ from services.nps.domain.watch import (
 )
 from services.nps.feed import Feed
 from services.nps.telling import Telling
+from services.runtime.beside import again
 from services.runtime.clock import Clock
 from services.runtime.publisher import Publisher
 from services.runtime.records import timestamp, write
-
-log = logging.getLogger(__name__)
 
 SOURCE: Final = "touchline/nps.watch"
 LOOKING: Final = 0x6E70735F6C6F6F6B
@@ -73,12 +71,7 @@ class Watching:
     async def run(self, every_s: float) -> None:
         """Looks again and again, for ever."""
         await self._feed.ready()
-        while True:
-            await asyncio.sleep(every_s)
-            try:
-                await self.once()
-            except Exception as error:  # what is not told now is told by the next look
-                log.warning("changes could not be looked for: %s", type(error).__name__)
+        await again(self.once, every_s, "changes could not be looked for")()
 
     async def once(self) -> None:
         """One look at all watched segments; tells what changed for certain. Of several processes one looks at a time."""

@@ -7,7 +7,6 @@ counts as lost once it is seen twice in a row.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from services.router import store
 from services.router.domain.forecast import foretell
 from services.router.domain.pool import Pool, imbalance, standing
 from services.runtime import signals
+from services.runtime.beside import again
 from services.runtime.clock import Clock
 from services.runtime.telemetry import meters
 
@@ -96,7 +96,7 @@ class Balance:
 
 def watching(
     db: Any, pipeline: str, clock: Clock, every_s: float, names: Callable[[], Iterable[str]]
-) -> Coroutine[Any, Any, None]:
+) -> Callable[[], Coroutine[Any, Any, None]]:
     """The task that looks, and the gauges that tell."""
     balance = Balance(clock, names)
     made = meters()
@@ -109,13 +109,7 @@ def watching(
     ):
         made.watch(signal, read)
 
-    async def watch() -> None:
-        while True:
-            try:
-                pools, rows = await store.accounts(db, pipeline)
-                balance.look(pools, rows)
-            except Exception as error:  # it looks again; the gauges stay as they are
-                log.warning("the pools could not be looked at: %s", type(error).__name__)
-            await asyncio.sleep(every_s)
+    async def look() -> None:
+        balance.look(*await store.accounts(db, pipeline))
 
-    return watch()
+    return again(look, every_s, "the pools could not be looked at")

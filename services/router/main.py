@@ -1,8 +1,6 @@
 """The router: triage by customer, assignment by pool."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,11 @@ from services.router.domain.triage import Customer
 from services.router.lookups import Lookups
 from services.router.policybox import PolicyBox
 from services.router.settings import PeerSettings, RouterSettings
+from services.runtime.beside import HOUR_S, again
 from services.runtime.pipeline import Pipeline
 from services.runtime.service import House, Parts, serve
 from services.runtime.settings import load as settings_of
 from services.runtime.topics import POOL_EVENTS, TOUCHPOINT_EVENTS
-
-log = logging.getLogger(__name__)
 
 
 def _in_force(policy: Policy | Callable[[], Policy]) -> Callable[[], Policy]:
@@ -70,22 +67,10 @@ def assignment_pipeline(policy: Policy | Callable[[], Policy]) -> Pipeline[Pool,
     )
 
 
-def _forgetting(house: House, keep: timedelta) -> Callable[[], Coroutine[Any, Any, None]]:
-    async def forget() -> None:
-        while True:
-            await asyncio.sleep(3600)
-            try:
-                await store.forget(house.pool, house.clock() - keep)
-            except Exception:  # the next hour will do; what is kept too long harms nobody
-                log.exception("old decisions could not be dropped")
-
-    return forget
-
-
 async def build(house: House) -> Parts:
     """The service's parts."""
     settings, peers = settings_of(RouterSettings), settings_of(PeerSettings)
-    policy = PolicyBox(settings.policy)
+    policy, keep = PolicyBox(settings.policy), timedelta(days=settings.keep_days)
 
     def peer(address: str) -> Any:
         return house.peer(address) if address else None
@@ -102,11 +87,9 @@ async def build(house: House) -> Parts:
         pipelines=[triage_pipeline(lambda: policy.now, lookups), assigning],
         servicers=[answers],
         tasks=[
-            _forgetting(house, timedelta(days=settings.keep_days)),
+            again(lambda: store.forget(house.pool, house.clock() - keep), HOUR_S, "old decisions could not be dropped"),
             policy.watch,
-            lambda: balance.watching(
-                house.pool, assigning.name, house.clock, settings.balance_s, lambda: policy.now.pools
-            ),
+            balance.watching(house.pool, assigning.name, house.clock, settings.balance_s, lambda: policy.now.pools),
         ],
     )
 

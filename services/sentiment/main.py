@@ -1,13 +1,11 @@
 """The sentiment service: what is said in, scores, running moods, turns of conversations and seats' loads out."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from services.runtime.beside import HOUR_S, again
 from services.runtime.pipeline import Pipeline
 from services.runtime.service import House, Parts, serve
 from services.runtime.settings import load as settings_of
@@ -21,10 +19,6 @@ from services.sentiment.model import familiarity
 from services.sentiment.reading import Reading
 from services.sentiment.settings import SentimentSettings
 from services.sentiment.watch import Watch
-
-log = logging.getLogger(__name__)
-
-EVERY_S = 3600.0
 
 
 def pipeline(reading: Reading, name: str) -> Pipeline[CustomerMood, Event, Fact]:
@@ -44,27 +38,20 @@ def pipeline(reading: Reading, name: str) -> Pipeline[CustomerMood, Event, Fact]
     )
 
 
-def _hourly(
-    house: House, settings: SentimentSettings, watch: Watch, name: str
-) -> Callable[[], Coroutine[Any, Any, None]]:
+def _hourly(house: House, settings: SentimentSettings, watch: Watch, name: str) -> Callable[[], Awaitable[None]]:
     """What is past keeping is dropped, and the model's confidence held against what people said since."""
 
-    async def forget() -> None:
-        while True:
-            now = house.clock()
-            try:
-                await store.forget(
-                    house.pool,
-                    now - timedelta(days=settings.keep_days),
-                    now - timedelta(days=settings.feedback_days),
-                    now - LONGEST_SHIFT,
-                )
-                watch.judge(await store.judgements(house.pool, name))
-            except Exception:  # the next hour will do: what is kept a little longer is still within what is stated
-                log.exception("what is past keeping could not be dropped")
-            await asyncio.sleep(EVERY_S)
+    async def look() -> None:
+        now = house.clock()
+        await store.forget(
+            house.pool,
+            now - timedelta(days=settings.keep_days),
+            now - timedelta(days=settings.feedback_days),
+            now - LONGEST_SHIFT,
+        )
+        watch.judge(await store.judgements(house.pool, name))
 
-    return forget
+    return look
 
 
 async def build(house: House) -> Parts:
@@ -75,7 +62,9 @@ async def build(house: House) -> Parts:
     return Parts(
         pipelines=[pipeline(Reading(loaded, watch), name), loads.pipeline()],
         servicers=[rpc.servicer(house.pool, loaded, name, house.clock)],
-        tasks=[_hourly(house, settings, watch, name)],
+        tasks=[
+            again(_hourly(house, settings, watch, name), HOUR_S, "what is past keeping could not be dropped"),
+        ],
     )
 
 
