@@ -33,8 +33,8 @@ gen/ready: .venv/packages $(shell find proto -name '*.proto') scripts/proto.sh
 demo: setup ## plays a retailer's service day, live, and audits it (ARGS="--hours 1 --speed max --no-browser")
 	@$(BIN)/touchline demo $(ARGS)
 
-test: setup ## all tests, on real Kafka and Postgres (ARGS="-k nps" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## all tests, on real Kafka and Postgres, three at a time (ARGS="-k nps" for some, "-n 0" one by one)
+	@$(BIN)/python -m pytest -p tests.rooms -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 simulate: setup ## the runtime in a world where everything goes wrong, by seed (ARGS="--schedules 100000 --seed 1 --jobs 2", "--replay SEED --shrink")
 	@$(BIN)/python -m tests.simulation $(ARGS)

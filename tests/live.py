@@ -6,7 +6,6 @@ they mean in life. Channels that talk to it live on the same clock, which is wha
 
 import asyncio
 import json
-import os
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
+import pytest
 
 from deploy.embedded import control, state
 from deploy.embedded.layout import Layout
@@ -47,17 +47,15 @@ def whole_system(data: Path) -> Iterator[Live]:
     policy.write_text(for_speed(DEFAULT.read_text("utf-8"), PACE), "utf-8")
     morning = datetime.now(LOCAL).replace(hour=8, minute=0, second=0, microsecond=0)
     clock = f"scaled:{time.time():.3f}:{morning.timestamp():.3f}:{PACE:g}"
-    before = os.environ.get("ROUTER_POLICY")
-    os.environ["ROUTER_POLICY"] = str(policy)
-    try:
-        found = asyncio.run(Stack(data).up(clock))
-        yield {**found, "data": str(data)}
-    finally:
-        if before is None:
-            del os.environ["ROUTER_POLICY"]
-        else:
-            os.environ["ROUTER_POLICY"] = before
-        control.stop(Layout.of(data))
+    with pytest.MonkeyPatch.context() as given:
+        given.setenv("ROUTER_POLICY", str(policy))
+        # Other tests are at work beside it, and no lookup shall be late for that.
+        given.setenv("ROUTER_LOOKUP_MS", "2000")
+        try:
+            found = asyncio.run(Stack(data).up(clock))
+            yield {**found, "data": str(data)}
+        finally:
+            control.stop(Layout.of(data))
 
 
 def clock_of(live: Live) -> Clock:
