@@ -1,10 +1,9 @@
 """The escalation service's SQL: follow-ups and risks, written in the batch's transaction and read by its calls."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -311,9 +310,12 @@ def _rows(rows: Any) -> list[FollowUpRow]:
     return [FollowUpRow(**{**row, "reasons": _reasons(row["reasons"])}) for row in rows]
 
 
+_READ_REASONS: Final = msgspec.json.Decoder(tuple[Reason, ...])
+
+
 def _json(reasons: Sequence[Reason]) -> str:
-    return json.dumps([asdict(r) for r in reasons])
+    return msgspec.json.encode(reasons).decode()
 
 
 def _reasons(text: str) -> tuple[Reason, ...]:
-    return tuple(Reason(**r) for r in json.loads(text))
+    return _READ_REASONS.decode(text)
