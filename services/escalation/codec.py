@@ -101,6 +101,13 @@ def read_team(incoming: Incoming) -> tasks.TeamEvent | None:
                 follow_up_id=message.follow_up_id,
                 owner=message.owner,
             )
+        case escalation_pb2.FollowUpReleaseRequested():
+            return tasks.ReleaseRequested(
+                source=incoming.source,
+                event_id=incoming.event_id,
+                follow_up_id=message.follow_up_id,
+                owner=message.owner,
+            )
         case escalation_pb2.FollowUpCloseRequested():
             return tasks.CloseRequested(
                 source=incoming.source,
@@ -229,6 +236,15 @@ def _on_the_way(fact: tasks.TeamFact) -> Iterator[Publish]:
                 claimed_at=timestamp(fact.claimed_at),
             )
             yield Publish(claimed, fact.customer_id, fact.claimed_at)
+        case tasks.FollowUpReleased():
+            released = escalation_pb2.FollowUpReleased(
+                follow_up_id=fact.follow_up_id,
+                customer_id=fact.customer_id,
+                team=fact.team,
+                owner=fact.owner,
+                released_at=timestamp(fact.released_at),
+            )
+            yield Publish(released, fact.customer_id, fact.released_at)
         case tasks.FollowUpReminded():
             reminded = escalation_pb2.FollowUpReminded(
                 follow_up_id=fact.follow_up_id,

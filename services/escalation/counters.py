@@ -10,6 +10,7 @@ from services.escalation.domain.tasks import (
     FollowUpClosed,
     FollowUpOverdue,
     FollowUpOverflowed,
+    FollowUpReleased,
     FollowUpReminded,
     TeamFact,
 )
@@ -19,7 +20,7 @@ METRIC: Final = Metric(
     "escalation",
     (
         "flagged", "closed", "overdue",
-        "claimed", "done", "failed", "overtaken", "displaced", "reminded", "overflowed", "held_out",
+        "claimed", "done", "failed", "overtaken", "displaced", "reminded", "overflowed", "held_out", "released",
     ),
 )  # fmt: skip
 
@@ -36,6 +37,8 @@ def count(fact: TeamFact) -> Iterator[Delta]:
             yield from _one({"overdue": 1}, fact.due_at, fact.touchpoint)
         case FollowUpClaimed():
             yield from _one({"claimed": 1}, fact.claimed_at)
+        case FollowUpReleased():
+            yield from _one({"released": 1}, fact.released_at)
         case FollowUpReminded():
             yield from _one({"reminded": 1}, fact.reminded_at)
         case FollowUpOverflowed():

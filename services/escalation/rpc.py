@@ -75,6 +75,15 @@ class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
         command = escalation_pb2.FollowUpClaimRequested(follow_up_id=known.follow_up_id, owner=owner, team=known.team)
         return escalation_pb2.ClaimFollowUpResponse(follow_up=await self._send(command, known, request.command_id))
 
+    async def ReleaseFollowUp(  # noqa: N802 (gRPC's name)
+        self, request: escalation_pb2.ReleaseFollowUpRequest, context: Any
+    ) -> escalation_pb2.ReleaseFollowUpResponse:
+        """Has the team's owner take back a follow-up from whoever started it, and answers with it as it stands then."""
+        owner = _text("owner", request.owner, LONGEST_OWNER)
+        known = await self._known(request.follow_up_id, request.command_id)
+        command = escalation_pb2.FollowUpReleaseRequested(follow_up_id=known.follow_up_id, owner=owner, team=known.team)
+        return escalation_pb2.ReleaseFollowUpResponse(follow_up=await self._send(command, known, request.command_id))
+
     async def CloseFollowUp(  # noqa: N802 (gRPC's name)
         self, request: escalation_pb2.CloseFollowUpRequest, context: Any
     ) -> escalation_pb2.CloseFollowUpResponse:
@@ -249,9 +258,8 @@ def servicer(pool: Any, pipeline: str, commands: CommandBus, clock: Clock, polic
     """What the runtime's server is given."""
     answers = EscalationAnswers(pool, pipeline, commands, clock, policy)
     register = escalation_pb2_grpc.add_EscalationServiceServicer_to_server
-    return Servicer(
-        register, answers, "touchline.escalation.v1.EscalationService", changing=("ClaimFollowUp", "CloseFollowUp")
-    )
+    changing = ("ClaimFollowUp", "ReleaseFollowUp", "CloseFollowUp")
+    return Servicer(register, answers, "touchline.escalation.v1.EscalationService", changing=changing)
 
 
 _RESULTS = {

@@ -1,10 +1,9 @@
 """The escalation service's SQL: follow-ups and risks, written in the batch's transaction and read by its calls."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -143,7 +142,7 @@ async def project_teams(db: Db, changes: Sequence[Change[Team, TeamFact]]) -> No
     facts = [fact for change in changes for fact in change.facts]
     await _flag(db, [f for f in facts if isinstance(f, tasks.ComplaintFlagged)])
     # All else happens only after it was flagged, so this order holds within a batch as well.
-    await _claim(db, [f for f in facts if isinstance(f, tasks.FollowUpClaimed)])
+    await _own(db, [f for f in facts if isinstance(f, tasks.FollowUpClaimed | tasks.FollowUpReleased)])
     await _overdue(db, [f for f in facts if isinstance(f, tasks.FollowUpOverdue)])
     await _overflow(db, [f for f in facts if isinstance(f, tasks.FollowUpOverflowed)])
     await _close(db, [f for f in facts if isinstance(f, tasks.FollowUpClosed)])
@@ -174,13 +173,12 @@ async def _flag(db: Db, flags: Sequence[tasks.ComplaintFlagged]) -> None:
         )
 
 
-async def _claim(db: Db, claimed: Sequence[tasks.FollowUpClaimed]) -> None:
-    for f in claimed:  # a supervisor may take over what somebody has claimed in the same batch
+async def _own(db: Db, changes: Sequence[tasks.FollowUpClaimed | tasks.FollowUpReleased]) -> None:
+    # One by one: it may be claimed, given back and taken over within a batch.
+    for f in changes:
+        owner, since = (f.owner, f.claimed_at) if isinstance(f, tasks.FollowUpClaimed) else ("", None)
         await db.execute(
-            "UPDATE follow_up SET owner = $2, claimed_at = $3 WHERE follow_up_id = $1",
-            f.follow_up_id,
-            f.owner,
-            f.claimed_at,
+            "UPDATE follow_up SET owner = $2, claimed_at = $3 WHERE follow_up_id = $1", f.follow_up_id, owner, since
         )
 
 
@@ -312,9 +310,12 @@ def _rows(rows: Any) -> list[FollowUpRow]:
     return [FollowUpRow(**{**row, "reasons": _reasons(row["reasons"])}) for row in rows]
 
 
+_READ_REASONS: Final = msgspec.json.Decoder(tuple[Reason, ...])
+
+
 def _json(reasons: Sequence[Reason]) -> str:
-    return json.dumps([asdict(r) for r in reasons])
+    return msgspec.json.encode(reasons).decode()
 
 
 def _reasons(text: str) -> tuple[Reason, ...]:
-    return tuple(Reason(**r) for r in json.loads(text))
+    return _READ_REASONS.decode(text)

@@ -41,6 +41,7 @@ def build(
             Route("/v1/contacts/{contact_id}/explain", guarded(reading.explain)),
             Route("/v1/follow-ups", guarded(tasks.listed)),
             Route("/v1/follow-ups/{follow_up_id}/claim", guarded(tasks.claim, Right.ACT), methods=["POST"]),
+            Route("/v1/follow-ups/{follow_up_id}/release", guarded(tasks.release, Right.ACT), methods=["POST"]),
             Route("/v1/follow-ups/{follow_up_id}/done", guarded(tasks.done, Right.ACT), methods=["POST"]),
             Route("/v1/follow-ups/{follow_up_id}/failed", guarded(tasks.failed, Right.ACT), methods=["POST"]),
             Route("/v1/pools/{pool}", guarded(supervising.pool)),

@@ -61,6 +61,11 @@ class Desk:
         request = escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=str(uuid4()))
         return _row((await _asked(self._service.ClaimFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
 
+    async def release(self, follow_up_id: str, owner: str) -> dict[str, Any]:
+        """Gives one back. Raises RefusedError, Transient."""
+        request = escalation_pb2.ReleaseFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=str(uuid4()))
+        return _row((await _asked(self._service.ReleaseFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
+
     async def close(self, follow_up_id: str, owner: str, outcome: str, failed: bool) -> dict[str, Any]:
         """Ends one. Raises RefusedError, Transient."""
         request = escalation_pb2.CloseFollowUpRequest(
@@ -98,6 +103,9 @@ class FollowUps:
 
     async def claim(self, request: Request) -> Response:
         return await self._act(request, lambda desk, name, said: desk.claim(name, said.owner))
+
+    async def release(self, request: Request) -> Response:
+        return await self._act(request, lambda desk, name, said: desk.release(name, said.owner))
 
     async def done(self, request: Request) -> Response:
         return await self._act(

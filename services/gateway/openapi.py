@@ -344,6 +344,7 @@ def document() -> Json:
                 },
             ),
             "/v1/follow-ups/{follow_up_id}/claim": _act("Start a follow-up: nothing displaces it from then on"),
+            "/v1/follow-ups/{follow_up_id}/release": _act("Give back a follow-up, so that somebody else may start it"),
             "/v1/follow-ups/{follow_up_id}/done": _act("End a follow-up: somebody saw to it"),
             "/v1/follow-ups/{follow_up_id}/failed": _act("End a follow-up: it was tried in vain"),
             "/v1/pools/{pool}": _read(

@@ -363,9 +363,11 @@ class StandIn:
         found = next(t for t in self.tasks if t["follow_up_id"] == request.path_params["id"])
         if found["owner"] not in (None, said["owner"]):
             return JSONResponse({"error": "somebody else has started the follow-up"}, 409)
-        found = {**found, "owner": said["owner"], "outcome": said.get("outcome")}
+        how = request.path_params["how"]
+        owner = None if how == "release" else said["owner"]
+        found = {**found, "owner": owner, "outcome": said.get("outcome")}
         others = [t for t in self.tasks if t["follow_up_id"] != found["follow_up_id"]]
-        self.tasks = [found, *others] if request.path_params["how"] == "claim" else others
+        self.tasks = [found, *others] if how in ("claim", "release") else others
         return JSONResponse(found)
 
 

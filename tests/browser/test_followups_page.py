@@ -34,6 +34,12 @@ async def test_a_follow_up_is_started_and_ended(floor: Served, visit: Open, watc
     await hers.locator(hook("follow-up-claim")).click()
     await expect(hers.locator(hook("follow-up-who"))).to_have_text("li 跟进中" if zh else "li is at it")
     await expect(hers.locator(hook("follow-up-claim"))).to_be_hidden()
+    # Given back, it is anybody's again.
+    await hers.locator(hook("follow-up-release")).click()
+    await expect(hers.locator(hook("follow-up-who"))).to_have_text("尚无人跟进" if zh else "nobody yet")
+    await expect(hers.locator(hook("follow-up-release"))).to_be_hidden()
+    await hers.locator(hook("follow-up-claim")).click()
+    await expect(hers.locator(hook("follow-up-who"))).to_contain_text("li")
     await hers.locator(hook("follow-up-note")).fill("换了新机")
     await hers.locator(hook("follow-up-done")).click()
     await expect(page.locator(hook("follow-up"))).to_have_count(1)

@@ -14,7 +14,7 @@ from services.escalation.domain import tasks
 from services.escalation.domain.budget import choose, price
 from services.escalation.domain.events import Reason
 from services.escalation.domain.followups import decide, due, tick
-from services.escalation.domain.tasks import CaseChanged, ClaimRequested, CloseRequested
+from services.escalation.domain.tasks import CaseChanged, ClaimRequested, CloseRequested, ReleaseRequested
 from services.escalation.domain.team import Team, Terms
 
 START = datetime(2026, 11, 18, 8, 0, tzinfo=UTC)
@@ -46,6 +46,10 @@ class Shift:
     def claim(self, follow_up: str, owner: str = "li") -> list[tasks.TeamFact]:
         self.count += 1
         return self.play(ClaimRequested(source="s", event_id=str(self.count), follow_up_id=follow_up, owner=owner))
+
+    def release(self, follow_up: str, owner: str = "li") -> list[tasks.TeamFact]:
+        self.count += 1
+        return self.play(ReleaseRequested(source="s", event_id=str(self.count), follow_up_id=follow_up, owner=owner))
 
     def close(self, follow_up: str, **more) -> list[tasks.TeamFact]:
         self.count += 1
@@ -130,6 +134,39 @@ def test_a_follow_up_is_claimed_once_and_done_or_failed() -> None:
     assert [f.code for f in shift.close(name) if isinstance(f, tasks.CommandAnswered)] == ["missing"]
 
 
+def answers(facts: list[tasks.TeamFact]) -> list[str]:
+    return [f.code for f in facts if isinstance(f, tasks.CommandAnswered)]
+
+
+def test_what_was_claimed_is_given_back_by_its_owner_and_its_place_with_it() -> None:
+    shift = Shift(Terms(capacity=1))
+    shift.case("a", 0.8)
+    name = shift.open()["a"]
+    shift.claim(name)
+    assert (answers(shift.release(name, "wang")), shift.state.started) == (["claimed"], {"": 1})
+    facts = shift.release(name)
+    assert kinds(facts) == ["FollowUpReleased", "CommandAnswered"]
+    assert [f.owner for f in facts if isinstance(f, tasks.FollowUpReleased)] == ["li"]
+    assert (shift.state.started, shift.state.unstarted) == ({}, {"": 1})
+    assert (kinds(shift.release(name)), answers(shift.release("none"))) == (["CommandAnswered"], ["missing"])
+    assert kinds(shift.claim(name, "wang")) == ["FollowUpClaimed", "CommandAnswered"]
+    shift.release(name, "wang")
+    assert kinds(shift.case("b", 0.9)) == ["FollowUpClosed", "ComplaintFlagged"], "nobody is at it: it gives way"
+
+
+def test_what_an_earlier_shift_began_is_given_back_without_a_place_of_this_one() -> None:
+    shift = Shift(Terms(capacity=1, due_in=timedelta(hours=20)))
+    shift.case("a", 0.8)
+    name = shift.open()["a"]
+    shift.claim(name)
+    shift.after(hours=9)
+    shift.case("b", 0.9)
+    shift.claim(shift.open()["b"])
+    facts = shift.release(name)  # this shift's one place is taken, so it goes back among those that wait
+    assert kinds(facts) == ["FollowUpReleased", "CommandAnswered", "FollowUpClosed"]
+    assert shift.open().keys() == {"b"} and "a" in shift.state.waiting
+
+
 def test_reminded_overdue_and_over_to_the_supervisor_each_once() -> None:
     shift = Shift()
     shift.case("a", 0.8)
@@ -186,6 +223,7 @@ Step = st.one_of(
     st.tuples(st.just("end"), st.integers(0, 14)),
     st.tuples(st.just("claim"), st.integers(0, 9)),
     st.tuples(st.just("close"), st.integers(0, 9)),
+    st.tuples(st.just("release"), st.integers(0, 9)),
     st.tuples(st.just("wait"), st.integers(1, 600)),
 )
 
@@ -216,6 +254,8 @@ def test_whatever_happens(steps, capacity: int, floors: dict[str, int], trial: b
                     assert fact.risk >= terms.least
                 case tasks.FollowUpClaimed():
                     claimed.add(fact.follow_up_id)
+                case tasks.FollowUpReleased():
+                    claimed.remove(fact.follow_up_id)
                 case tasks.FollowUpClosed():
                     assert fact.follow_up_id in flagged and fact.follow_up_id not in over, "lost or closed twice"
                     over.add(fact.follow_up_id)
@@ -230,6 +270,8 @@ def test_whatever_happens(steps, capacity: int, floors: dict[str, int], trial: b
                 facts = shift.case(f"{n}", 0.7, ended="mood_recovered")
             case ("claim", n):
                 facts = shift.claim(sorted(flagged)[n]) if n < len(flagged) else []
+            case ("release", n):
+                facts = shift.release(sorted(flagged)[n]) if n < len(flagged) else []
             case ("close", n):
                 facts = shift.close(sorted(flagged)[n]) if n < len(flagged) else []
             case ("wait", n):

@@ -92,6 +92,7 @@ REASONS = (domain.Reason("mood_low", 0.3, -0.8), domain.Reason("repeat_contact",
     ("message", "kind", "fields"),
     [
         (escalation_pb2.FollowUpClaimRequested(follow_up_id="f", owner="li", team="care"), tasks.ClaimRequested, {"owner": "li"}),
+        (escalation_pb2.FollowUpReleaseRequested(follow_up_id="f", owner="li", team="care"), tasks.ReleaseRequested, {"owner": "li"}),
         (escalation_pb2.FollowUpCloseRequested(follow_up_id="f", outcome="o", failed=True), tasks.CloseRequested, {"failed": True}),
     ],
 )  # fmt: skip
@@ -135,6 +136,7 @@ def test_a_flag_on_the_wire_and_in_the_counters() -> None:
 def test_every_other_fact_has_its_event_and_its_count() -> None:
     facts: list[tuple[tasks.TeamFact, str, dict[str, int]]] = [
         (tasks.FollowUpClaimed("f", "c", "care", "li", AT), "FollowUpClaimed", {"claimed": 1}),
+        (tasks.FollowUpReleased("f", "c", "care", "li", AT), "FollowUpReleased", {"released": 1}),
         (tasks.FollowUpReminded("f", "c", "care", "li", AT, AT), "FollowUpReminded", {"reminded": 1}),
         (tasks.FollowUpOverdue("f", "c", "", AT), "FollowUpOverdue", {"overdue": 1}),
         (tasks.FollowUpOverflowed("f", "c", "care", "wang", AT), "FollowUpOverflowed", {"overflowed": 1}),

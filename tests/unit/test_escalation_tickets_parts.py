@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.escalation.tickets import calendar, figures
+from services.escalation.tickets import calendar, calibration, figures
 from services.escalation.tickets import model as shipped
 from services.escalation.tickets.budget import Budget
 from services.escalation.tickets.fading import Fading
@@ -109,7 +109,7 @@ def test_platt_finds_the_scale_of_odds() -> None:
     chance = np.random.default_rng(5)
     odds = chance.normal(size=20000)
     hit = chance.random(20000) < 1 / (1 + np.exp(-(1.5 * odds - 1)))
-    slope, shift = fit.platt(odds, hit, np.ones(20000))
+    slope, shift = calibration.platt(odds, hit, np.ones(20000))
     assert slope == pytest.approx(1.5, abs=0.1)
     assert shift == pytest.approx(-1, abs=0.1)
 

@@ -72,6 +72,9 @@ class Service(Desk):
     def ClaimFollowUp(self, request: pb.ClaimFollowUpRequest, timeout: float) -> Any:  # noqa: N802
         return self._answer(request, pb.ClaimFollowUpResponse(follow_up=self.follow_up(owner=request.owner)))
 
+    def ReleaseFollowUp(self, request: pb.ReleaseFollowUpRequest, timeout: float) -> Any:  # noqa: N802
+        return self._answer(request, pb.ReleaseFollowUpResponse(follow_up=self.follow_up()))
+
     def CloseFollowUp(self, request: pb.CloseFollowUpRequest, timeout: float) -> Any:  # noqa: N802
         result = pb.RESULT_FAILED if request.failed else pb.RESULT_DONE
         return self._answer(
@@ -119,6 +122,7 @@ async def test_the_list_and_the_budget(tmp_path: Path) -> None:
     ("path", "body", "asked"),
     [
         ("/f/claim", {"owner": "李"}, {"owner": "李"}),
+        ("/f/release", {"owner": "李"}, {"owner": "李"}),
         ("/f/done", {"owner": "李"}, {"owner": "李", "outcome": "contacted", "failed": False}),
         ("/f/done", {"owner": "李", "outcome": "换了新机"}, {"outcome": "换了新机", "failed": False}),
         ("/f/failed", {"owner": "李"}, {"outcome": "not_reached", "failed": True}),

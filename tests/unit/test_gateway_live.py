@@ -35,6 +35,7 @@ NEVER_TOLD = {  # seats' events belong to no customer; counters and commands to 
     "touchline.nps.SurveyRequested.v1",  # for channels; the answer is the step
     "touchline.escalation.FollowUpCloseRequested.v1",
     "touchline.escalation.FollowUpClaimRequested.v1",
+    "touchline.escalation.FollowUpReleaseRequested.v1",
     "touchline.escalation.CaseChanged.v1",
     "touchline.escalation.CauseReported.v1",
     "touchline.escalation.CauseHeated.v1",

@@ -1,6 +1,6 @@
 """The decision for a customer: evidence in, risk re-assessed, and a case raised, told anew or ended for the team's owner."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
@@ -22,7 +22,7 @@ from services.escalation.domain.events import (
 )
 from services.escalation.domain.evidence import learn, prune
 from services.escalation.domain.risk import SILENCE, WAITING, Assessment, assess, by_time, silent_since
-from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits
+from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits, changed
 from services.escalation.domain.tasks import (
     CaseChanged,
     CaseFact,
@@ -87,10 +87,10 @@ def decide(
     state, refunds = _refunds(state, event, at, teams)
     others: tuple[CaseFact, ...]
     if state.latest is None or at >= state.latest:
-        state = replace(state, latest=at, seen_at=now)
+        state = changed(state, latest=at, seen_at=now)
     if isinstance(event, ContactRequested):
         traits = _traits(state.traits, event)
-        state = state if traits == state.traits else replace(state, traits=traits)
+        state = state if traits == state.traits else changed(state, traits=traits)
     reports = _reports(state, event, at)
     state = prune(learn(state, event, now), now)
     state = _assessed(state, assess(state, now))
@@ -152,7 +152,7 @@ def _longest_waiting(state: Customer) -> Contact | None:
 def _assessed(state: Customer, found: Assessment) -> Customer:
     if found.risk == state.risk and found.reasons == state.reasons:
         return state
-    return replace(state, risk=found.risk, reasons=found.reasons)
+    return changed(state, risk=found.risk, reasons=found.reasons)
 
 
 def _cause(event: Event) -> str:
@@ -171,7 +171,7 @@ def _refunds(
     """The customer's account: what was bought, is on its way back, and was found in the parcel."""
     match event:
         case Bought():
-            return replace(state, account=credit.bought(state.account, event.cents, at)), ()
+            return changed(state, account=credit.bought(state.account, event.cents, at)), ()
         case ReturnSent():
             paid = next((o.cents for o in state.orders if o.order_id == event.order_id), None)
             made = credit.decide(state.account, event.order_id, event.parcel, event.cents, paid, at, teams.credit)
@@ -179,14 +179,14 @@ def _refunds(
                 return state, ()
             account, decision = made
             fact = RefundDecided(state.customer_id, event.order_id, event.parcel, decision, group_of(state, teams), at)
-            return replace(state, account=account), (fact,)
+            return changed(state, account=account), (fact,)
         case ReturnChecked():
             done = credit.checked(state.account, event.order_id, event.worth_cents)
             if done is None:
                 return state, ()
             account, paid_out, lost = done
             settled = RefundSettled(state.customer_id, event.order_id, paid_out, lost, at)
-            return replace(state, account=account), (settled,)
+            return changed(state, account=account), (settled,)
     return state, ()
 
 
@@ -204,12 +204,12 @@ def _reports(state: Customer, event: Event, at: datetime) -> tuple[Purchased | R
 def _outreach(state: Customer, event: Event, now: datetime) -> tuple[Customer, tuple[OutreachStarted, ...]]:
     """Whether a customer whom a wave may hit is told of it before they call."""
     if isinstance(event, OptedOut):
-        return replace(state, reach=replace(state.reach, opted_out=True)), ()
+        return changed(state, reach=changed(state.reach, opted_out=True)), ()
     if not isinstance(event, Affected):
         return state, ()
     kind, why = outreach.choose(state.reach, state.risk, state.traits.vulnerable, state.case is not None, now)
     fact = OutreachStarted(state.customer_id, event.cause, event.wave, kind, why, now)
-    return (state if why else replace(state, reach=replace(state.reach, last=now))), (fact,)
+    return (state if why else changed(state, reach=changed(state.reach, last=now))), (fact,)
 
 
 def _escalated(state: Customer, event: Event, at: datetime) -> tuple[Escalated, ...]:
@@ -234,25 +234,27 @@ def _traits(known: Traits, event: ContactRequested) -> Traits:
 def _case(state: Customer, cause: str, at: datetime, now: datetime, policy: Policy, teams: FollowUpPolicy) -> Decision:
     """Raises a case where there is reason to, or tells how the one that stands has moved."""
     case = state.case
+    if case is None and (not cause or state.risk < teams.lowest):
+        return state, ()  # evidence that only grows old raises nothing; and hardly anybody is near any team's least
     contact_id, touchpoint = _about(state)
     if case is not None:
         cause = cause or case.cause
-        case = replace(case, highest=max(case.highest, state.risk))
+        case = changed(case, highest=max(case.highest, state.risk))
         if abs(state.risk - case.told) < STEP and case.contact_id == contact_id:
-            return (state if case == state.case else replace(state, case=case)), ()
-        case = replace(case, told=state.risk, contact_id=contact_id, touchpoint=touchpoint, cause=cause)
-        return replace(state, case=case), (_told(state, case, at),)
+            return (state if case == state.case else changed(state, case=case)), ()
+        case = changed(case, told=state.risk, contact_id=contact_id, touchpoint=touchpoint, cause=cause)
+        return changed(state, case=case), (_told(state, case, at),)
     last = state.ended[-1] if state.ended else None
     team = last.team if last and last.team and now - last.at < SAME_TEAM else teams.team_of(touchpoint)
-    if not cause or state.risk < teams.terms_of(team).least:
-        return state, ()  # evidence that only grows old raises nothing
+    if state.risk < teams.terms_of(team).least:
+        return state, ()
     if last and now - last.at < policy.quiet and state.risk < last.risk + policy.rise:
         return state, ()
     group = group_of(state, teams)
     # The count makes the name differ where one event raises a second case; a repeat of the batch gives the same.
     case_id = str(uuid5(NAMESPACE, f"{state.customer_id}\0{cause}\0{state.cases}"))
     case = OpenCase(case_id, team, group, at, state.risk, state.risk, contact_id, touchpoint, cause)
-    return replace(state, case=case, cases=state.cases + 1), (_told(state, case, at),)
+    return changed(state, case=case, cases=state.cases + 1), (_told(state, case, at),)
 
 
 def _told(state: Customer, case: OpenCase, at: datetime, ended: str = "") -> CaseChanged:
@@ -273,7 +275,7 @@ def _told(state: Customer, case: OpenCase, at: datetime, ended: str = "") -> Cas
 
 def _ended(state: Customer, case: OpenCase, now: datetime) -> Customer:
     closed = Closed(case.case_id, now, max(case.highest, state.risk), case.team)
-    return replace(state, case=None, ended=(*state.ended, closed)[-MAX_ENDED:])
+    return changed(state, case=None, ended=(*state.ended, closed)[-MAX_ENDED:])
 
 
 def _about(state: Customer) -> tuple[str, str]:

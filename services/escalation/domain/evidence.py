@@ -1,7 +1,6 @@
 """How an event becomes evidence: any order of arrival leaves the same, and the same event twice is one."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -33,6 +32,7 @@ from services.escalation.domain.state import (
     Ticket,
     Turn,
     Visit,
+    changed,
 )
 from services.escalation.domain.words import announced
 
@@ -47,38 +47,38 @@ def learn(state: Customer, event: Event, now: datetime) -> Customer:
     match event:
         case ContactRequested():
             contact = _contact(state, event.contact_id, at)
-            contact = replace(
+            contact = changed(
                 contact, touchpoint=event.touchpoint or contact.touchpoint, asked_at=_latest(contact.asked_at, at)
             )
             return _with_contact(state, contact, event.name, now)
         case CustomerSaid():
             words = announced(event.text)
             said = _said(state, event.name, event.contact_id, event.touchpoint, at)
-            said = replace(
+            said = changed(
                 said, at=at, touchpoint=event.touchpoint or said.touchpoint, words=words.weight, kinds=len(words.kinds)
             )
             contact = _contact(state, event.contact_id, at, event.touchpoint)
-            contact = replace(contact, asked_at=_latest(contact.asked_at, at))
+            contact = changed(contact, asked_at=_latest(contact.asked_at, at))
             return _with_contact(state, contact, event.name, now, said)
         case MessageScored():
             said = _said(state, event.message, event.contact_id, event.touchpoint, min(event.said_at, now))
-            return _with_said(state, replace(said, polarity=event.polarity, complaint=event.complaint))
+            return _with_said(state, changed(said, polarity=event.polarity, complaint=event.complaint))
         case Replied():
             contact = _contact(state, event.contact_id, at)
-            return _with_contact(state, replace(contact, replied_at=_latest(contact.replied_at, at)), event.name, now)
+            return _with_contact(state, changed(contact, replied_at=_latest(contact.replied_at, at)), event.name, now)
         case ContactOver():
             contact = _contact(state, event.contact_id, at)
             abandoned = contact.abandoned or event.abandoned
-            over = replace(contact, over_at=_latest(contact.over_at, at), abandoned=abandoned)
+            over = changed(contact, over_at=_latest(contact.over_at, at), abandoned=abandoned)
             return _with_contact(state, over, event.name, now)
         case TicketMoved():
             ticket = _find(state.tickets, lambda t: t.ticket_id == event.ticket_id) or Ticket(event.ticket_id, at)
-            return replace(
+            return changed(
                 state, tickets=_put(state.tickets, _moved(ticket, event, at), lambda t: t.ticket_id == event.ticket_id)
             )
         case DeliveryFailed():
             failure = Failure(event.order_id, event.failure, at, event.delay_minutes)
-            return replace(
+            return changed(
                 state,
                 failures=_put(
                     state.failures, failure, lambda f: (f.order_id, f.failure) == (event.order_id, event.failure)
@@ -93,17 +93,17 @@ def _history(state: Customer, event: Turned | Handed | Bought | Affected, at: da
     match event:
         case Turned():
             turn = Turn(event.turning, event.contact_id, event.soured, min(event.turned_at, now))
-            return replace(state, turns=_put(state.turns, turn, lambda t: t.turning == event.turning))
+            return changed(state, turns=_put(state.turns, turn, lambda t: t.turning == event.turning))
         case Handed():
             taken = event.how == "taken"
             name = f"{event.contact_id} {event.how} {event.to}"
             hand = Hand(name, event.contact_id, event.to if taken else "", taken and event.waited_minutes >= LATE, at)
-            return replace(state, hands=_put(state.hands, hand, lambda h: h.name == name))
+            return changed(state, hands=_put(state.hands, hand, lambda h: h.name == name))
         case Bought():
             order = Order(event.order_id, event.cents, at, event.causes)
-            return replace(state, orders=_put(state.orders, order, lambda o: o.order_id == event.order_id))
+            return changed(state, orders=_put(state.orders, order, lambda o: o.order_id == event.order_id))
         case Affected():
-            return replace(state, hits=_put(state.hits, Hit(event.cause, at), lambda h: h.cause == event.cause))
+            return changed(state, hits=_put(state.hits, Hit(event.cause, at), lambda h: h.cause == event.cause))
 
 
 def prune(state: Customer, now: datetime) -> Customer:
@@ -116,7 +116,7 @@ def prune(state: Customer, now: datetime) -> Customer:
     ):
         return state
     tickets = tuple(
-        replace(t, reopened=tuple(r for r in t.reopened if r >= start)) for t in _young(state.tickets, start)
+        changed(t, reopened=tuple(r for r in t.reopened if r >= start)) for t in _young(state.tickets, start)
     )
     contacts = _young(state.contacts, start)
     visits = state.visits
@@ -125,7 +125,7 @@ def prune(state: Customer, now: datetime) -> Customer:
             known = _find(visits, lambda v, name=contact.contact_id: v.contact_id == name)  # type: ignore[misc]
             begun = min(contact.at, known.at) if known else contact.at
             visits = _put(visits, Visit(contact.contact_id, begun), lambda v, n=contact.contact_id: v.contact_id == n)  # type: ignore[misc]
-    return replace(
+    return changed(
         state,
         contacts=contacts,
         said=_young(state.said, start),
@@ -157,24 +157,24 @@ def _contact(state: Customer, contact_id: str, at: datetime, touchpoint: str = "
     known = _find(state.contacts, lambda c: c.contact_id == contact_id)
     if known is None:
         return Contact(contact_id, touchpoint, at)
-    return replace(known, at=min(known.at, at), touchpoint=known.touchpoint or touchpoint)
+    return changed(known, at=min(known.at, at), touchpoint=known.touchpoint or touchpoint)
 
 
 def _with_contact(state: Customer, contact: Contact, name: str, now: datetime, said: Said | None = None) -> Customer:
     """The state with the contact (and the message) as it is after the event of that name: whoever begins to wait does so
     from now on."""
     if not contact.unanswered:
-        contact = replace(contact, waiting_since=None, waits_for="")
+        contact = changed(contact, waiting_since=None, waits_for="")
     elif contact.waiting_since is None:
-        contact = replace(contact, waiting_since=now, waits_for=name)
+        contact = changed(contact, waiting_since=now, waits_for=name)
     contacts = _put(state.contacts, contact, lambda c: c.contact_id == contact.contact_id)
     if said is None:
-        return replace(state, contacts=contacts)
-    return replace(state, contacts=contacts, said=_put(state.said, said, lambda s: s.message == said.message))
+        return changed(state, contacts=contacts)
+    return changed(state, contacts=contacts, said=_put(state.said, said, lambda s: s.message == said.message))
 
 
 def _with_said(state: Customer, said: Said) -> Customer:
-    return replace(state, said=_put(state.said, said, lambda s: s.message == said.message))
+    return changed(state, said=_put(state.said, said, lambda s: s.message == said.message))
 
 
 def _said(state: Customer, message: str, contact_id: str, touchpoint: str, at: datetime) -> Said:
@@ -186,12 +186,12 @@ def _latest(known: datetime | None, at: datetime) -> datetime:
 
 
 def _moved(ticket: Ticket, event: TicketMoved, at: datetime) -> Ticket:
-    ticket = replace(ticket, at=max(ticket.at, at))
+    ticket = changed(ticket, at=max(ticket.at, at))
     match event.status:
         case "opened":
-            return replace(ticket, opened=True)
+            return changed(ticket, opened=True)
         case "reopened":
-            return replace(ticket, reopened=tuple(sorted({*ticket.reopened, at})))
+            return changed(ticket, reopened=tuple(sorted({*ticket.reopened, at})))
         case "resolved":
-            return replace(ticket, resolved_at=_latest(ticket.resolved_at, at))
+            return changed(ticket, resolved_at=_latest(ticket.resolved_at, at))
     return ticket

@@ -8,7 +8,14 @@ from uuid import UUID, uuid5
 
 from services.escalation.domain import tasks
 from services.escalation.domain.budget import Chosen, choose, counted, next_shift, price, trimmed
-from services.escalation.domain.tasks import CaseChanged, ClaimRequested, CloseRequested, TeamEvent, TeamFact
+from services.escalation.domain.tasks import (
+    CaseChanged,
+    ClaimRequested,
+    CloseRequested,
+    ReleaseRequested,
+    TeamEvent,
+    TeamFact,
+)
 from services.escalation.domain.team import Arm, Case, Flag, Team, Terms
 
 NAMESPACE: Final = UUID("0f7f5a9c-6a0e-5d0b-8c56-0a1f0d3c9b11")
@@ -32,6 +39,8 @@ def decide(state: Team, event: TeamEvent, now: datetime, terms: Terms) -> Decisi
         at = event.at
     elif isinstance(event, ClaimRequested):
         state, more = _claim(state, event, now, terms)
+    elif isinstance(event, ReleaseRequested):
+        state, more = _release(state, event, now, terms)
     else:
         state, more = _close_by_request(state, event, now, terms)
     state, chosen = _rebalanced(state, at, now, terms, any(not isinstance(f, tasks.CommandAnswered) for f in more))
@@ -248,6 +257,25 @@ def _claim(state: Team, event: ClaimRequested, now: datetime, terms: Terms) -> D
     # What went to the supervisor is taken over, and has been begun before.
     state = _put(state, begun, terms) if flag.started else _begun(state, begun, terms)
     fact = tasks.FollowUpClaimed(flag.follow_up_id, flag.case.customer_id, state.team, event.owner, now)
+    return state, (fact, *_answer(event, "", now))
+
+
+def _release(state: Team, event: ReleaseRequested, now: datetime, terms: Terms) -> Decision:
+    """Back to where nobody had started it. Of this shift's budget it takes a place again as one that may give way."""
+    flag = state.flags.get(event.follow_up_id)
+    if flag is None or flag.held_out:
+        return state, _answer(event, "missing", now)
+    if flag.claimed_at is None:
+        return state, _answer(event, "", now)  # given back already: perhaps the first answer was lost
+    if flag.owner != event.owner and not flag.overflowed:
+        return state, _answer(event, "claimed", now)
+    start, _ = terms.shift_of(now)
+    if flag.claimed_at >= start:  # what an earlier shift began was never counted in this one
+        group = flag.case.group
+        left = {**state.started, group: state.started.get(group, 0) - 1}
+        state = replace(state, started={g: n for g, n in left.items() if n > 0})
+    state = _put(state, replace(flag, owner="", claimed_at=None), terms)
+    fact = tasks.FollowUpReleased(flag.follow_up_id, flag.case.customer_id, state.team, flag.owner, now)
     return state, (fact, *_answer(event, "", now))
 
 

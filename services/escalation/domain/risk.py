@@ -91,7 +91,7 @@ def assess(state: Customer, now: datetime) -> Assessment:
         _words(state),
         *_history(state, now),
     ]
-    reasons = sorted((r for r in found if r.weight > 0), key=lambda r: (-r.weight, r.code))
+    reasons = sorted((r for r in found if r is not None and r.weight > 0), key=lambda r: (-r.weight, r.code))
     total = sum(r.weight for r in reasons)
     if total > 1:
         reasons = [Reason(r.code, r.weight / total, r.value) for r in reasons]
@@ -112,10 +112,10 @@ def reassignments(state: Customer) -> int:
     return sum(not h.seat for h in state.hands) + sum(n - 1 for n in seats.values())
 
 
-def _history(state: Customer, now: datetime) -> list[Reason]:
+def _history(state: Customer, now: datetime) -> list[Reason | None]:
     """Reasons beyond the moment; each is worked out only where there is anything of its kind, for most customers have little."""
     moment = state.moment(now)
-    found = []
+    found: list[Reason | None] = []
     if len(state.contacts) > REPEAT_TODAY.low:
         found.append(_reason("repeat_today", REPEAT_TODAY, sum(c.at >= moment - DAY for c in state.contacts)))
     if len(state.contacts) + len(state.visits) > HISTORY.low:
@@ -165,11 +165,12 @@ def by_time(said: Said) -> tuple[datetime, str]:
     return said.at, said.message
 
 
-def _reason(code: str, ramp: Ramp, value: float) -> Reason:
-    return Reason(code, ramp(value), float(value))
+def _reason(code: str, ramp: Ramp, value: float) -> Reason | None:
+    """None where it weighs nothing."""
+    return Reason(code, ramp(value), float(value)) if value > ramp.low else None
 
 
-def _mood(state: Customer) -> tuple[Reason, Reason]:
+def _mood(state: Customer) -> tuple[Reason | None, Reason | None]:
     found = scored(state)
     recent = list(reversed(found[-RECENT:]))
     weights = [FADE**i for i in range(len(recent))]
@@ -180,18 +181,19 @@ def _mood(state: Customer) -> tuple[Reason, Reason]:
         now = sum(last) / len(last)
         # From delight to content is no fall to worry about: it counts to twice the depth below zero that it leads to.
         fall = max(0.0, min(sum(before) / len(before) - now, -2 * now))
-    return Reason("mood_low", MOOD_LOW(-mood), mood), _reason("mood_falling", MOOD_FALLING, fall)
+    low = Reason("mood_low", MOOD_LOW(-mood), mood) if -mood > MOOD_LOW.low else None
+    return low, _reason("mood_falling", MOOD_FALLING, fall)
 
 
-def _failures(state: Customer) -> Reason:
+def _failures(state: Customer) -> Reason | None:
+    if not state.failures:
+        return None
     weight = sum(
         FAILURES[f.failure] * (0.5 if f.failure == "delayed" and f.delay_minutes < 60 else 1) for f in state.failures
     )
     return Reason("delivery_failed", min(FAILURES_MOST, weight), float(len(state.failures)))
 
 
-def _words(state: Customer) -> Reason:
+def _words(state: Customer) -> Reason | None:
     gravest = max(state.said, key=lambda s: (s.words, s.kinds), default=None)
-    return (
-        Reason("complaint_words", gravest.words, float(gravest.kinds)) if gravest else Reason("complaint_words", 0, 0)
-    )
+    return Reason("complaint_words", gravest.words, float(gravest.kinds)) if gravest and gravest.words > 0 else None

@@ -1,8 +1,11 @@
 """What is kept of one customer: evidence of the last 72 hours, no text, and the follow-up."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 from services.escalation.domain.credit import Account
 from services.escalation.domain.events import Reason
@@ -14,6 +17,24 @@ LONG: Final = timedelta(days=30)
 """How long contacts and orders count as history."""
 MAX_KEPT: Final = 64
 """The most of each kind of evidence that is kept; the oldest by event time go first."""
+
+
+T = TypeVar("T")
+
+
+@cache
+def _shape(kind: type[Any]) -> tuple[Callable[[Any], tuple[Any, ...]], dict[str, int]]:
+    names = [f.name for f in fields(kind)]
+    return attrgetter(*names), {name: place for place, name in enumerate(names)}
+
+
+def changed(known: T, **changes: Any) -> T:
+    """`dataclasses.replace` at half its cost, for dataclasses whose fields are all given to their maker: it is called for every event."""
+    values_of, place = _shape(type(known))
+    values = list(values_of(known))
+    for name, value in changes.items():
+        values[place[name]] = value
+    return type(known)(*values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,14 @@ class CloseRequested(Command):
     failed: bool = False
 
 
-TeamEvent = CaseChanged | ClaimRequested | CloseRequested
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRequested(Command):
+    """`owner` gives back what they have started."""
+
+    owner: str
+
+
+TeamEvent = CaseChanged | ClaimRequested | ReleaseRequested | CloseRequested
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,17 @@ class FollowUpClaimed:
     team: str
     owner: str
     claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUpReleased:
+    """Fact: `owner` gives it back; it is as if nobody had started it."""
+
+    follow_up_id: str
+    customer_id: str
+    team: str
+    owner: str
+    released_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +249,7 @@ class CommandAnswered:
 TeamFact = (
     ComplaintFlagged
     | FollowUpClaimed
+    | FollowUpReleased
     | FollowUpReminded
     | FollowUpOverdue
     | FollowUpOverflowed

@@ -66,6 +66,8 @@ class Terms:
         return str(local.hour * 60 + local.minute)
 
 
+_UNKNOWN: Final = Terms(capacity=0)
+
 GroupBy = Literal["tier", "language", "channel"]
 """What a customer's group is, unless the customer needs protection: then it is "vulnerable"."""
 
@@ -81,6 +83,11 @@ class FollowUpPolicy:
     touchpoints: Mapping[str, str] = field(default_factory=dict)
     credit: CreditPolicy = field(default_factory=CreditPolicy)
 
+    @property
+    def lowest(self) -> float:
+        """The least risk from which any team may follow up, one that the policy no longer knows included."""
+        return min([_UNKNOWN.least, *(terms.least for terms in self.teams.values())])
+
     def team_of(self, touchpoint: str) -> str:
         """The team for a touchpoint: the one that names it, or else the nearest above it ("a.b" is below "a")."""
         parts = touchpoint.split(".")
@@ -91,7 +98,7 @@ class FollowUpPolicy:
 
     def terms_of(self, team: str) -> Terms:
         """A team's terms. One that the policy no longer knows keeps what it has begun, and is given nothing new."""
-        return self.teams.get(team) or Terms(capacity=0)
+        return self.teams.get(team) or _UNKNOWN
 
 
 ONE_TEAM: Final = FollowUpPolicy("none", "care", "tier", {"care": Terms()})

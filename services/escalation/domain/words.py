@@ -60,6 +60,10 @@ def _pattern(kind: Kind) -> re.Pattern[str]:
 
 
 _PATTERNS: Final[dict[Kind, re.Pattern[str]]] = {kind: _pattern(kind) for kind in WEIGHTS}
+# Most messages announce nothing: a look for any word of the language, negated or not, spares the patterns above.
+_ANY_ZH: Final = re.compile("|".join(re.escape(word) for words in CHINESE.values() for word in words))
+_ANY_EN: Final = re.compile(rf"\b(?:{'|'.join(word for words in ENGLISH.values() for word in words)})\b")
+_LETTER: Final = re.compile("[a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,13 @@ class Announced:
     weight: float
 
 
+NOTHING: Final = Announced((), 0.0)
+
+
 def announced(text: str) -> Announced:
     """The kinds of complaint words in a message. Width and case of letters make no difference (１２３１５ is 12315)."""
     plain = unicodedata.normalize("NFKC", text).casefold()
+    if not _ANY_ZH.search(plain) and not (_LETTER.search(plain) and _ANY_EN.search(plain)):
+        return NOTHING
     kinds = tuple(kind for kind, pattern in _PATTERNS.items() if pattern.search(plain))
     return Announced(kinds, min(CAP, sum(WEIGHTS[kind] for kind in kinds)))

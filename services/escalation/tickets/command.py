@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from services.escalation.tickets import model as shipped
 from services.escalation.tickets import reasons
 from services.escalation.tickets.evaluate import judge, report
 from services.escalation.tickets.log import BadRow, Log, read
 from services.escalation.tickets.model import TARGETS, Model
-from services.escalation.tickets.scoring import Batch, Progress, Scored, answers, batches
+from services.escalation.tickets.scoring import Batch, Found, Progress, Scored, Scoring, batches
 
 
 def evaluate(
@@ -20,35 +22,38 @@ def evaluate(
     model = shipped.load(folder or shipped.FOLDER)
     log = read(tickets)
     scored: list[Scored] = []
+    scoring = Scoring(model)
     if out is None:
         for batch in batches(log.rows, model.world(), tell):
-            scored += answers(batch, model)
+            scored += scoring.answers(batch).scored
     else:
         with out.open("w", encoding="utf-8") as file:
             for batch in batches(log.rows, model.world(), tell):
-                scored += _written(file, batch, model, why=why)
+                found = scoring.answers(batch)
+                _write(file, found, _why(batch, found, model) if why else None)
+                scored += found.scored
     return {**report(judge(log.rows, scored), model), **_about(log, model)}, log.bad
 
 
-def _written(file: IO[str], batch: Batch, model: Model, *, why: bool) -> list[Scored]:
-    found = answers(batch, model)
-    told = _why(batch, model) if why else iter(())
-    for s in found:
+def _write(file: IO[str], found: Found, told: Iterator[dict[str, Any]] | None) -> None:
+    for s in found.scored:
         line: dict[str, Any] = {
             "number": s.row.number,
             "row": s.row.line,
             "escalated": s.escalated,
             "breached": s.breached,
         }
-        if why:
+        if told is not None:
             line["why"] = next(told)
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return found
 
 
-def _why(batch: Batch, model: Model) -> Iterator[dict[str, Any]]:
+def _why(batch: Batch, scored: Found, model: Model) -> Iterator[dict[str, Any]]:
     """Per row and target the reasons; of an incident that has turned already, that is the reason."""
     found = {t: reasons.parts(model.scores[t], batch.first, batch.now) for t in TARGETS}
+    slope, shift = np.array(scored.slope), np.array(scored.shift)
+    found["breached"] *= slope[:, None]
+    found["breached"][:, -1] += shift
     for i, turned in enumerate(batch.turned):
         now = batch.now[i].tolist()
         row: dict[str, Any] = {t: reasons.told(found[t][i].tolist(), now) for t in TARGETS}

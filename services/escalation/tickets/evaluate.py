@@ -8,13 +8,11 @@ import numpy as np
 
 from services.escalation.tickets import figures
 from services.escalation.tickets.budget import Budget
-from services.escalation.tickets.figures import SHARES, Bools, Floats
+from services.escalation.tickets.figures import LANDMARKS, SHARES, Bools, Floats
 from services.escalation.tickets.log import Row
 from services.escalation.tickets.model import TARGETS, Model
 from services.escalation.tickets.scoring import Scored
 
-LANDMARKS: Final = (0, 24, 72)
-"""Hours after opening at which the breach is judged."""
 _LEAD_SHARE: Final = 0.2
 
 

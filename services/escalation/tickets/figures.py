@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 SHARES: Final = (0.05, 0.1, 0.2)
+LANDMARKS: Final = (0, 24, 72)
+"""Hours after opening at which the breach is judged."""
 _BINS: Final = 10
 
 

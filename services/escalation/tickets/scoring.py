@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from services.escalation.tickets.calibration import Running
 from services.escalation.tickets.features import Walker
 from services.escalation.tickets.forest import Floats
 from services.escalation.tickets.log import Row
@@ -34,14 +35,25 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Open rows in time order, by their places in it, with whether they have turned and what the model is asked about them."""
+    """Rows in time order from the place `start` on, and of the open ones what the model is asked about them."""
 
+    start: int
+    seen: Sequence[Row]
     places: Sequence[int]
     rows: Sequence[Row]
     turned: Sequence[bool]
     first: NDArray[np.float32]
     """Features of each row's incident at its first row."""
     now: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The scores of a batch's open rows, and by which slope and shift each row's log odds of a breach were set."""
+
+    scored: Sequence[Scored]
+    slope: Sequence[float]
+    shift: Sequence[float]
 
 
 Progress = Callable[[int, int], None]
@@ -51,6 +63,7 @@ def batches(rows: Sequence[Row], world: World, tell: Progress | None = None) -> 
     """The open rows of a log in time order, with what was known at each; `tell` hears of rows done and rows in all."""
     walker = Walker(world)
     firsts: dict[str, list[float]] = {}
+    start = 0
     held: list[tuple[int, Row, bool]] = []
     first: list[list[float]] = []
     now: list[list[float]] = []
@@ -62,32 +75,60 @@ def batches(rows: Sequence[Row], world: World, tell: Progress | None = None) -> 
             first.append(begun)
             now.append(found)
         if len(held) >= BATCH:
-            yield _batch(held, first, now)
-            held, first, now = [], [], []
+            yield _batch(start, rows[start : place + 1], held, first, now)
+            start, held, first, now = place + 1, [], [], []
         if tell and ((place + 1) % BATCH == 0 or place + 1 == len(rows)):
             tell(place + 1, len(rows))
     if held:
-        yield _batch(held, first, now)
+        yield _batch(start, rows[start:], held, first, now)
 
 
 def _batch(
-    held: Sequence[tuple[int, Row, bool]], first: Sequence[Sequence[float]], now: Sequence[Sequence[float]]
+    start: int,
+    seen: Sequence[Row],
+    held: Sequence[tuple[int, Row, bool]],
+    first: Sequence[Sequence[float]],
+    now: Sequence[Sequence[float]],
 ) -> Batch:
     places, rows, turned = zip(*held, strict=True)
-    return Batch(places, rows, turned, np.array(first, dtype=np.float32), np.array(now, dtype=np.float32))
+    return Batch(start, seen, places, rows, turned, np.array(first, dtype=np.float32), np.array(now, dtype=np.float32))
 
 
-def answers(batch: Batch, model: Model) -> list[Scored]:
-    """The scores of a batch's rows."""
-    chances: dict[str, Floats] = {t: chance(model.scores[t].odds(batch.first, batch.now)) for t in TARGETS}
-    return [
-        Scored(place, row, CERTAIN if turned else float(p), float(q), turned)
-        for place, row, turned, p, q in zip(
-            batch.places, batch.rows, batch.turned, chances["escalated"], chances["breached"], strict=True
-        )
-    ]
+class Scoring:
+    """Scores a log's batches, one after the other; what it learns of the log's level of breaches it keeps between them."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._running = Running()
+
+    def answers(self, batch: Batch) -> Found:
+        """The scores of a batch's open rows."""
+        odds: dict[str, Floats] = {t: self._model.scores[t].odds(batch.first, batch.now) for t in TARGETS}
+        slope, shift = self._set(batch, odds["breached"].tolist())
+        breached = chance(np.array(slope) * odds["breached"] + np.array(shift))
+        scored = [
+            Scored(place, row, CERTAIN if turned else float(p), float(q), turned)
+            for place, row, turned, p, q in zip(
+                batch.places, batch.rows, batch.turned, chance(odds["escalated"]), breached, strict=True
+            )
+        ]
+        return Found(scored, slope, shift)
+
+    def _set(self, batch: Batch, odds: Sequence[float]) -> tuple[list[float], list[float]]:
+        """By which slope and shift each open row's log odds are set, from what was known at it."""
+        said = dict(zip(batch.places, odds, strict=True))
+        slope, shift = [], []
+        for place, row in enumerate(batch.seen, batch.start):
+            self._running.pass_to(row.at)
+            own = said.get(place)
+            if own is not None:
+                slope.append(self._running.slope)
+                shift.append(self._running.shift)
+            self._running.see(row, own)
+        return slope, shift
 
 
 def score(rows: Sequence[Row], model: Model, tell: Progress | None = None) -> list[Scored]:
     """The open rows of a log in time order, each scored from what was known at it."""
-    return [s for batch in batches(rows, model.world(), tell) for s in answers(batch, model)]
+    scoring = Scoring(model)
+    return [s for batch in batches(rows, model.world(), tell) for s in scoring.answers(batch).scored]

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from services.escalation.tickets.evaluate import LANDMARKS
-from services.escalation.tickets.figures import SHARES
+from services.escalation.tickets.figures import LANDMARKS, SHARES
 from services.escalation.tickets.model import day
 from services.escalation.training.validate import Fold, Trained
 

@@ -167,17 +167,3 @@ def calibrated(score: Score, slope: float, shift: float) -> Score:
         replace(score.linear, weight=(slope * score.linear.weight).astype(np.float32)),
         joined([score.forest], slope),
     )
-
-
-def platt(odds: Floats, hit: Bools, weight: Floats) -> tuple[float, float]:
-    """Slope and shift that make log odds probabilities; the slope is at least 0.2, so that the order stays."""
-    x = np.column_stack([odds, np.ones(len(odds))])
-    w = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-(x @ w)))
-        gradient = x.T @ (weight * (p - hit))
-        step = np.linalg.solve((x * (weight * p * (1 - p))[:, None]).T @ x + 1e-9 * np.eye(2), gradient)
-        w -= step
-        if np.abs(step).max() < 1e-9:
-            break
-    return max(0.2, float(w[0])), float(w[1])

@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.escalation.tickets.evaluate import LANDMARKS, Story, stories
+from services.escalation.tickets.evaluate import Story, stories
 from services.escalation.tickets.features import NAMES, Walker
-from services.escalation.tickets.incident import CLOSING, margin
+from services.escalation.tickets.figures import LANDMARKS
+from services.escalation.tickets.incident import CLOSING, ORDINARY, margin
 from services.escalation.tickets.log import RESOLVED, Row
 from services.escalation.tickets.model import past_of
 
@@ -18,8 +19,6 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
 _LATE_CLOSING: Final = CLOSING + 6 * 60
 """An incident that is closed later than this after it was last resolved waited for the closing job, not for anybody's work."""
-_ORDINARY: Final = 3
-"""The priority whose limit is known (`incident.LIMIT`); graver ones are always late by the time that they are closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ def _late(story: Story, rows: Sequence[Row]) -> bool:
     """
     resolved = [r.at for before, r in zip([None, *rows], rows, strict=False) if _resolves(before, r)]
     last = rows[-1]
-    if not resolved or last.at - resolved[-1] <= _LATE_CLOSING or last.priority != _ORDINARY:
+    if not resolved or last.at - resolved[-1] <= _LATE_CLOSING or last.priority != ORDINARY:
         return story.breached
     return margin(story.opened, resolved[-1]) > 0
 

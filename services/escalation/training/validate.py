@@ -8,12 +8,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.escalation.tickets.evaluate import LANDMARKS, judge, report
-from services.escalation.tickets.figures import Floats
+from services.escalation.tickets.calibration import platt
+from services.escalation.tickets.evaluate import judge, report
+from services.escalation.tickets.figures import LANDMARKS, Floats
 from services.escalation.tickets.log import Row
 from services.escalation.tickets.model import TARGETS, Model
 from services.escalation.tickets.score import chance
-from services.escalation.tickets.scoring import Batch, answers, batches
+from services.escalation.tickets.scoring import Batch, Scoring, batches
 from services.escalation.training import baseline, fit
 from services.escalation.training.table import Bools, by_opening, labels, part, table
 
@@ -63,7 +64,8 @@ def train(rows: Sequence[Row], source: Mapping[str, Any], say: Say) -> Trained:
         told = list(batches(later, raw.world()))
         if asked["escalated"]:
             model = with_calibration(raw, asked)
-            judged = judge(later, [s for batch in told for s in answers(batch, model)])
+            scoring = Scoring(model)
+            judged = judge(later, [s for batch in told for s in scoring.answers(batch).scored])
             opened = [r.opened for r in later]
             folds.append(
                 Fold((min(opened), max(opened)), a, report(judged, model), baseline.told(earlier, later, model))
@@ -95,7 +97,7 @@ def with_calibration(model: Model, asked: Mapping[str, Sequence[Asked]]) -> Mode
     scores, known = {}, {}
     for target, found in asked.items():
         odds, hit, weight = (np.concatenate([getattr(a, k) for a in found[-2:]]) for k in ("odds", "hit", "weight"))
-        slope, shift = fit.platt(odds, hit, weight)
+        slope, shift = platt(odds, hit, weight)
         scores[target] = fit.calibrated(model.scores[target], slope, shift)
         known[target] = np.sort(chance(slope * found[-1].peaks + shift))[:: max(1, len(found[-1].peaks) // 500)].astype(
             np.float32

@@ -11,6 +11,7 @@ export const FOLLOW_UP_TEXTS = {
   withSupervisor: ["已转交主管 {s}", "with the supervisor, {s}"],
   budgetLine: ["{team}：本班次已开始 {s} / {c}，进行中 {o}，排队 {w}，入选门槛 {r}", "{team}: {s} of {c} started this shift, {o} open, {w} without room, flagged from {r}"],
   "act.claim": ["我来跟进", "I do it"],
+  "act.release": ["放回", "Give back"],
   "act.done": ["已完成", "Done"],
   "act.failed": ["未成功", "In vain"],
   "kind.outreach": ["主动联系", "outreach"],

@@ -45,14 +45,14 @@ function card(first, store, act) {
   const reasons = el("ul", { class: "reasons" });
   const note = el("input", { maxlength: 200, "aria-label": t("whatCame"), placeholder: t("whatCame"), autocomplete: "off", "data-testid": "follow-up-note" });
   const button = (how) => el("button", { type: "button", "data-testid": `follow-up-${how}`, on: { click: () => act(task, how, note.value.trim()) } }, t(`act.${how}`));
-  const buttons = { claim: button("claim"), done: button("done"), failed: button("failed") };
+  const buttons = { claim: button("claim"), release: button("release"), done: button("done"), failed: button("failed") };
   const node = el(
     "li",
     { class: "flag task", "data-testid": "follow-up", "data-customer": task.customer_id },
     el("div", { class: "line" }, el("a", { href: `#customer=${encodeURIComponent(task.customer_id)}`, class: "who" }, task.customer_id), el("span", {}, touchpointWord(task.touchpoint)), risk, when),
     words,
     reasons,
-    el("div", { class: "line acts" }, who, buttons.claim, note, buttons.done, buttons.failed),
+    el("div", { class: "line acts" }, who, buttons.claim, buttons.release, note, buttons.done, buttons.failed),
   );
   let told = "";
   return {
@@ -68,6 +68,7 @@ function card(first, store, act) {
       say(words, either({ zh: task.opening_zh, en: task.opening_en }));
       // What went to the supervisor can be taken over; all else has one owner.
       mark(buttons.claim, "hidden", Boolean(task.owner) && !task.supervisor);
+      mark(buttons.release, "hidden", !task.owner);
       const reasonsNow = JSON.stringify(task.reasons);
       if (reasonsNow === told) return;
       told = reasonsNow;

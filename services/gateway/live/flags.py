@@ -53,6 +53,12 @@ class Flags:
             row["owner"] = m.owner
         return row
 
+    def released(self, m: escalation.FollowUpReleased) -> Row | None:
+        row = self._rows.get(m.follow_up_id)
+        if row is not None:
+            row["owner"] = None
+        return row
+
     def overflowed(self, m: escalation.FollowUpOverflowed) -> Row | None:
         row = self._rows.get(m.follow_up_id)
         if row is not None:

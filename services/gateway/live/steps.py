@@ -316,6 +316,10 @@ def _follow_up_claimed(m: escalation.FollowUpClaimed) -> Step:
     return Step("follow_up", f"{m.owner} 开始跟进", f"{m.owner} follows up")
 
 
+def _follow_up_released(m: escalation.FollowUpReleased) -> Step:
+    return Step("follow_up", f"{m.owner} 放回，等待他人跟进", f"{m.owner} gives it back")
+
+
 def _follow_up_reminded(_: escalation.FollowUpReminded) -> Step:
     return Step("follow_up", "跟进即将到期，已提醒", "Follow-up is due soon: reminded")
 
@@ -371,6 +375,7 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
     escalation.FollowUpClosed: _follow_up_closed,
     escalation.ComplaintEscalated: _escalated,
     escalation.FollowUpClaimed: _follow_up_claimed,
+    escalation.FollowUpReleased: _follow_up_released,
     escalation.FollowUpReminded: _follow_up_reminded,
     escalation.FollowUpOverflowed: _follow_up_overflowed,
     escalation.FollowUpOverdue: _follow_up_overdue,

@@ -77,6 +77,7 @@ class LiveView:
             (escalation.ComplaintFlagged, lambda m, trace: self._flag(self._flags.flagged(m, trace))),
             (escalation.FollowUpClosed, lambda m, _: self._flag(self._flags.closed(m))),
             (escalation.FollowUpClaimed, lambda m, _: self._flag(self._flags.claimed(m))),
+            (escalation.FollowUpReleased, lambda m, _: self._flag(self._flags.released(m))),
             (escalation.FollowUpOverflowed, lambda m, _: self._flag(self._flags.overflowed(m))),
             (escalation.FollowUpOverdue, lambda m, _: self._flag(self._flags.overdue(m))),
         ]
