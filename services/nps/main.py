@@ -11,11 +11,11 @@ from services.nps.watching import Watching
 from services.runtime.pipeline import Pipeline
 from services.runtime.service import House, Parts, serve
 from services.runtime.settings import load as settings_of
-from services.runtime.topics import SURVEY_REQUESTED, TOUCHPOINT_EVENTS
+from services.runtime.topics import SENTIMENT_REMARKED, SURVEY_REQUESTED, TOUCHPOINT_EVENTS
 
 PIPELINE: Pipeline[CustomerSurveys, Event, Fact] = Pipeline(
     name="nps",
-    topics=(TOUCHPOINT_EVENTS, SURVEY_REQUESTED),
+    topics=(TOUCHPOINT_EVENTS, SURVEY_REQUESTED, SENTIMENT_REMARKED),
     state_type=CustomerSurveys,
     initial=CustomerSurveys,
     read=codec.read,

@@ -6,7 +6,7 @@ from typing import Any
 
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 
-from services.nps import deeds, kpi, store, wire
+from services.nps import deeds, driving, kpi, store, wire
 from services.nps.domain.board import Board
 from services.nps.domain.cube import Cell
 from services.nps.domain.figures import Figure, figure
@@ -85,6 +85,20 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
             raise invalid(f"days: is {request.days}; between 0 (for {DEFAULT_DAYS}) and {MOST_DAYS} is possible")
         at = _moment("at", request.at) if request.HasField("at") else self._clock()
         return await self._watching.changes(where, request.days or DEFAULT_DAYS, at)
+
+    async def GetDrivers(  # noqa: N802 (gRPC's name)
+        self, request: nps_pb2.GetDriversRequest, context: Any
+    ) -> nps_pb2.GetDriversResponse:
+        """What customers complain of, what it costs, and how often they came back about it."""
+        where = wire.where_of(request.where)
+        at = _moment("at", request.at) if request.HasField("at") else self._clock()
+        span = wire.bounded_span(request, at, driving.USUAL_DAYS, driving.MOST_DAYS)
+        if request.limit < 0:
+            raise invalid(f"limit: is {request.limit}; it can't be less than 0")
+        if request.dimension in where:
+            raise invalid("dimension: is one of those in where; it has one value only")
+        await self._feed.refresh()
+        return driving.told(driving.drivers(self._feed, span, where, request.dimension), request.limit)
 
     async def GetKpis(  # noqa: N802 (gRPC's name)
         self, request: nps_pb2.GetKpisRequest, context: Any

@@ -1,4 +1,4 @@
-"""The metric topics of changes and actions: what GetChanges and ListActions answer, for dashboards to subscribe to.
+"""The metric topics of changes, drivers and actions: what GetChanges, GetDrivers and ListActions answer, for dashboards to subscribe to.
 
 A row is complete in itself, and published whenever it says something new. What a process published is its own memory: after a
 start every row is published once more, which changes nothing.
@@ -10,16 +10,17 @@ from typing import Any, Final
 
 from touchline.nps.v1 import nps_pb2
 
-from services.nps import deeds
+from services.nps import deeds, driving
 from services.nps.domain import words
 from services.nps.domain.actions import Action, sentence
 from services.nps.domain.board import Board
+from services.nps.domain.span import span_of
 from services.nps.domain.watch import begin_of
 from services.nps.feed import Feed
 from services.runtime.clock import Clock
 from services.runtime.publisher import Publisher
 from services.runtime.records import JSON, Outgoing
-from services.runtime.topics import METRICS_NPS_ACTIONS, METRICS_NPS_CHANGES
+from services.runtime.topics import METRICS_NPS_ACTIONS, METRICS_NPS_CHANGES, METRICS_NPS_DRIVERS
 
 RECENT: Final = timedelta(days=90)
 SHOWN: Final = 100
@@ -36,7 +37,7 @@ class Telling:
     async def once(self) -> None:
         """Looks at all rows, and publishes those that changed."""
         new = []
-        for topic, row in [*await self._changes(), *await self._actions()]:
+        for topic, row in [*await self._changes(), *await self._actions(), *self._drivers()]:
             key = "|".join((_text(row["segment"]), row["window"], row["start"])).encode()
             value = _text(row).encode()
             if self._said.get((topic, key)) != value:
@@ -58,6 +59,11 @@ class Telling:
         found = await deeds.listed(self._pool, "", None, SHOWN)
         now, board = self._clock(), self._feed.answers
         return [(METRICS_NPS_ACTIONS, action_row(a, board, now)) for a in found]
+
+    def _drivers(self) -> list[tuple[str, dict[str, Any]]]:
+        span = span_of("week", self._clock())
+        assert span.start is not None
+        return [(METRICS_NPS_DRIVERS, row) for row in driving.rows(self._feed, span)]
 
 
 def change_row(told: list[nps_pb2.NpsShifted]) -> dict[str, Any]:

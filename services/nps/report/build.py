@@ -138,7 +138,7 @@ def build(book: Book, asked: Asked, reader: Reader) -> Report:
     actions = [a for a in book.actions(asked.end) if _concerns(a, asked)]
     running, since = _running(replies, asked, dimensions)
     contacts = _contacts(book.contacts(), asked, reader)
-    told = tuple(_told(p, mine, remarks, book, actions, asked, replies, reader) for p in findings.worst)
+    told = tuple(_told(p, mine, remarks, book, actions, asked, replies) for p in findings.worst)
     split_ = None
     if before and now:
         split_ = split(["·".join(v) or "·" for v in strata], last.answers, this.answers)
@@ -235,7 +235,6 @@ def _told(
     actions: Sequence[Action],
     asked: Asked,
     replies: Sequence[Reply],
-    reader: Reader,
 ) -> Told:
     place = (pain.narrowest,) if pain.narrowest else ()
     named = tuple(sorted({("stage", pain.stage), ("area", pain.stage.partition(".")[0]), *place, *asked.scope}))
@@ -246,12 +245,10 @@ def _told(
         if week or series:
             series.append((start, sum(week), len(week)))
     owner = owner_of([o for o in book.owners() if o.time < asked.end], named)
-    return Told(pain, _quotes(pain, said, remarks, asked, reader), owner, promises, tuple(series))
+    return Told(pain, _quotes(pain, said, remarks, asked), owner, promises, tuple(series))
 
 
-def _quotes(
-    pain: Pain, said: Sequence[Said], remarks: Sequence[Remark], asked: Asked, reader: Reader
-) -> tuple[Quote, ...]:
+def _quotes(pain: Pain, said: Sequence[Said], remarks: Sequence[Remark], asked: Asked) -> tuple[Quote, ...]:
     """The plainest complaints: where the stage rose before others, about little else, unhappy before happy ones, short."""
     found: list[tuple[tuple[object, ...], Said, Remark]] = []
     for s, r in zip(said, remarks, strict=True):
@@ -273,7 +270,7 @@ def _quotes(
         text = " ".join(mask(s.comment, "zh" if r.language == "zh" else "en").split())
         if len(text) > _LONGEST:
             text = text[:_LONGEST].rstrip() + "…"
-        quotes.setdefault(text, Quote(text, r.language, s.score, reader.words(s.comment, r.language, pain.stage)))
+        quotes.setdefault(text, Quote(text, r.language, s.score, r.words.get(pain.stage, ())))
     return tuple(quotes.values())
 
 
