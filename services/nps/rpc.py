@@ -14,6 +14,8 @@ from services.nps.domain.kpis import kpis
 from services.nps.domain.shrink import shrink
 from services.nps.domain.span import MOST_DAYS, Span
 from services.nps.feed import ANSWERED, Feed
+from services.nps.report import week
+from services.nps.report.live import Broadcasts
 from services.nps.watching import Watching
 from services.runtime.clock import Clock
 from services.runtime.commands import CommandBus, Unanswered
@@ -26,7 +28,10 @@ DEFAULT_DAYS = 90
 class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
     """Answers from what is committed."""
 
-    def __init__(self, pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock) -> None:
+    def __init__(
+        self, pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock, broadcasts: Broadcasts
+    ) -> None:
+        self._broadcasts = broadcasts
         self._pool = pool
         self._feed = feed
         self._watching = watching
@@ -100,6 +105,20 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
         await self._feed.refresh()
         return driving.told(driving.drivers(self._feed, span, where, request.dimension), request.limit)
 
+    async def GetReport(  # noqa: N802 (gRPC's name)
+        self, request: nps_pb2.GetReportRequest, context: Any
+    ) -> nps_pb2.GetReportResponse:
+        """The weekly broadcast of what is kept, as a page."""
+        scope = tuple(sorted(wire.where_of(request.where).items()))
+        if request.language not in ("", "zh", "en"):
+            raise invalid("language: is neither zh nor en")
+        try:
+            first = week.monday(request.week) if request.week else self._broadcasts.last()
+        except ValueError as error:
+            raise invalid(f"week: {error}") from None
+        page = await self._broadcasts.page(first, scope, "en" if request.language == "en" else "zh")
+        return nps_pb2.GetReportResponse(week=week.named(first), html=page)
+
     async def GetKpis(  # noqa: N802 (gRPC's name)
         self, request: nps_pb2.GetKpisRequest, context: Any
     ) -> nps_pb2.GetKpisResponse:
@@ -170,8 +189,10 @@ def segment_figure(board: Board, span: Span, where: Mapping[str, str]) -> Figure
     return figure(*board.counts(span.first, span.last, where))
 
 
-def servicer(pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock) -> Servicer:
+def servicer(
+    pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock, broadcasts: Broadcasts
+) -> Servicer:
     """What the runtime's server is given."""
-    answers = NpsAnswers(pool, feed, watching, commands, clock)
+    answers = NpsAnswers(pool, feed, watching, commands, clock, broadcasts)
     register = nps_pb2_grpc.add_NpsServiceServicer_to_server
     return Servicer(register, answers, "touchline.nps.v1.NpsService", changing=("PromiseAction", "EndAction"))

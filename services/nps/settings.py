@@ -1,6 +1,5 @@
 """The NPS service's settings, from the environment."""
 
-from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -27,7 +26,9 @@ class NpsSettings(BaseSettings):
     ask_after_minutes: int = Field(default=10, ge=0, le=1440)
     # What is not sent by then, for the quiet hours, is not sent: nobody remembers the contact.
     ask_within_hours: int = Field(default=24, ge=1, le=240)
-    # The zone of quiet hours, and of the times that sentences name.
+    # Days for which surveys' comments are kept, masked, for the broadcast's quotes.
+    comment_days: int = Field(default=100, ge=1, le=3650)
+    # The zone of quiet hours, of days, weeks and months, and of the times that sentences name: an IANA name.
     zone: str = "Asia/Shanghai"
     # The two dimensions whose values are watched for changes, each by strata of the other.
     watch: str = Field(default="region,touchpoint", pattern=r"^[^,\s]+,[^,\s]+$")
@@ -43,9 +44,9 @@ class NpsSettings(BaseSettings):
             raise ValueError("is not the name of a time zone") from None
         return value
 
-    def zoned(self) -> tzinfo:
+    def zoned(self) -> ZoneInfo:
         """The zone itself."""
-        return UTC if self.zone == "UTC" else ZoneInfo(self.zone)
+        return ZoneInfo(self.zone)
 
     def watched(self) -> tuple[str, str]:
         """The two dimensions."""
