@@ -63,7 +63,15 @@ class Zone(click.ParamType):
 @click.option(
     "--by", "where", multiple=True, help="Dimensions to tell where; default region and store_group, or store."
 )
-@click.option("--zone", type=Zone(), default="UTC", show_default=True, help="Where the week begins and ends. 时区。")
+@click.option(
+    "--zone",
+    type=Zone(),
+    default="UTC",
+    envvar="NPS_ZONE",
+    show_default=True,
+    show_envvar=True,
+    help="Where the week begins and ends. 时区。",
+)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output. 输出文件。"
 )

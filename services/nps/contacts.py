@@ -21,7 +21,7 @@ from services.nps.domain import service
 from services.nps.domain.asking import VOLUME_DAYS, Plan
 from services.nps.domain.kpis import FIELDS
 from services.nps.domain.matters import MatterJudged
-from services.nps.domain.windows import day_of, days_of, hour_of
+from services.nps.domain.windows import day_of, hour_of, rolling
 from services.runtime.clock import Clock
 from services.runtime.pipeline import Change, Db, Delta, Metric, Pipeline, Publish
 from services.runtime.records import Incoming, timestamp
@@ -54,7 +54,7 @@ def pipeline(plan: Plan, zone: tzinfo, volumes: "Volumes") -> Pipeline[service.S
         due=service.due,
         write=write,
         project=project,
-        count=count,
+        count=partial(count, zone=zone),
         metric=METRIC,
     )
 
@@ -140,14 +140,14 @@ async def project(db: Db, changes: Sequence[Change[service.Service, service.Fact
         )
 
 
-def count(fact: service.Fact) -> Iterator[Delta]:
-    """The cells of all contacts by the hour, of each segment by the day and of all time."""
+def count(fact: service.Fact, zone: tzinfo = UTC) -> Iterator[Delta]:
+    """The cells of all contacts by the hour, of each segment by the zone's day and of all time."""
     if not isinstance(fact, service.Counted):
         return
     counts = {name: n for name, n in fact.counts.items() if n}
     if not counts:
         return
-    day = day_of(fact.at)
+    day = day_of(fact.at, zone)
     yield Delta(METRIC.name, (), "PT1H", hour_of(fact.at), counts)
     for segment in ((), *(((d, v),) for d, v in fact.segments)):
         yield Delta(METRIC.name, segment, "ALL", ALL_TIME, counts)
@@ -157,8 +157,8 @@ def count(fact: service.Fact) -> Iterator[Delta]:
 class Volumes:
     """How many contacts stores had: what their chance of being asked is told by."""
 
-    def __init__(self, pool: Any, clock: Clock) -> None:
-        self._pool, self._clock = pool, clock
+    def __init__(self, pool: Any, clock: Clock, zone: tzinfo) -> None:
+        self._pool, self._clock, self._zone = pool, clock, zone
         self._known: dict[str, tuple[int, Any]] = {}
 
     async def enrich(self, events: Sequence[service.Event]) -> Sequence[service.Event]:
@@ -183,14 +183,13 @@ class Volumes:
         return replace(event, volume=known[0] if known else None)
 
     async def _look(self, stores: Sequence[str]) -> dict[str, int]:
-        today = day_of(self._clock())
         rows = await self._pool.fetch(
             """SELECT segment, sum(counts[1])::bigint FROM runtime.counter_cell
                WHERE pipeline = $1 AND metric = $2 AND win = 'P1D' AND start = ANY($3) AND segment = ANY($4)
                GROUP BY segment""",
             PIPELINE,
             METRIC.name,
-            list(days_of(today - timedelta(days=VOLUME_DAYS - 1), today + timedelta(days=1))),
+            list(rolling(self._clock(), VOLUME_DAYS, self._zone)),
             [json.dumps({"store": s}, ensure_ascii=False, separators=(",", ":")) for s in stores],
         )
         return {json.loads(segment)["store"]: n for segment, n in rows}

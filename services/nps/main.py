@@ -52,12 +52,14 @@ def _forgetting(house: House, settings: NpsSettings) -> Callable[[], Coroutine[A
 async def build(house: House) -> Parts:
     """The service's parts."""
     settings = settings_of(NpsSettings)
-    feed, volumes = Feed(house.pool), contacts.Volumes(house.pool, house.clock)
+    feed, volumes = Feed(house.pool), contacts.Volumes(house.pool, house.clock, settings.zoned())
     watching = Watching(house.pool, feed, house.publisher, house.clock, settings.watched(), settings.zoned())
     broadcasts = Broadcasts(house.pool, house.clock, settings.zoned())
     return Parts(
         pipelines=[PIPELINE, contacts.pipeline(settings.plan(), settings.zoned(), volumes), deeds.PIPELINE],
-        servicers=[rpc.servicer(house.pool, feed, watching, house.commands(), house.clock, broadcasts)],
+        servicers=[
+            rpc.servicer(house.pool, feed, watching, house.commands(), house.clock, broadcasts, settings.zoned())
+        ],
         tasks=[feed.run, partial(watching.run, settings.watch_every_s), _forgetting(house, settings)],
     )
 

@@ -1,7 +1,7 @@
 """The NPS service's gRPC calls."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
@@ -29,10 +29,19 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
     """Answers from what is committed."""
 
     def __init__(
-        self, pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock, broadcasts: Broadcasts
+        self,
+        pool: Any,
+        feed: Feed,
+        watching: Watching,
+        commands: CommandBus,
+        clock: Clock,
+        broadcasts: Broadcasts,
+        zone: tzinfo,
     ) -> None:
+        """Take the zone of days, weeks and months."""
         self._broadcasts = broadcasts
         self._pool = pool
+        self._zone = zone
         self._feed = feed
         self._watching = watching
         self._commands = commands
@@ -41,7 +50,7 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
     async def GetNps(self, request: nps_pb2.GetNpsRequest, context: Any) -> nps_pb2.GetNpsResponse:  # noqa: N802 (gRPC's name)
         """Figures of any combination of segments over a window, and by dimension; all of one moment."""
         wire.check_few("dimensions", request.dimensions)
-        where, span = wire.where_of(request.where), wire.span(request)
+        where, span = wire.where_of(request.where), wire.span(request, self._zone)
         if request.limit < 0:
             raise invalid(f"limit: is {request.limit}; it can't be less than 0")
         await self._feed.refresh()
@@ -97,7 +106,7 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
         """What customers complain of, what it costs, and how often they came back about it."""
         where = wire.where_of(request.where)
         at = _moment("at", request.at) if request.HasField("at") else self._clock()
-        span = wire.bounded_span(request, at, driving.USUAL_DAYS, driving.MOST_DAYS)
+        span = wire.bounded_span(request, at, driving.USUAL_DAYS, driving.MOST_DAYS, self._zone)
         if request.limit < 0:
             raise invalid(f"limit: is {request.limit}; it can't be less than 0")
         if request.dimension in where:
@@ -123,18 +132,18 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
         self, request: nps_pb2.GetKpisRequest, context: Any
     ) -> nps_pb2.GetKpisResponse:
         """What service is judged by, for all contacts and by the values of a dimension."""
-        where, span = wire.where_of(request.where), wire.span(request)
+        where, span = wire.where_of(request.where), wire.span(request, self._zone)
         if len(where) > 1 or (where and request.dimension):
             raise invalid("where: service is counted by one dimension at a time; name one value, or a dimension")
         if request.window == nps_pb2.WINDOW_HOUR and (where or request.dimension):
             raise invalid("window: hours are counted for all contacts only")
         await self._feed.refresh()
         board = self._feed.answers
-        counted = await kpi.counts(self._pool, request.window == nps_pb2.WINDOW_HOUR, span, where)
+        counted = await kpi.counts(self._pool, request.window == nps_pb2.WINDOW_HOUR, span, where, self._zone)
         response = nps_pb2.GetKpisResponse(all=kpi.told(kpis(counted, segment_figure(board, span, where))))
         if request.dimension:
             figures = {v: figure(*c) for v, c in board.by(request.dimension, span.first, span.last, {}).items()}
-            for value, counts in (await kpi.by(self._pool, span, request.dimension)).items():
+            for value, counts in (await kpi.by(self._pool, span, request.dimension, self._zone)).items():
                 response.by[value].CopyFrom(kpi.told(kpis(counts, figures.get(value) or figure(0, 0, 0))))
         return response
 
@@ -190,9 +199,15 @@ def segment_figure(board: Board, span: Span, where: Mapping[str, str]) -> Figure
 
 
 def servicer(
-    pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock, broadcasts: Broadcasts
+    pool: Any,
+    feed: Feed,
+    watching: Watching,
+    commands: CommandBus,
+    clock: Clock,
+    broadcasts: Broadcasts,
+    zone: tzinfo,
 ) -> Servicer:
     """What the runtime's server is given."""
-    answers = NpsAnswers(pool, feed, watching, commands, clock, broadcasts)
+    answers = NpsAnswers(pool, feed, watching, commands, clock, broadcasts, zone)
     register = nps_pb2_grpc.add_NpsServiceServicer_to_server
     return Servicer(register, answers, "touchline.nps.v1.NpsService", changing=("PromiseAction", "EndAction"))

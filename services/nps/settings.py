@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.nps.domain.asking import Plan
+from services.nps.domain.windows import whole_hours
 
 
 class NpsSettings(BaseSettings):
@@ -39,9 +40,11 @@ class NpsSettings(BaseSettings):
     @classmethod
     def _known(cls, value: str) -> str:
         try:
-            ZoneInfo(value)
+            zone = ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError("is not the name of a time zone") from None
+            raise ValueError("is not the IANA name of a time zone, such as Asia/Shanghai or UTC") from None
+        if not whole_hours(zone):
+            raise ValueError("has an offset from UTC that is not whole hours: days can't be counted by the hour in it")
         return value
 
     def zoned(self) -> ZoneInfo:

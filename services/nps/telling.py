@@ -5,7 +5,7 @@ start every row is published once more, which changes nothing.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from touchline.nps.v1 import nps_pb2
@@ -30,8 +30,9 @@ _START: Final = "1970-01-01T00:00:00Z"
 class Telling:
     """Publishes rows that say something new."""
 
-    def __init__(self, pool: Any, feed: Feed, publisher: Publisher, clock: Clock) -> None:
+    def __init__(self, pool: Any, feed: Feed, publisher: Publisher, clock: Clock, zone: tzinfo) -> None:
         self._pool, self._feed, self._publisher, self._clock = pool, feed, publisher, clock
+        self._zone = zone
         self._said: dict[tuple[str, bytes], bytes] = {}
 
     async def once(self) -> None:
@@ -61,7 +62,7 @@ class Telling:
         return [(METRICS_NPS_ACTIONS, action_row(a, board, now)) for a in found]
 
     def _drivers(self) -> list[tuple[str, dict[str, Any]]]:
-        span = span_of("week", self._clock())
+        span = span_of("week", self._clock(), self._zone)
         assert span.start is not None
         return [(METRICS_NPS_DRIVERS, row) for row in driving.rows(self._feed, span)]
 
