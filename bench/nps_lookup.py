@@ -215,7 +215,7 @@ async def inside(args: argparse.Namespace) -> None:
     now, began = datetime.now(UTC), time.process_time()
     feed = _Still(args.answers, args.seed)
     print(json.dumps({"answers": args.answers, "filled_in_cpu_s": round(time.process_time() - began, 1)}))
-    servicer = NpsAnswers(None, feed, None, None, None)  # type: ignore[arg-type]
+    servicer = NpsAnswers(None, feed, None, None, None, None, UTC)  # type: ignore[arg-type]
     mix = requests(now, args.seed)
     for name, calls in {"the mix": list(mix.values()), **{n: [c] for n, c in {**mix, **heavy(now)}.items()}}.items():
         took = []

@@ -1,15 +1,15 @@
 """`touchline nps report` and `touchline nps weeks`: the weekly broadcast of a file of events, and made-up weeks to try it with."""
 
 import json
-import re
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from services.cli.common import fail
+from services.nps.report.week import ends, monday, named
 
 Segments = tuple[tuple[str, str], ...]
 
@@ -22,15 +22,10 @@ class IsoWeek(click.ParamType):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
             return value
-        found = re.fullmatch(r"(\d{4})-?W(\d{2})", str(value))
-        if not found or not 1 <= int(found[1]) < 9999 or not 1 <= int(found[2]) <= _weeks(int(found[1])):
-            self.fail(f"{value!r} is not a week such as 2026-W45", param, ctx)
-        return date.fromisocalendar(int(found[1]), int(found[2]), 1)
-
-
-def _weeks(year: int) -> int:
-    """How many weeks the year has: the 28th of December lies in its last."""
-    return date(year, 12, 28).isocalendar().week
+        try:
+            return monday(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Segment(click.ParamType):
@@ -68,7 +63,15 @@ class Zone(click.ParamType):
 @click.option(
     "--by", "where", multiple=True, help="Dimensions to tell where; default region and store_group, or store."
 )
-@click.option("--zone", type=Zone(), default="UTC", show_default=True, help="Where the week begins and ends. 时区。")
+@click.option(
+    "--zone",
+    type=Zone(),
+    default="UTC",
+    envvar="NPS_ZONE",
+    show_default=True,
+    show_envvar=True,
+    help="Where the week begins and ends. 时区。",
+)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output. 输出文件。"
 )
@@ -93,10 +96,7 @@ def report(
     from services.nps.report.compose import compose
     from services.sentiment.model import ModelError
 
-    start = datetime(week.year, week.month, week.day, tzinfo=zone)
-    end = datetime.combine(week + timedelta(days=7), start.time(), tzinfo=zone)
-    year, number, _ = week.isocalendar()
-    asked = Asked(f"{year}-W{number:02}", start.astimezone(UTC), end.astimezone(UTC), tuple(sorted(scope)), where)
+    asked = Asked(named(week), *ends(week, zone), tuple(sorted(scope)), where)
     try:
         if form == "pdf":
             pdf.browser()  # before the work, not after it

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.gateway import pages
+from services.gateway.broadcast import Broadcast
 from services.gateway.crowd import Crowd
 from services.gateway.followups import FollowUps
 from services.gateway.ingest import Ingest
@@ -23,6 +24,7 @@ def build(
     most_requests: int = 1000,
     follow_ups: FollowUps | None = None,
     supervise: Supervise | None = None,
+    broadcast: Broadcast | None = None,
 ) -> Starlette:
     """The application, from its parts. most_requests: open at once."""
     tasks = follow_ups or FollowUps(None)
@@ -32,6 +34,7 @@ def build(
         return JSONResponse({"healthy": healthy}, 200 if healthy else 503)
 
     guarded = reading.guarded
+    telling = broadcast or Broadcast(None)
     supervising = supervise or Supervise(None)
     return Starlette(
         routes=[
@@ -44,6 +47,7 @@ def build(
             Route("/v1/follow-ups/{follow_up_id}/release", guarded(tasks.release, Right.ACT), methods=["POST"]),
             Route("/v1/follow-ups/{follow_up_id}/done", guarded(tasks.done, Right.ACT), methods=["POST"]),
             Route("/v1/follow-ups/{follow_up_id}/failed", guarded(tasks.failed, Right.ACT), methods=["POST"]),
+            Route("/v1/nps/report", guarded(telling.page)),
             Route("/v1/pools/{pool}", guarded(supervising.pool)),
             Route("/v1/pools/{pool}/{command}", guarded(supervising.act, Right.SUPERVISE), methods=["POST"]),
             Route("/healthz", healthz),

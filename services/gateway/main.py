@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from touchline.runtime.v1.status_pb2 import GetStatusResponse
 
 from services.gateway import app, rpc
+from services.gateway.broadcast import Broadcast
 from services.gateway.door import Door
 from services.gateway.followups import Desk, FollowUps
 from services.gateway.ingest import Ingest
@@ -63,6 +64,7 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
             settings.gateway_max_requests,
             FollowUps(Desk(escalation) if escalation else None),
             Supervise(router),
+            Broadcast(_peer(settings.nps_addr, grpc, closing)),
         )
         http = _Http(_config(application, settings))
 

@@ -39,6 +39,10 @@ def _parameter(name: str, about: str) -> Json:
     return {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
 
 
+def _query(name: str, about: str) -> Json:
+    return {**_parameter(name, about), "in": "query", "required": False}
+
+
 def _read(about: str, answers: Json, parameters: list[Json] | None = None) -> Json:
     """An operation of the read side. On loopback it is open; elsewhere it needs the key of a channel with "view": true."""
     got: Json = {
@@ -347,6 +351,19 @@ def document() -> Json:
             "/v1/follow-ups/{follow_up_id}/release": _act("Give back a follow-up, so that somebody else may start it"),
             "/v1/follow-ups/{follow_up_id}/done": _act("End a follow-up: somebody saw to it"),
             "/v1/follow-ups/{follow_up_id}/failed": _act("End a follow-up: it was tried in vain"),
+            "/v1/nps/report": _read(
+                "The weekly broadcast (周播报) as a page",
+                {
+                    "200": {"description": "The page.", "content": {"text/html": {"schema": {"type": "string"}}}},
+                    "400": _answer("A parameter is wrong: its name and the reason.", "Error"),
+                    "503": _answer("The nps service does not answer.", "Error", retry_after="seconds"),
+                },
+                [
+                    _query("week", "the ISO week, such as 2026-W45; the last whole week where it is left out"),
+                    _query("lang", "zh (where it is left out) or en"),
+                    _query("segment", "dimension=value: only answers that have it (专题); may come several times"),
+                ],
+            ),
             "/v1/pools/{pool}": _read(
                 "A pool as its owner has it: mode, seats, who waits, promises",
                 {

@@ -1,14 +1,16 @@
 """Survey events and facts: protobuf on one side, the domain's words on the other."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.nps.v1 import nps_pb2
+from touchline.sentiment.v1 import sentiment_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
+from services.nps.domain.remarks import CommentRead, Named, Reading, Remark
 from services.nps.domain.survey import (
-    AskedCounted,
     ContactBegan,
     Event,
     Fact,
@@ -16,10 +18,17 @@ from services.nps.domain.survey import (
     SurveyAnswered,
     SurveyAsked,
     SurveyCorrected,
+    SurveyCounted,
     SurveyRetracted,
 )
 from services.runtime.pipeline import Publish
 from services.runtime.records import Incoming, timestamp
+
+_READINGS: Final[dict[int, Reading]] = {
+    sentiment_pb2.READING_UNREAD: "unread",
+    sentiment_pb2.READING_OTHER: "other",
+    sentiment_pb2.READING_STAGED: "staged",
+}
 
 
 def read(incoming: Incoming) -> Event | None:
@@ -28,16 +37,31 @@ def read(incoming: Incoming) -> Event | None:
     match message:
         case survey_pb2.SurveyAnswered():
             base = _base(incoming, message.survey_id)
-            return SurveyAnswered(*base, message.score, segments_of(message.segments), message.contact_id)
+            return SurveyAnswered(
+                *base, message.score, segments_of(message.segments), message.contact_id, message.comment.strip()
+            )
         case survey_pb2.SurveyCorrected():
             return SurveyCorrected(*_base(incoming, message.survey_id), message.score)
         case survey_pb2.SurveyRetracted():
             return SurveyRetracted(*_base(incoming, message.survey_id))
+        case sentiment_pb2.CommentRead():
+            return CommentRead(*_base(incoming, message.survey_id), _remark(message))
         case nps_pb2.SurveyRequested():
             return SurveyAsked(*_base(incoming, message.survey_id), segments_of(message.segments))
         case contact_pb2.ContactRequested():
             return ContactBegan(*_base(incoming, message.contact_id), contact_segments(message))
     return None
+
+
+def _remark(message: sentiment_pb2.CommentRead) -> Remark:
+    return Remark(
+        message.answered_at.ToDatetime(UTC),
+        message.answer_id,
+        message.answer_source,
+        _READINGS.get(message.reading, "unread"),
+        message.language,
+        tuple(Named(n.stage, n.complains, tuple(n.words)) for n in message.named),
+    )
 
 
 def segments_of(given: Mapping[str, str]) -> Segments:
@@ -59,8 +83,8 @@ def contact_segments(message: contact_pb2.ContactRequested) -> Segments:
 
 
 def write(fact: Fact) -> Iterator[Publish]:
-    """The fact as an event on nps.changed; who was asked is for the store alone."""
-    if isinstance(fact, AskedCounted):
+    """The fact as an event on nps.changed; who was asked, and what comments say, is for the store alone."""
+    if not isinstance(fact, SurveyCounted):
         return
     message = nps_pb2.NpsChanged(
         customer_id=fact.customer_id,

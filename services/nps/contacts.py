@@ -3,26 +3,29 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from functools import partial
 from typing import Any, Final
 
 from google.protobuf.message import Message
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.nps.v1 import nps_pb2
+from touchline.sentiment.v1 import sentiment_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 from touchline.ticket.v1 import events_pb2 as ticket_pb2
 
+from services import taxonomy
 from services.nps.codec import contact_segments
 from services.nps.counters import ALL_TIME, DAILY
 from services.nps.domain import service
 from services.nps.domain.asking import VOLUME_DAYS, Plan
 from services.nps.domain.kpis import FIELDS
-from services.nps.domain.windows import day_of, days_of, hour_of
+from services.nps.domain.matters import MatterJudged
+from services.nps.domain.windows import day_of, hour_of, rolling
 from services.runtime.clock import Clock
-from services.runtime.pipeline import Delta, Metric, Pipeline, Publish
+from services.runtime.pipeline import Change, Db, Delta, Metric, Pipeline, Publish
 from services.runtime.records import Incoming, timestamp
-from services.runtime.topics import TOUCHPOINT_EVENTS
+from services.runtime.topics import SENTIMENT_SCORED, TOUCHPOINT_EVENTS
 
 PIPELINE: Final = "nps.service"
 METRIC: Final = Metric("service", FIELDS)
@@ -32,6 +35,7 @@ _STATUS: Final = {
     ticket_pb2.TICKET_STATUS_WAITING: "other",
     ticket_pb2.TICKET_STATUS_REOPENED: "reopened",
 }
+STAGES: Final = frozenset(s.key for s in taxonomy.load().stages)
 KEPT: Final = timedelta(minutes=10)
 """How long a store's volume is remembered."""
 
@@ -40,7 +44,7 @@ def pipeline(plan: Plan, zone: tzinfo, volumes: "Volumes") -> Pipeline[service.S
     """Customers' events, judged by the plan; quiet hours are those of the zone."""
     return Pipeline(
         name=PIPELINE,
-        topics=(TOUCHPOINT_EVENTS,),
+        topics=(TOUCHPOINT_EVENTS, SENTIMENT_SCORED),
         state_type=service.Service,
         initial=service.Service,
         read=read,
@@ -49,7 +53,8 @@ def pipeline(plan: Plan, zone: tzinfo, volumes: "Volumes") -> Pipeline[service.S
         tick=partial(service.tick, plan=plan, zone=zone),
         due=service.due,
         write=write,
-        count=count,
+        project=project,
+        count=partial(count, zone=zone),
         metric=METRIC,
     )
 
@@ -64,8 +69,12 @@ def _of_contact(incoming: Incoming, message: Message) -> service.Event | None:
         case contact_pb2.ContactRequested():
             return service.Began(
                 incoming.time, message.contact_id, message.channel, message.language, message.topic,
-                contact_segments(message),
+                contact_segments(message), stage=message.touchpoint if message.touchpoint in STAGES else "",
             )  # fmt: skip
+        case sentiment_pb2.MessageScored() if message.score.targets:
+            return service.Spoke(
+                message.said_at.ToDatetime(UTC), message.contact_id, tuple(t.stage for t in message.score.targets)
+            )
         case contact_pb2.MessageReceived() if message.speaker in _SERVED:
             return service.Replied(incoming.time, message.contact_id)
         case contact_pb2.ContactEnded():
@@ -111,14 +120,34 @@ def write(fact: service.Fact) -> Iterator[Publish]:
         yield Publish(message, fact.customer_id, fact.at)
 
 
-def count(fact: service.Fact) -> Iterator[Delta]:
-    """The cells of all contacts by the hour, of each segment by the day and of all time."""
+async def project(db: Db, changes: Sequence[Change[service.Service, service.Fact]]) -> None:
+    """Writes the contacts as they are judged, in the batch's transaction: of a contact's facts, the last one tells."""
+    told = [f for c in changes for f in c.facts if isinstance(f, MatterJudged)]
+    last = {(f.customer_id, f.contact_id): f for f in told}
+    kept = [f for _, f in sorted(last.items())]
+    if kept:
+        await db.execute(
+            """INSERT INTO matter (customer_id, contact_id, began_at, segments, kind, cause)
+               SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]::jsonb[], $5::text[], $6::text[])
+               ON CONFLICT (customer_id, contact_id) DO UPDATE SET
+                   began_at = excluded.began_at, segments = excluded.segments, kind = excluded.kind, cause = excluded.cause""",
+            [f.customer_id for f in kept],
+            [f.contact_id for f in kept],
+            [f.began for f in kept],
+            [json.dumps(dict(f.segments), ensure_ascii=False) for f in kept],
+            [f.kind for f in kept],
+            [f.cause for f in kept],
+        )
+
+
+def count(fact: service.Fact, zone: tzinfo = UTC) -> Iterator[Delta]:
+    """The cells of all contacts by the hour, of each segment by the zone's day and of all time."""
     if not isinstance(fact, service.Counted):
         return
     counts = {name: n for name, n in fact.counts.items() if n}
     if not counts:
         return
-    day = day_of(fact.at)
+    day = day_of(fact.at, zone)
     yield Delta(METRIC.name, (), "PT1H", hour_of(fact.at), counts)
     for segment in ((), *(((d, v),) for d, v in fact.segments)):
         yield Delta(METRIC.name, segment, "ALL", ALL_TIME, counts)
@@ -128,8 +157,8 @@ def count(fact: service.Fact) -> Iterator[Delta]:
 class Volumes:
     """How many contacts stores had: what their chance of being asked is told by."""
 
-    def __init__(self, pool: Any, clock: Clock) -> None:
-        self._pool, self._clock = pool, clock
+    def __init__(self, pool: Any, clock: Clock, zone: tzinfo) -> None:
+        self._pool, self._clock, self._zone = pool, clock, zone
         self._known: dict[str, tuple[int, Any]] = {}
 
     async def enrich(self, events: Sequence[service.Event]) -> Sequence[service.Event]:
@@ -154,14 +183,13 @@ class Volumes:
         return replace(event, volume=known[0] if known else None)
 
     async def _look(self, stores: Sequence[str]) -> dict[str, int]:
-        today = day_of(self._clock())
         rows = await self._pool.fetch(
             """SELECT segment, sum(counts[1])::bigint FROM runtime.counter_cell
                WHERE pipeline = $1 AND metric = $2 AND win = 'P1D' AND start = ANY($3) AND segment = ANY($4)
                GROUP BY segment""",
             PIPELINE,
             METRIC.name,
-            list(days_of(today - timedelta(days=VOLUME_DAYS - 1), today + timedelta(days=1))),
+            list(rolling(self._clock(), VOLUME_DAYS, self._zone)),
             [json.dumps({"store": s}, ensure_ascii=False, separators=(",", ":")) for s in stores],
         )
         return {json.loads(segment)["store"]: n for segment, n in rows}

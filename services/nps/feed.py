@@ -1,16 +1,18 @@
-"""What lookups keep in memory: the boards of answers and of who was asked, brought up to what is committed before each answer.
+"""What lookups keep in memory: the boards of answers, of who was asked, of what comments say and of contacts, brought up to what is committed before each answer.
 
-Every process has both whole, whichever partitions it owns. They are a cache of two tables: read once in full, and from
+Every process has all of them whole, whichever partitions it owns. They are a cache of four tables: read once in full, and from
 then on by what changed (migrations/V0002__live.sql says how a change is never missed). Reading a change twice changes nothing.
 """
 
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 from services.nps.domain.board import Board
 from services.nps.domain.figures import GROUP_INDEX
+from services.nps.domain.repeats import REPEATS
 from services.nps.domain.survey import Segments
 from services.runtime.errors import Transient
 from services.runtime.patience import backoff
@@ -22,6 +24,10 @@ EVERY_S: Final = 1.0
 LOADED_WITHIN_S: Final = 5.0
 ANSWERED, WAITING = 0, 1
 """Groups of the board of who was asked."""
+REPEATED, UNSAID, OTHERWISE = 0, 1, 2
+"""Groups of the board of contacts."""
+CAUSE: Final = ":cause"
+"""The dimension, on the board of contacts, of the stage with which a repeated contact's matter began; none where that is unsaid."""
 
 _HORIZON: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
 _HOUR: Final = "floor(extract(epoch FROM {}) / 3600)::int"
@@ -29,19 +35,27 @@ _ANSWERS: Final = f"""
     SELECT id, {_HOUR.format("answered_at")}, segments::text, score FROM answer WHERE id > $1 ORDER BY id LIMIT $2"""
 _REQUESTS: Final = f"""
     SELECT id, {_HOUR.format("asked_at")}, segments::text, answered FROM survey_request WHERE id > $1 ORDER BY id LIMIT $2"""
+_REMARKS: Final = f"""
+    SELECT id, {_HOUR.format("answered_at")}, segments::text, score, mark, value FROM remark WHERE id > $1 ORDER BY id LIMIT $2"""
+_MATTERS: Final = f"""
+    SELECT id, {_HOUR.format("began_at")}, segments::text, kind, cause FROM matter WHERE id > $1 ORDER BY id LIMIT $2"""
 # One statement, so that all rows and the next horizon are of one snapshot.
 _CHANGES: Final = """
-    SELECT 0 AS kind, 0::bigint AS id, NULL::timestamptz AS at, pg_snapshot_xmin(pg_current_snapshot())::text AS told, 0 AS said
-    UNION ALL SELECT 1, id, answered_at, segments::text, score FROM answer WHERE changed >= $1::text::xid8
-    UNION ALL SELECT 2, id, NULL, NULL, 0 FROM answer_gone WHERE changed >= $1::text::xid8
-    UNION ALL SELECT 3, id, asked_at, segments::text, answered::int FROM survey_request WHERE changed >= $1::text::xid8"""
+    SELECT 0 AS kind, 0::bigint AS id, NULL::timestamptz AS at, pg_snapshot_xmin(pg_current_snapshot())::text AS told, 0 AS said,
+           NULL AS mark, NULL AS value
+    UNION ALL SELECT 1, id, answered_at, segments::text, score, NULL, NULL FROM answer WHERE changed >= $1::text::xid8
+    UNION ALL SELECT 2, id, NULL, NULL, 0, NULL, NULL FROM answer_gone WHERE changed >= $1::text::xid8
+    UNION ALL SELECT 3, id, asked_at, segments::text, answered::int, NULL, NULL FROM survey_request WHERE changed >= $1::text::xid8
+    UNION ALL SELECT 4, id, answered_at, segments::text, score, mark, value FROM remark WHERE changed >= $1::text::xid8
+    UNION ALL SELECT 5, id, NULL, NULL, 0, NULL, NULL FROM remark_gone WHERE changed >= $1::text::xid8
+    UNION ALL SELECT 6, id, began_at, segments::text, 0, kind, cause FROM matter WHERE changed >= $1::text::xid8"""
 
 
 class Feed:
     """The boards, and what keeps them fresh."""
 
     def __init__(self, pool: Any) -> None:
-        self.answers, self.requests = Board(3), Board(2)
+        self.answers, self.requests, self.remarks, self.matters = Board(3), Board(2), Board(3), Board(3)
         self._pool = pool
         self._horizon = ""
         self._loaded = asyncio.Event()
@@ -86,31 +100,37 @@ class Feed:
                 return
             self._begun += 1
             rows = await self._pool.fetch(_CHANGES, self._horizon)
-            for kind, number, at, told, said in rows:
+            for kind, number, at, told, said, mark, value in rows:
                 if kind == 0:
                     self._horizon = told
                 elif kind == 1:
                     self.answers.put(number, at, self._read(told), GROUP_INDEX[said])
                 elif kind == 2:
                     self.answers.drop(number)
+                elif kind == 4:
+                    self.remarks.put(number, at, (*self._read(told), (mark, value)), GROUP_INDEX[said])
+                elif kind == 5:
+                    self.remarks.drop(number)
+                elif kind == 6:
+                    self.matters.put(number, at, _of_matter(self._read(told), mark, value), _matter_group(mark))
                 else:
                     self.requests.put(number, at, self._read(told), ANSWERED if said else WAITING)
 
     async def _load(self) -> None:
         # Begun anew after a failure: what is put in all at once must not have been there before.
-        self.answers, self.requests = Board(3), Board(2)
+        self.answers, self.requests, self.remarks, self.matters = Board(3), Board(2), Board(3), Board(3)
         self._horizon = await self._pool.fetchval(_HORIZON)
-        for sql, board, groups in (
-            (_ANSWERS, self.answers, GROUP_INDEX),
-            (_REQUESTS, self.requests, (WAITING, ANSWERED)),
-        ):
+        sources: tuple[tuple[str, Board, Callable[[Any], Segments], Callable[[Any], int]], ...] = (
+            (_ANSWERS, self.answers, lambda r: self._read(r[2]), lambda r: GROUP_INDEX[r[3]]),
+            (_REQUESTS, self.requests, lambda r: self._read(r[2]), lambda r: ANSWERED if r[3] else WAITING),
+            (_REMARKS, self.remarks, lambda r: (*self._read(r[2]), (r[4], r[5])), lambda r: GROUP_INDEX[r[3]]),
+            (_MATTERS, self.matters, lambda r: _of_matter(self._read(r[2]), r[3], r[4]), lambda r: _matter_group(r[3])),
+        )
+        for sql, board, segments, group in sources:
             last = 0
             while rows := await self._pool.fetch(sql, last, AT_ONCE):
                 board.put_all(
-                    [r[0] for r in rows],
-                    [r[1] for r in rows],
-                    [self._read(r[2]) for r in rows],
-                    [groups[r[3]] for r in rows],
+                    [r[0] for r in rows], [r[1] for r in rows], [segments(r) for r in rows], [group(r) for r in rows]
                 )
                 last = rows[-1][0]
 
@@ -120,3 +140,11 @@ class Feed:
         if known is None:
             known = self._segments[told] = tuple(sorted(json.loads(told).items()))
         return known
+
+
+def _of_matter(segments: Segments, kind: str, cause: str) -> Segments:
+    return (*segments, (CAUSE, cause)) if cause and _matter_group(kind) == REPEATED else segments
+
+
+def _matter_group(kind: str) -> int:
+    return REPEATED if kind in REPEATS else UNSAID if kind == "unsaid" else OTHERWISE

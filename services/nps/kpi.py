@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from touchline.nps.v1 import nps_pb2
@@ -24,18 +24,18 @@ _SUM = (
 )
 
 
-async def counts(pool: Any, hour: bool, span: Span, where: Mapping[str, str]) -> Counts:
+async def counts(pool: Any, hour: bool, span: Span, where: Mapping[str, str], zone: tzinfo) -> Counts:
     """The counts of all contacts, or of one segment, in a window."""
-    win, starts = _cells(span, hour)
+    win, starts = _cells(span, hour, zone)
     rows = await pool.fetch(
         _SUM + "segment = $5 GROUP BY segment", PIPELINE, METRIC.name, win, starts, segment_text(where.items())
     )
     return _counts(rows[0][1:]) if rows else {}
 
 
-async def by(pool: Any, span: Span, dimension: str) -> dict[str, Counts]:
+async def by(pool: Any, span: Span, dimension: str, zone: tzinfo) -> dict[str, Counts]:
     """The counts by the values of a dimension in a window."""
-    win, starts = _cells(span, hour=False)
+    win, starts = _cells(span, False, zone)
     rows = await pool.fetch(
         _SUM + "starts_with(segment, $5) GROUP BY segment", PIPELINE, METRIC.name, win, starts,
         "{" + json.dumps(dimension, ensure_ascii=False) + ":",
@@ -56,10 +56,10 @@ def told(found: Iterable[Kpi]) -> nps_pb2.KpiSet:
     )  # fmt: skip
 
 
-def _cells(span: Span, hour: bool) -> tuple[str, list[datetime]]:
+def _cells(span: Span, hour: bool, zone: tzinfo) -> tuple[str, list[datetime]]:
     if span.start is None or span.end is None:
         return "ALL", [ALL_TIME]
-    return ("PT1H", [span.start]) if hour else ("P1D", list(days_of(span.start, span.end)))
+    return ("PT1H", [span.start]) if hour else ("P1D", list(days_of(span.start, span.end, zone)))
 
 
 def _counts(found: Iterable[int]) -> Counts:

@@ -1,12 +1,12 @@
 """The NPS service's gRPC calls."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 
-from services.nps import deeds, kpi, store, wire
+from services.nps import deeds, driving, kpi, store, wire
 from services.nps.domain.board import Board
 from services.nps.domain.cube import Cell
 from services.nps.domain.figures import Figure, figure
@@ -14,6 +14,8 @@ from services.nps.domain.kpis import kpis
 from services.nps.domain.shrink import shrink
 from services.nps.domain.span import MOST_DAYS, Span
 from services.nps.feed import ANSWERED, Feed
+from services.nps.report import week
+from services.nps.report.live import Broadcasts
 from services.nps.watching import Watching
 from services.runtime.clock import Clock
 from services.runtime.commands import CommandBus, Unanswered
@@ -26,8 +28,20 @@ DEFAULT_DAYS = 90
 class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
     """Answers from what is committed."""
 
-    def __init__(self, pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock) -> None:
+    def __init__(
+        self,
+        pool: Any,
+        feed: Feed,
+        watching: Watching,
+        commands: CommandBus,
+        clock: Clock,
+        broadcasts: Broadcasts,
+        zone: tzinfo,
+    ) -> None:
+        """Take the zone of days, weeks and months."""
+        self._broadcasts = broadcasts
         self._pool = pool
+        self._zone = zone
         self._feed = feed
         self._watching = watching
         self._commands = commands
@@ -36,7 +50,7 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
     async def GetNps(self, request: nps_pb2.GetNpsRequest, context: Any) -> nps_pb2.GetNpsResponse:  # noqa: N802 (gRPC's name)
         """Figures of any combination of segments over a window, and by dimension; all of one moment."""
         wire.check_few("dimensions", request.dimensions)
-        where, span = wire.where_of(request.where), wire.span(request)
+        where, span = wire.where_of(request.where), wire.span(request, self._zone)
         if request.limit < 0:
             raise invalid(f"limit: is {request.limit}; it can't be less than 0")
         await self._feed.refresh()
@@ -86,22 +100,50 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
         at = _moment("at", request.at) if request.HasField("at") else self._clock()
         return await self._watching.changes(where, request.days or DEFAULT_DAYS, at)
 
+    async def GetDrivers(  # noqa: N802 (gRPC's name)
+        self, request: nps_pb2.GetDriversRequest, context: Any
+    ) -> nps_pb2.GetDriversResponse:
+        """What customers complain of, what it costs, and how often they came back about it."""
+        where = wire.where_of(request.where)
+        at = _moment("at", request.at) if request.HasField("at") else self._clock()
+        span = wire.bounded_span(request, at, driving.USUAL_DAYS, driving.MOST_DAYS, self._zone)
+        if request.limit < 0:
+            raise invalid(f"limit: is {request.limit}; it can't be less than 0")
+        if request.dimension in where:
+            raise invalid("dimension: is one of those in where; it has one value only")
+        await self._feed.refresh()
+        return driving.told(driving.drivers(self._feed, span, where, request.dimension), request.limit)
+
+    async def GetReport(  # noqa: N802 (gRPC's name)
+        self, request: nps_pb2.GetReportRequest, context: Any
+    ) -> nps_pb2.GetReportResponse:
+        """The weekly broadcast of what is kept, as a page."""
+        scope = tuple(sorted(wire.where_of(request.where).items()))
+        if request.language not in ("", "zh", "en"):
+            raise invalid("language: is neither zh nor en")
+        try:
+            first = week.monday(request.week) if request.week else self._broadcasts.last()
+        except ValueError as error:
+            raise invalid(f"week: {error}") from None
+        page = await self._broadcasts.page(first, scope, "en" if request.language == "en" else "zh")
+        return nps_pb2.GetReportResponse(week=week.named(first), html=page)
+
     async def GetKpis(  # noqa: N802 (gRPC's name)
         self, request: nps_pb2.GetKpisRequest, context: Any
     ) -> nps_pb2.GetKpisResponse:
         """What service is judged by, for all contacts and by the values of a dimension."""
-        where, span = wire.where_of(request.where), wire.span(request)
+        where, span = wire.where_of(request.where), wire.span(request, self._zone)
         if len(where) > 1 or (where and request.dimension):
             raise invalid("where: service is counted by one dimension at a time; name one value, or a dimension")
         if request.window == nps_pb2.WINDOW_HOUR and (where or request.dimension):
             raise invalid("window: hours are counted for all contacts only")
         await self._feed.refresh()
         board = self._feed.answers
-        counted = await kpi.counts(self._pool, request.window == nps_pb2.WINDOW_HOUR, span, where)
+        counted = await kpi.counts(self._pool, request.window == nps_pb2.WINDOW_HOUR, span, where, self._zone)
         response = nps_pb2.GetKpisResponse(all=kpi.told(kpis(counted, segment_figure(board, span, where))))
         if request.dimension:
             figures = {v: figure(*c) for v, c in board.by(request.dimension, span.first, span.last, {}).items()}
-            for value, counts in (await kpi.by(self._pool, span, request.dimension)).items():
+            for value, counts in (await kpi.by(self._pool, span, request.dimension, self._zone)).items():
                 response.by[value].CopyFrom(kpi.told(kpis(counts, figures.get(value) or figure(0, 0, 0))))
         return response
 
@@ -156,8 +198,16 @@ def segment_figure(board: Board, span: Span, where: Mapping[str, str]) -> Figure
     return figure(*board.counts(span.first, span.last, where))
 
 
-def servicer(pool: Any, feed: Feed, watching: Watching, commands: CommandBus, clock: Clock) -> Servicer:
+def servicer(
+    pool: Any,
+    feed: Feed,
+    watching: Watching,
+    commands: CommandBus,
+    clock: Clock,
+    broadcasts: Broadcasts,
+    zone: tzinfo,
+) -> Servicer:
     """What the runtime's server is given."""
-    answers = NpsAnswers(pool, feed, watching, commands, clock)
+    answers = NpsAnswers(pool, feed, watching, commands, clock, broadcasts, zone)
     register = nps_pb2_grpc.add_NpsServiceServicer_to_server
     return Servicer(register, answers, "touchline.nps.v1.NpsService", changing=("PromiseAction", "EndAction"))

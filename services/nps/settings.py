@@ -1,12 +1,12 @@
 """The NPS service's settings, from the environment."""
 
-from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.nps.domain.asking import Plan
+from services.nps.domain.windows import whole_hours
 
 
 class NpsSettings(BaseSettings):
@@ -27,7 +27,9 @@ class NpsSettings(BaseSettings):
     ask_after_minutes: int = Field(default=10, ge=0, le=1440)
     # What is not sent by then, for the quiet hours, is not sent: nobody remembers the contact.
     ask_within_hours: int = Field(default=24, ge=1, le=240)
-    # The zone of quiet hours, and of the times that sentences name.
+    # Days for which surveys' comments are kept, masked, for the broadcast's quotes.
+    comment_days: int = Field(default=100, ge=1, le=3650)
+    # The zone of quiet hours, of days, weeks and months, and of the times that sentences name: an IANA name.
     zone: str = "Asia/Shanghai"
     # The two dimensions whose values are watched for changes, each by strata of the other.
     watch: str = Field(default="region,touchpoint", pattern=r"^[^,\s]+,[^,\s]+$")
@@ -38,14 +40,16 @@ class NpsSettings(BaseSettings):
     @classmethod
     def _known(cls, value: str) -> str:
         try:
-            ZoneInfo(value)
+            zone = ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError("is not the name of a time zone") from None
+            raise ValueError("is not the IANA name of a time zone, such as Asia/Shanghai or UTC") from None
+        if not whole_hours(zone):
+            raise ValueError("has an offset from UTC that is not whole hours: days can't be counted by the hour in it")
         return value
 
-    def zoned(self) -> tzinfo:
+    def zoned(self) -> ZoneInfo:
         """The zone itself."""
-        return UTC if self.zone == "UTC" else ZoneInfo(self.zone)
+        return ZoneInfo(self.zone)
 
     def watched(self) -> tuple[str, str]:
         """The two dimensions."""

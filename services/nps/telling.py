@@ -1,25 +1,26 @@
-"""The metric topics of changes and actions: what GetChanges and ListActions answer, for dashboards to subscribe to.
+"""The metric topics of changes, drivers and actions: what GetChanges, GetDrivers and ListActions answer, for dashboards to subscribe to.
 
 A row is complete in itself, and published whenever it says something new. What a process published is its own memory: after a
 start every row is published once more, which changes nothing.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from touchline.nps.v1 import nps_pb2
 
-from services.nps import deeds
+from services.nps import deeds, driving
 from services.nps.domain import words
 from services.nps.domain.actions import Action, sentence
 from services.nps.domain.board import Board
+from services.nps.domain.span import span_of
 from services.nps.domain.watch import begin_of
 from services.nps.feed import Feed
 from services.runtime.clock import Clock
 from services.runtime.publisher import Publisher
 from services.runtime.records import JSON, Outgoing
-from services.runtime.topics import METRICS_NPS_ACTIONS, METRICS_NPS_CHANGES
+from services.runtime.topics import METRICS_NPS_ACTIONS, METRICS_NPS_CHANGES, METRICS_NPS_DRIVERS
 
 RECENT: Final = timedelta(days=90)
 SHOWN: Final = 100
@@ -29,14 +30,15 @@ _START: Final = "1970-01-01T00:00:00Z"
 class Telling:
     """Publishes rows that say something new."""
 
-    def __init__(self, pool: Any, feed: Feed, publisher: Publisher, clock: Clock) -> None:
+    def __init__(self, pool: Any, feed: Feed, publisher: Publisher, clock: Clock, zone: tzinfo) -> None:
         self._pool, self._feed, self._publisher, self._clock = pool, feed, publisher, clock
+        self._zone = zone
         self._said: dict[tuple[str, bytes], bytes] = {}
 
     async def once(self) -> None:
         """Looks at all rows, and publishes those that changed."""
         new = []
-        for topic, row in [*await self._changes(), *await self._actions()]:
+        for topic, row in [*await self._changes(), *await self._actions(), *self._drivers()]:
             key = "|".join((_text(row["segment"]), row["window"], row["start"])).encode()
             value = _text(row).encode()
             if self._said.get((topic, key)) != value:
@@ -58,6 +60,11 @@ class Telling:
         found = await deeds.listed(self._pool, "", None, SHOWN)
         now, board = self._clock(), self._feed.answers
         return [(METRICS_NPS_ACTIONS, action_row(a, board, now)) for a in found]
+
+    def _drivers(self) -> list[tuple[str, dict[str, Any]]]:
+        span = span_of("week", self._clock(), self._zone)
+        assert span.start is not None
+        return [(METRICS_NPS_DRIVERS, row) for row in driving.rows(self._feed, span)]
 
 
 def change_row(told: list[nps_pb2.NpsShifted]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Watching:
         self, pool: Any, feed: Feed, publisher: Publisher, clock: Clock, dimensions: tuple[str, str], zone: tzinfo
     ) -> None:
         """Take the two dimensions that are watched, and the zone of the times that sentences name."""
-        self._telling = Telling(pool, feed, publisher, clock)
+        self._telling = Telling(pool, feed, publisher, clock, zone)
         self._pool, self._feed, self._publisher, self._clock = pool, feed, publisher, clock
         self._days = Days(dimensions)
         self._zone = zone

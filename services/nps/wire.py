@@ -1,7 +1,7 @@
 """Figures as protobuf tells them, and windows as it asks for them."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -42,8 +42,8 @@ class Asks(Protocol):
     def days(self) -> int: ...
 
 
-def span(request: Asks) -> Span:
-    """The window's hours. Raises RpcError, naming the field."""
+def span(request: Asks, zone: tzinfo) -> Span:
+    """The hours of a window of the zone. Raises RpcError, naming the field."""
     if request.window == nps_pb2.WINDOW_UNSPECIFIED:
         return ALL_TIME
     if request.at == Timestamp():
@@ -53,12 +53,32 @@ def span(request: Asks) -> Span:
         if request.window == nps_pb2.WINDOW_ROLLING:
             if not 1 <= request.days <= MOST_DAYS:
                 raise invalid(f"days: is {request.days}; between 1 and {MOST_DAYS} is possible")
-            return rolling_span(at, request.days)
+            return rolling_span(at, request.days, zone)
         if request.window in _WINDOWS:
-            return span_of(_WINDOWS[request.window], at)
+            return span_of(_WINDOWS[request.window], at, zone)
     except (ValueError, OverflowError):
         raise invalid("at: is out of range") from None
     raise invalid("window: is not a known window")
+
+
+def bounded_span(request: Asks, at: datetime, usual: int, most: int, zone: tzinfo) -> Span:
+    """The window's hours where it must have an end: without a window, the last `days` days, `usual` where they are not told.
+
+    Raises RpcError, naming the field.
+    """
+    if not 0 <= request.days <= most:
+        raise invalid(f"days: is {request.days}; between 0 (for {usual}) and {most} is possible")
+    if request.window in (nps_pb2.WINDOW_UNSPECIFIED, nps_pb2.WINDOW_ROLLING):
+        try:
+            return rolling_span(at, request.days or usual, zone)
+        except (ValueError, OverflowError):
+            raise invalid("at: is out of range") from None
+    if request.window not in _WINDOWS:
+        raise invalid("window: is not a known window")
+    try:
+        return span_of(_WINDOWS[request.window], at, zone)
+    except (ValueError, OverflowError):
+        raise invalid("at: is out of range") from None
 
 
 def where_of(given: Mapping[str, str]) -> dict[str, str]:

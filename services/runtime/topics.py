@@ -26,6 +26,7 @@ _COMPACTED = {"cleanup.policy": "compact"}
 TOUCHPOINT_EVENTS = "touchpoint.events"
 POOL_EVENTS = "pool.events"
 SENTIMENT_SCORED = "sentiment.scored"
+SENTIMENT_REMARKED = "sentiment.remarked"
 SENTIMENT_SHIFTED = "sentiment.shifted"
 ROUTING_DECIDED = "routing.decided"
 NPS_CHANGED = "nps.changed"
@@ -40,6 +41,7 @@ OUTREACH_EVENTS = "outreach.events"
 COUNTERS = "counters"
 METRICS_NPS_CHANGES = "metrics.nps_changes"
 METRICS_NPS_ACTIONS = "metrics.nps_actions"
+METRICS_NPS_DRIVERS = "metrics.nps_drivers"
 METRIC_TOPICS = (
     "metrics.sentiment",
     "metrics.routing",
@@ -48,12 +50,14 @@ METRIC_TOPICS = (
     "metrics.service",
     METRICS_NPS_CHANGES,
     METRICS_NPS_ACTIONS,
+    METRICS_NPS_DRIVERS,
 )
 
 _EVENTS = (
     Topic(TOUCHPOINT_EVENTS, "what customers do and say; keyed by customer", config=_kept(7)),
     Topic(POOL_EVENTS, "what seats do, and who waits for them; keyed by pool", config=_kept(7)),
     Topic(SENTIMENT_SCORED, "scores of customers' messages; keyed by customer", config=_kept(7)),
+    Topic(SENTIMENT_REMARKED, "what surveys' comments are about; keyed by customer", config=_kept(7)),
     Topic(SENTIMENT_SHIFTED, "conversations that turned, and with what; keyed by customer", config=_kept(30)),
     Topic(ROUTING_DECIDED, "who goes to whom, and why; keyed by customer", config=_kept(30)),
     Topic(NPS_CHANGED, "answers counted, corrected, withdrawn; keyed by customer", config=_kept(30)),

@@ -7,6 +7,7 @@ from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.router.v1 import events_pb2 as router_pb2
 from touchline.seat.v1 import events_pb2 as seat_pb2
 from touchline.sentiment.v1 import sentiment_pb2
+from touchline.survey.v1 import events_pb2 as survey_pb2
 
 from services.runtime.errors import Unreadable
 from services.runtime.pipeline import Publish
@@ -15,6 +16,8 @@ from services.sentiment.domain import conversation
 from services.sentiment.domain.conversation import Direction, Point, Speaker, Talk, Turn
 from services.sentiment.domain.events import (
     AngerAbsorbed,
+    Commented,
+    CommentRead,
     ConversationShifted,
     Corrected,
     Event,
@@ -57,6 +60,11 @@ _DIRECTIONS: Final[dict[Direction, sentiment_pb2.Direction.ValueType]] = {
     "soured": sentiment_pb2.DIRECTION_SOURED,
     "brightened": sentiment_pb2.DIRECTION_BRIGHTENED,
 }
+_READINGS: Final = {
+    "unread": sentiment_pb2.READING_UNREAD,
+    "other": sentiment_pb2.READING_OTHER,
+    "staged": sentiment_pb2.READING_STAGED,
+}
 _LABEL_OF: Final[dict[int, Label]] = {LABELS[label]: label for label in (*KINDS, "unsure")}
 _EMOTION_OF: Final = {number: emotion for emotion, number in EMOTIONS.items()}
 _SPEAKER_OF: Final = {number: speaker for speaker, number in SPEAKERS.items()}
@@ -78,6 +86,10 @@ def read(incoming: Incoming) -> Event | None:
             return SeatLeft(incoming.key, message.contact_id, seat_id, incoming.time)
         case sentiment_pb2.SentimentCorrected() as message:
             return _corrected(incoming, message)
+        case survey_pb2.SurveyAnswered() as message if message.comment.strip():
+            return Commented(
+                incoming.source, incoming.event_id, incoming.key, message.survey_id, message.comment, incoming.time
+            )
         case _:
             return None
 
@@ -257,6 +269,8 @@ class Writer:
                 yield Publish(self._shifted(fact), fact.customer_id, fact.time)
             case AngerAbsorbed():
                 yield Publish(_absorbed(fact), fact.customer_id, fact.time)
+            case CommentRead():
+                yield Publish(self._remarked(fact), fact.comment.customer_id, fact.comment.time)
             case FeedbackGiven() | TalkPast():
                 return  # kept by the store alone
 
@@ -285,6 +299,20 @@ class Writer:
             channel=fact.channel,
             pool=fact.pool,
             seat_id=fact.seat_id,
+            model=self._model,
+        )
+
+    def _remarked(self, fact: CommentRead) -> sentiment_pb2.CommentRead:
+        given, remark = fact.comment, fact.remark
+        return sentiment_pb2.CommentRead(
+            customer_id=given.customer_id,
+            survey_id=given.survey_id,
+            answer_id=given.event_id,
+            answer_source=given.source,
+            answered_at=timestamp(given.time),
+            reading=_READINGS.get(remark.reading, sentiment_pb2.READING_UNREAD),
+            language=remark.language,
+            named=[sentiment_pb2.Named(stage=n.stage, complains=n.complains, words=n.words) for n in remark.named],
             model=self._model,
         )
 

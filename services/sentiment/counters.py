@@ -7,6 +7,7 @@ from typing import Final
 from services.runtime.pipeline import Delta, Metric
 from services.sentiment.domain.events import (
     AngerAbsorbed,
+    CommentRead,
     ConversationShifted,
     Fact,
     FeedbackGiven,
@@ -50,7 +51,7 @@ def count(fact: Fact) -> Iterator[Delta]:
         case FeedbackGiven():
             time = fact.correction.time
             counts = {"corrected": 1, "corrected_wrong": int(fact.correction.label != fact.score.label)}
-        case TalkPast():
+        case TalkPast() | CommentRead():
             return
     start = _minute(time)
     yield Delta(METRIC.name, (), "PT1M", start, counts)

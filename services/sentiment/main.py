@@ -15,7 +15,8 @@ from services.sentiment.domain.decide import decide
 from services.sentiment.domain.events import Event, Fact
 from services.sentiment.domain.load import LONGEST_SHIFT
 from services.sentiment.domain.mood import CustomerMood
-from services.sentiment.model import familiarity
+from services.sentiment.domain.remarks import CommentReader
+from services.sentiment.model import familiarity, targets
 from services.sentiment.reading import Reading
 from services.sentiment.settings import SentimentSettings
 from services.sentiment.watch import Watch
@@ -30,7 +31,7 @@ def pipeline(reading: Reading, name: str) -> Pipeline[CustomerMood, Event, Fact]
         initial=CustomerMood,
         read=codec.read,
         enrich=reading,
-        decide=partial(decide, score=reading.model.score),
+        decide=partial(decide, score=reading.model.score, comment=reading.comments.one if reading.comments else None),
         write=codec.Writer(name),
         project=partial(store.project, model=name),
         count=counters.count,
@@ -60,7 +61,7 @@ async def build(house: House) -> Parts:
     loaded, name = model.load(), model.name()
     watch = Watch(familiarity.load(), house.clock)
     return Parts(
-        pipelines=[pipeline(Reading(loaded, watch), name), loads.pipeline()],
+        pipelines=[pipeline(Reading(loaded, watch, CommentReader(loaded, targets.load())), name), loads.pipeline()],
         servicers=[rpc.servicer(house.pool, loaded, name, house.clock)],
         tasks=[
             again(_hourly(house, settings, watch, name), HOUR_S, "what is past keeping could not be dropped"),

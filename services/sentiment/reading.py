@@ -6,13 +6,14 @@ always has the same score, whatever stands beside it.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from typing import Final, Protocol, runtime_checkable
 
 from services.sentiment.domain.encode import encode
-from services.sentiment.domain.events import Corrected, Event, Read, Said
+from services.sentiment.domain.events import Commented, Corrected, Event, Read, Said
 from services.sentiment.domain.model import SentimentModel
+from services.sentiment.domain.remarks import CommentReader, Remark
 from services.sentiment.domain.score import Evidence, Score
 from services.sentiment.domain.shift import drift_of
 from services.sentiment.domain.text import Language
@@ -72,22 +73,38 @@ def matters(event: Said | Corrected, score: Score) -> bool:
 
 @dataclass(frozen=True)
 class Reading:
-    """The pipeline's `enrich`. watch: is told how familiar the words are."""
+    """The pipeline's `enrich`. watch: is told how familiar the words are. comments: reads what surveys' answers say."""
 
     model: SentimentModel
     watch: Watch
+    comments: CommentReader | None = None
 
     async def __call__(self, events: Sequence[Event]) -> Sequence[Event]:
         """The events, with the texts among them read. Where that fails they come back as they are: decided one by one, the one at fault is found."""
         texts = [e for e in events if isinstance(e, Said | Corrected)]
-        if not texts:
+        comments = [e for e in events if isinstance(e, Commented)]
+        if not texts and not comments:
             return events
         try:
-            read = iter(self.read(texts))
+            read = iter(self.read(texts) if texts else ())
+            remarks = iter(self.remarks(comments))
         except Exception as error:
             log.error("a batch of texts could not be read: %s", type(error).__name__)
             return events
-        return [next(read) if isinstance(e, Said | Corrected) else e for e in events]
+        return [
+            next(read)
+            if isinstance(e, Said | Corrected)
+            else replace(e, remark=next(remarks))
+            if isinstance(e, Commented)
+            else e
+            for e in events
+        ]
+
+    def remarks(self, events: Sequence[Commented]) -> list[Remark | None]:
+        """Each comment read, in order."""
+        if not events or self.comments is None:
+            return [None] * len(events)
+        return list(self.comments.read([e.text for e in events]))
 
     def read(self, events: Sequence[Said | Corrected]) -> list[Read]:
         """Each text read, in order."""

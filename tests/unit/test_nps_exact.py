@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import chain, combinations
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 
 from services.cli.nps import compute
 from services.nps.domain.cube import Cube
+from services.nps.domain.span import rolling_span, span_of
 from services.nps.domain.tally import Tally
 from services.nps.domain.windows import WINDOWS, end_of, month_of, rolling, start_of, week_of
 from services.nps.lines import LineError, read_line
+from services.nps.settings import NpsSettings
 
 DIMENSIONS = ("channel", "region", "store")
 FIRST = datetime(2026, 10, 28, tzinfo=UTC)  # two months, a few weeks
@@ -197,18 +200,55 @@ def test_a_line_is_an_event_or_names_its_field(found: dict[str, object]) -> None
 
 
 moments = st.datetimes(datetime(1999, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
+zones = st.sampled_from(["UTC", "Asia/Shanghai", "America/New_York", "Europe/Berlin", "America/Sao_Paulo"]).map(
+    ZoneInfo
+)
 
 
 @settings(deadline=None)
-@given(moments)
-def test_windows_hold_their_moment_and_follow_each_other(at: datetime) -> None:
+@given(moments, zones)
+def test_windows_hold_their_moment_and_follow_each_other(at: datetime, zone: ZoneInfo) -> None:
     for window in WINDOWS:
-        start, end = start_of(window, at), end_of(window, at)
+        start, end = start_of(window, at, zone), end_of(window, at, zone)
         assert start <= at < end
-        assert start_of(window, end) == end
-        assert end_of(window, start) == end
-    assert len(week_of(at)) == 7
-    assert week_of(at)[0].weekday() == 0
-    assert {d.month for d in month_of(at)} == {at.month}
-    last = rolling(at, 28)
-    assert (len(last), last[-1]) == (28, start_of("day", at))
+        assert start_of(window, end, zone) == end
+        assert end_of(window, start, zone) == end
+    assert len(week_of(at, zone)) == 7
+    assert week_of(at, zone)[0].astimezone(zone).weekday() == 0
+    assert {d.astimezone(zone).month for d in month_of(at, zone)} == {at.astimezone(zone).month}
+    last = rolling(at, 28, zone)
+    assert (len(last), last[-1]) == (28, start_of("day", at, zone))
+
+
+def test_a_days_length_follows_the_clocks() -> None:
+    york = ZoneInfo("America/New_York")
+
+    def hours(*day: int) -> float:
+        noon = datetime(*day, 12, tzinfo=york)  # type: ignore[misc]
+        return (end_of("day", noon, york) - start_of("day", noon, york)).total_seconds() / 3600
+
+    assert [hours(2026, 3, 7), hours(2026, 3, 8), hours(2026, 11, 1)] == [24, 23, 25]
+    # A week with such a day is told by the hours it has; what lies within it is counted once.
+    noon = datetime(2026, 11, 1, 12, tzinfo=york)
+    week = span_of("week", noon, york)
+    assert week.last - week.first == 7 * 24 + 1
+    assert rolling_span(noon, 7, york).last == week.last
+    # In Shanghai a day begins at 16:00 UTC.
+    assert start_of("day", datetime(2026, 11, 1, 15, 59, tzinfo=UTC), ZoneInfo("Asia/Shanghai")).day == 31
+    assert start_of("day", datetime(2026, 11, 1, 16, tzinfo=UTC), ZoneInfo("Asia/Shanghai")).hour == 16
+
+
+def test_a_day_whose_midnight_is_skipped_begins_with_its_first_moment() -> None:
+    zone = ZoneInfo("America/Sao_Paulo")  # clocks went from 00:00 to 01:00 on 4 November 2018
+    noon = datetime(2018, 11, 4, 12, tzinfo=zone)
+    assert start_of("day", noon, zone) == datetime(2018, 11, 4, 3, tzinfo=UTC)
+    assert end_of("day", noon, zone) == datetime(2018, 11, 5, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "says"), [("Mars/Base", "IANA name"), ("Asia/Kolkata", "whole hours"), ("Asia/Kathmandu", "whole hours")]
+)
+def test_a_zone_that_will_not_do_is_named_with_its_reason(zone: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        NpsSettings(zone=zone)
+    assert NpsSettings(zone="America/New_York").zoned() == ZoneInfo("America/New_York")

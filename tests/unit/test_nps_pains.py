@@ -12,7 +12,7 @@ from services.nps.domain.figures import figure
 from services.nps.domain.kept import always, kept
 from services.nps.domain.pains import Findings, find, scores
 from services.nps.domain.replies import Reply, Week, count, strata_of
-from services.nps.domain.tongue import tongue, tongues
+from services.sentiment.domain.tongue import tongue, tongues
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 WEEK = timedelta(days=7)

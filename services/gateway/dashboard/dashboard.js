@@ -81,6 +81,7 @@ function showTexts() {
   for (const node of document.querySelectorAll("[data-label]")) mark(node, "aria-label", t(node.dataset.label));
   for (const node of document.querySelectorAll("[data-placeholder]")) mark(node, "placeholder", t(node.dataset.placeholder));
   for (const node of document.querySelectorAll("[data-language]")) mark(node, "aria-pressed", String(node.dataset.language === language()));
+  hook("to-broadcast").href = `v1/nps/report?lang=${language()}`;
   showPause();
   showBanner();
 }

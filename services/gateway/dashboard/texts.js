@@ -33,6 +33,7 @@ const TEXTS = {
   moodDetail: ["{n} 条消息，{p} 负面", "{n} messages, {p} negative"],
   npsAll: ["净推荐值 NPS", "NPS"],
   npsDetail: ["{low} 至 {high}，{n} 份回答", "{low} to {high}, {n} answers"],
+  broadcast: ["周播报", "Weekly broadcast"],
   openFlags: ["待跟进投诉", "Follow-ups open"],
   overdueCount: ["{n} 件已逾期", "{n} overdue"],
   noneOverdue: ["没有逾期", "none overdue"],

@@ -11,7 +11,7 @@ some of them are.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -24,6 +24,8 @@ HANDLING: Final = frozenset({"aftersales.response", "aftersales.attitude", "afte
 """Stages that are about how a matter is handled, whatever the matter."""
 
 Kind = Literal["same", "handling", "unsaid", "other matter", "first"]
+REPEATS: Final[frozenset[str]] = frozenset({"same", "handling"})
+"""The kinds that are repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Chained:
     @property
     def repeated(self) -> bool:
         """Whether it is a repeat."""
-        return self.kind in ("same", "handling")
+        return self.kind in REPEATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,19 @@ class Repeats:
     causes: tuple[tuple[str, int], ...]
 
 
-def chain(contacts: Iterable[Contact], days: int = DAYS) -> list[Chained]:
-    """Each contact with what it repeats, by time, then id; the same contact twice counts once."""
+def chain(contacts: Iterable[Contact], days: int = DAYS, settled: Mapping[str, Chained] | None = None) -> list[Chained]:
+    """Each contact with what it repeats, by time, then id; the same contact twice counts once.
+
+    settled: by id, contacts that were judged when more was known of what came before them; they are not judged again.
+    """
+    judged = settled or {}
     known = {c.contact_id: c for c in contacts}
     earlier: defaultdict[str, list[Chained]] = defaultdict(list)
     found = []
     for c in sorted(known.values(), key=lambda c: (c.time, c.contact_id)):
         since = c.time - timedelta(days=days)
         recent = [e for e in earlier[c.customer_id] if e.contact.time >= since]
-        one = _chained(c, recent)
+        one = judged.get(c.contact_id) or _chained(c, recent)
         earlier[c.customer_id] = [*recent, one]
         found.append(one)
     return found

@@ -4,16 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 
 from services.nps.domain.drivers import Ints
 from services.nps.domain.figures import GROUP_INDEX, Figure, figure
+from services.nps.domain.remarks import Reading
 from services.nps.domain.survey import Segments
 
-Reading = Literal["none", "unread", "other", "staged"]
-"""none: no comment; unread: in a language that isn't read; other: read, but it names no stage; staged: it names some."""
 Place = tuple[str, str]
 """A dimension and its value."""
 

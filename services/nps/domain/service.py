@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+from services.nps.domain import matters
 from services.nps.domain.asking import Plan, Waiting, chance, may_send, not_quiet, plan_ask
+from services.nps.domain.matters import Matter, MatterJudged
 from services.nps.domain.survey import Segments
 
 BACK_WITHIN: Final = timedelta(days=7)
@@ -24,7 +26,8 @@ SATISFIED: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A contact began. volume: contacts of its store in `asking.VOLUME_DAYS`, or None where that could not be looked up."""
+    """A contact began. volume: contacts of its store in `asking.VOLUME_DAYS`, or None where that could not be looked up. stage: the
+    taxonomy's, where the channel named one."""
 
     time: datetime
     contact_id: str
@@ -33,6 +36,7 @@ class Began:
     topic: str
     segments: Segments
     volume: int | None = None
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,16 @@ class Answered:
     given: bool = True
 
 
-Event = Began | Replied | Over | TicketMoved | Answered
+@dataclass(frozen=True, slots=True)
+class Spoke:
+    """The customer said what it is about: stages of the taxonomy, the likeliest first."""
+
+    time: datetime
+    contact_id: str
+    stages: tuple[str, ...]
+
+
+Event = Began | Replied | Over | TicketMoved | Answered | Spoke
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +110,7 @@ class Request:
     at: datetime
 
 
-Fact = Counted | Request
+Fact = Counted | Request | MatterJudged
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,20 +145,28 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """State per customer. asked_at: when a survey was last sent, by us or whomever."""
+    """State per customer. asked_at: when a survey was last sent, by us or whomever. matters: contacts by what they are about."""
 
     customer_id: str
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     tickets: Mapping[str, Ticket] = field(default_factory=dict)
     asked_at: datetime | None = None
     waiting: Waiting | None = None
+    matters: Mapping[str, Matter] = field(default_factory=dict)
 
 
 def decide(state: Service, event: Event, now: datetime, plan: Plan, zone: tzinfo) -> tuple[Service, tuple[Fact, ...]]:
     """The state after the event, and what it counts."""
     match event:
         case Began():
-            return _began(state, event, plan)
+            known, judged = matters.begin(
+                state.customer_id, state.matters, event.contact_id, event.time, event.segments, event.stage
+            )
+            after, facts = _began(state, event, plan)
+            return replace(after, matters=known), (*facts, *judged)
+        case Spoke():
+            known, judged = matters.about(state.customer_id, state.matters, event.contact_id, event.time, event.stages)
+            return replace(state, matters=known), judged
         case Replied():
             return _replied(state, event)
         case Over():

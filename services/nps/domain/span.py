@@ -1,7 +1,7 @@
 """A question for figures: which hours a window has."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from services.nps.domain.board import EVER, hour_number
@@ -28,11 +28,11 @@ def between(start: datetime, end: datetime) -> Span:
     return Span(hour_number(start), hour_number(end), start, end)
 
 
-def span_of(window: Window, moment: datetime) -> Span:
-    """The window in which the moment lies. Raises OverflowError where the calendar ends."""
-    return between(start_of(window, moment), end_of(window, moment))
+def span_of(window: Window, moment: datetime, zone: tzinfo = UTC) -> Span:
+    """The window of the zone in which the moment lies. Raises OverflowError where the calendar ends."""
+    return between(start_of(window, moment, zone), end_of(window, moment, zone))
 
 
-def rolling_span(moment: datetime, days: int) -> Span:
-    """The last so many UTC days, the moment's own among them. Raises OverflowError where the calendar ends."""
-    return between(rolling(moment, days)[0], end_of("day", moment))
+def rolling_span(moment: datetime, days: int, zone: tzinfo = UTC) -> Span:
+    """The last so many days of the zone, the moment's own among them. Raises OverflowError where the calendar ends."""
+    return between(rolling(moment, days, zone)[0], end_of("day", moment, zone))

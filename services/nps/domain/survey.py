@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from services.nps.domain.remarks import CommentRead, Remark
+
 MAX_SURVEYS: Final = 500
 """Surveys kept per customer. With one survey in 90 days that is more than a century; it bounds the state against a
 channel that errs. The one untouched for longest, by event time, is closed: what it counts stands for good, and an
@@ -46,6 +48,7 @@ class SurveyAnswered:
     score: int
     segments: Segments
     contact_id: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class ContactBegan:
     segments: Segments
 
 
-SurveyEvent = SurveyAnswered | SurveyCorrected | SurveyRetracted | SurveyAsked
+SurveyEvent = SurveyAnswered | SurveyCorrected | SurveyRetracted | SurveyAsked | CommentRead
 Event = SurveyEvent | ContactBegan
 
 
@@ -129,7 +132,27 @@ class AskedCounted:
     answered: bool
 
 
-Fact = SurveyCounted | AskedCounted
+@dataclass(frozen=True, slots=True)
+class RemarkCounted:
+    """Fact: what a survey's comment says, or where it counts, changed. None for either: it counts nowhere."""
+
+    customer_id: str
+    survey_id: str
+    stands: "Standing | None"
+    remark: Remark | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommentKept:
+    """Fact: the comment of the answer that stands, as it was written; "" where there is none any more."""
+
+    customer_id: str
+    survey_id: str
+    answered_at: datetime
+    text: str
+
+
+Fact = SurveyCounted | AskedCounted | RemarkCounted | CommentKept
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +165,7 @@ class Given:
     score: int
     segments: Segments = ()
     contact_id: str = ""
+    commented: bool = False
 
     @property
     def rank(self) -> tuple[datetime, str, str, int, Segments, str]:
@@ -153,6 +177,7 @@ class Survey:
     """What is known of one survey. `touched` is the latest event time seen.
 
     asked_at, asked: when we asked first, and with what segments. of_contact: the segments of the contact that it names.
+    remark: what the latest comment that was read says.
     """
 
     touched: datetime
@@ -162,6 +187,7 @@ class Survey:
     asked_at: datetime | None = None
     asked: Segments = ()
     of_contact: Segments = ()
+    remark: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +226,8 @@ def decide(state: CustomerSurveys, event: Event, now: datetime) -> tuple[Custome
     if survey == known:
         return state, ()
     after = replace(state, surveys={**state.surveys, event.survey_id: survey})
-    return _bounded(after, event.survey_id), _told(event, event.survey_id, known, survey)
+    facts = _told(event, event.survey_id, known, survey)
+    return _bounded(after, event.survey_id), (*facts, *_comment(event, known, survey))
 
 
 def _contact(state: CustomerSurveys, event: ContactBegan) -> tuple[CustomerSurveys, tuple[Fact, ...]]:
@@ -224,8 +251,34 @@ def _told(event: Event, survey_id: str, known: Survey | None, survey: Survey) ->
     facts: tuple[Fact, ...] = changes(event, survey_id, was, stands)
     if survey.asked_at is not None and (known is None or known.asked_at != survey.asked_at or (was is None) != (stands is None)):  # fmt: skip
         asked = AskedCounted(event.customer_id, survey_id, survey.asked_at, survey.asked, stands is not None)
-        return (*facts, asked)
+        facts = (*facts, asked)
+    before, now = (was, _heard(known)), (stands, _heard(survey))
+    if before != now and (before[1] or now[1]):
+        facts = (*facts, RemarkCounted(event.customer_id, survey_id, *now))
     return facts
+
+
+def _heard(survey: Survey | None) -> Remark | None:
+    """What the standing answer's comment says: one that isn't read yet is "unread"."""
+    if survey is None or survey.answer is None or survey.retracted:
+        return None
+    answer, remark = survey.answer, survey.remark
+    if remark is not None and (remark.event_id, remark.source) == (answer.event_id, answer.source):
+        return remark
+    return Remark(answer.time, answer.event_id, answer.source, "unread") if answer.commented else None
+
+
+def _comment(event: Event, known: Survey | None, survey: Survey) -> tuple[CommentKept, ...]:
+    """What becomes of the comment that is kept: it is that of the standing answer, and goes with it."""
+    answer = survey.answer
+    if isinstance(event, SurveyRetracted):
+        gone = known is not None and known.answer is not None and known.answer.commented
+        return (CommentKept(event.customer_id, event.survey_id, event.time, ""),) if gone else ()
+    if not isinstance(event, SurveyAnswered) or answer is None or survey.retracted:
+        return ()
+    if (answer.event_id, answer.source) != (event.event_id, event.source) or not (event.comment or known):
+        return ()
+    return (CommentKept(event.customer_id, event.survey_id, event.time, event.comment),)
 
 
 def merge(survey: Survey | None, event: SurveyEvent) -> Survey:
@@ -233,24 +286,36 @@ def merge(survey: Survey | None, event: SurveyEvent) -> Survey:
     asked_at: datetime | None = None
     asked: Segments = ()
     of_contact: Segments = ()
+    remark: Remark | None = None
     if survey is None:
         touched, answer, correction, retracted = event.time, None, None, False
     else:
         touched, answer = max(survey.touched, event.time), survey.answer
         correction, retracted = survey.correction, survey.retracted
-        asked_at, asked, of_contact = survey.asked_at, survey.asked, survey.of_contact
+        asked_at, asked, of_contact, remark = survey.asked_at, survey.asked, survey.of_contact, survey.remark
     # Tests by type and no dataclasses.replace: this is the hottest function of the running computation.
     if isinstance(event, SurveyAnswered):
         answer = _later(
-            answer, Given(event.time, event.event_id, event.source, event.score, event.segments, event.contact_id)
+            answer,
+            Given(
+                event.time,
+                event.event_id,
+                event.source,
+                event.score,
+                event.segments,
+                event.contact_id,
+                bool(event.comment),
+            ),
         )
     elif isinstance(event, SurveyCorrected):
         correction = _later(correction, Given(event.time, event.event_id, event.source, event.score))
     elif isinstance(event, SurveyRetracted):
         retracted = True
+    elif isinstance(event, CommentRead):
+        remark = event.remark if remark is None or event.remark.rank > remark.rank else remark
     elif asked_at is None or (event.time, event.segments) < (asked_at, asked):
         asked_at, asked = event.time, event.segments
-    return Survey(touched, answer, correction, retracted, asked_at, asked, of_contact)
+    return Survey(touched, answer, correction, retracted, asked_at, asked, of_contact, remark)
 
 
 def standing(survey: Survey | None) -> Standing | None:

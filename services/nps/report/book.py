@@ -11,9 +11,12 @@ from typing import Any, Final
 
 from services.nps.domain import actions
 from services.nps.domain.actions import Action, ActionDone, ActionDropped, ActionPromised
+from services.nps.domain.figures import Figure
+from services.nps.domain.repeats import Chained, Contact, chain
 from services.nps.domain.survey import Segments, Survey, SurveyAnswered, merge, standing
 from services.nps.domain.tally import Tally
 from services.nps.lines import LineError, moment, read_line, segments
+from services.nps.report.remark import Reader, Remark
 
 SURVEY: Final = frozenset({"answered", "corrected", "retracted"})
 ACTION: Final = frozenset({"promised", "done", "dropped"})
@@ -22,13 +25,14 @@ TYPES: Final = (*sorted(SURVEY), "contacted", *sorted(ACTION), "owned")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer that stands, with its comment as it was written."""
+    """An answer that stands, with its comment as it was written. remark: what it says, where it was read before."""
 
     survey_id: str
     time: datetime
     score: int
     segments: Segments
     comment: str
+    remark: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +110,22 @@ class Book:
                 found.append(Said(survey_id, now.answered_at, now.score, now.segments, comment))
         return sorted(found, key=lambda s: (s.time, s.survey_id))
 
+    def counted(self) -> Figure:
+        """The answers that stand, counted on another way."""
+        return self.tally.all()
+
     def contacts(self) -> list[Contacted]:
         """All contacts, by time, then id; told twice, the later event counts."""
         return sorted(self._contacts.values(), key=lambda c: (c.time, c.contact_id))
+
+    def chained(self, scope: Segments, reader: Reader) -> list[Chained]:
+        """The contacts of a scope, each with what it repeats."""
+        mine = [c for c in self.contacts() if set(scope) <= set(c.segments)]
+        read = reader.read([c.text for c in mine])
+        return chain(
+            Contact(c.contact_id, c.customer_id, c.time, (c.stage,) if c.stage else (*r.complains, *r.praises))
+            for c, r in zip(mine, read, strict=True)
+        )
 
     def actions(self, until: datetime) -> list[Action]:
         """The promised actions as they stood then, by when they were promised."""

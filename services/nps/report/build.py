@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from services.nps.domain.figures import GROUP_INDEX, Figure, figure
 from services.nps.domain.kept import Kept, kept, stage_of
 from services.nps.domain.masking import mask
 from services.nps.domain.pains import Findings, Pain, find
-from services.nps.domain.repeats import Contact, Repeats, chain, repeats
+from services.nps.domain.repeats import Chained, Repeats, repeats
 from services.nps.domain.replies import Place, Reply, Week, count, strata_of
 from services.nps.domain.shrink import Shrunk, shrink
 from services.nps.domain.split import Split, split
 from services.nps.domain.survey import Segments
-from services.nps.report.book import Book, Contacted, Said, Source, owner_of
+from services.nps.report.book import Owned, Said, Source, owner_of
 from services.nps.report.remark import Reader, Remark
 
 WHERE: Final = ("region", "store_group")
@@ -116,11 +116,40 @@ class Report:
         return all(c.holds for c in self.checks)
 
 
-def build(book: Book, asked: Asked, reader: Reader) -> Report:
+class Records(Protocol):
+    """What a report is made of: a file that was read (`book.Book`), or what a service has kept (`live.Kept`).
+
+    lines: how many of each kind; read: of all kinds; surveys: heard of, those withdrawn and those never answered among them;
+    counted: the answers that stand, counted on another way than by `standing`.
+    """
+
+    @property
+    def lines(self) -> Mapping[str, int]: ...
+    @property
+    def read(self) -> int: ...
+    @property
+    def rejected(self) -> Sequence[tuple[int, str]]: ...
+    @property
+    def sources(self) -> Sequence[Source]: ...
+    @property
+    def surveys(self) -> int: ...
+    @property
+    def withdrawn(self) -> int: ...
+    @property
+    def unanswered(self) -> int: ...
+    def standing(self) -> list[Said]: ...
+    def counted(self) -> Figure: ...
+    def chained(self, scope: Segments, reader: Reader) -> list[Chained]: ...
+    def actions(self, until: datetime) -> list[Action]: ...
+    def owners(self) -> list[Owned]: ...
+
+
+def build(book: Records, asked: Asked, reader: Reader) -> Report:
     """The report of one week. Its dimensions: those asked for, else those of WHERE that there are, else the store."""
     said = book.standing()
     mine = [s for s in said if set(asked.scope) <= set(s.segments)]
-    remarks = reader.read([s.comment for s in mine])
+    new = iter(reader.read([s.comment for s in mine if s.remark is None]))
+    remarks = [s.remark or next(new) for s in mine]
     replies = [
         Reply(s.survey_id, s.time, s.score, s.segments, r.reading, r.complains, r.praises)
         for s, r in zip(mine, remarks, strict=True)
@@ -137,8 +166,8 @@ def build(book: Book, asked: Asked, reader: Reader) -> Report:
     findings = find(this, last, where)
     actions = [a for a in book.actions(asked.end) if _concerns(a, asked)]
     running, since = _running(replies, asked, dimensions)
-    contacts = _contacts(book.contacts(), asked, reader)
-    told = tuple(_told(p, mine, remarks, book, actions, asked, replies, reader) for p in findings.worst)
+    contacts = _contacts(book.chained(asked.scope, reader), asked)
+    told = tuple(_told(p, mine, remarks, book, actions, asked, replies) for p in findings.worst)
     split_ = None
     if before and now:
         split_ = split(["·".join(v) or "·" for v in strata], last.answers, this.answers)
@@ -214,15 +243,9 @@ def _running(replies: Sequence[Reply], asked: Asked, dimensions: Sequence[str]) 
     return change(counts), start
 
 
-def _contacts(contacts: Sequence[Contacted], asked: Asked, reader: Reader) -> tuple[Repeats | None, Repeats | None]:
-    mine = [c for c in contacts if set(asked.scope) <= set(c.segments)]
-    if not mine:
+def _contacts(chained: Sequence[Chained], asked: Asked) -> tuple[Repeats | None, Repeats | None]:
+    if not chained:
         return None, None
-    remarks = reader.read([c.text for c in mine])
-    chained = chain(
-        Contact(c.contact_id, c.customer_id, c.time, (c.stage,) if c.stage else (*r.complains, *r.praises))
-        for c, r in zip(mine, remarks, strict=True)
-    )
     length = asked.end - asked.start
     return repeats(chained, asked.start, asked.end), repeats(chained, asked.start - length, asked.start)
 
@@ -231,11 +254,10 @@ def _told(
     pain: Pain,
     said: Sequence[Said],
     remarks: Sequence[Remark],
-    book: Book,
+    book: Records,
     actions: Sequence[Action],
     asked: Asked,
     replies: Sequence[Reply],
-    reader: Reader,
 ) -> Told:
     place = (pain.narrowest,) if pain.narrowest else ()
     named = tuple(sorted({("stage", pain.stage), ("area", pain.stage.partition(".")[0]), *place, *asked.scope}))
@@ -246,12 +268,10 @@ def _told(
         if week or series:
             series.append((start, sum(week), len(week)))
     owner = owner_of([o for o in book.owners() if o.time < asked.end], named)
-    return Told(pain, _quotes(pain, said, remarks, asked, reader), owner, promises, tuple(series))
+    return Told(pain, _quotes(pain, said, remarks, asked), owner, promises, tuple(series))
 
 
-def _quotes(
-    pain: Pain, said: Sequence[Said], remarks: Sequence[Remark], asked: Asked, reader: Reader
-) -> tuple[Quote, ...]:
+def _quotes(pain: Pain, said: Sequence[Said], remarks: Sequence[Remark], asked: Asked) -> tuple[Quote, ...]:
     """The plainest complaints: where the stage rose before others, about little else, unhappy before happy ones, short."""
     found: list[tuple[tuple[object, ...], Said, Remark]] = []
     for s, r in zip(said, remarks, strict=True):
@@ -273,13 +293,13 @@ def _quotes(
         text = " ".join(mask(s.comment, "zh" if r.language == "zh" else "en").split())
         if len(text) > _LONGEST:
             text = text[:_LONGEST].rstrip() + "…"
-        quotes.setdefault(text, Quote(text, r.language, s.score, reader.words(s.comment, r.language, pain.stage)))
+        quotes.setdefault(text, Quote(text, r.language, s.score, r.words.get(pain.stage, ())))
     return tuple(quotes.values())
 
 
 def _audited(
     report: Report,
-    book: Book,
+    book: Records,
     said: Sequence[Said],
     mine: Sequence[Said],
     now: Sequence[Reply],
@@ -291,9 +311,9 @@ def _audited(
     checks = [
         Check("lines", sum(book.lines.values()), book.read),
         Check("surveys", len(said) + book.withdrawn + book.unanswered, book.surveys),
-        Check("standing", len(said), book.tally.all().n),
-        Check("promoters", sum(s.score >= 9 for s in said), book.tally.all().promoters),
-        Check("detractors", sum(s.score <= 6 for s in said), book.tally.all().detractors),
+        Check("standing", len(said), book.counted().n),
+        Check("promoters", sum(s.score >= 9 for s in said), book.counted().promoters),
+        Check("detractors", sum(s.score <= 6 for s in said), book.counted().detractors),
         Check("week", this.all.promoters + this.all.passives + this.all.detractors, len(week)),
         Check("last", report.last.all.n, len(before)),
         Check("strata", int(this.answers.sum()), len(now)),

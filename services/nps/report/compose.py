@@ -33,8 +33,8 @@ PLACES: Final = 10
 """Bars, and rows of a table, that are shown of one dimension at most."""
 
 
-def compose(report: Report, language: Language, zone: ZoneInfo) -> Document:
-    """The document. Times are told in `zone`."""
+def compose(report: Report, language: Language, zone: ZoneInfo, links: tuple[tuple[str, str], ...] = ()) -> Document:
+    """The document. Times are told in `zone`; links: words and address of what lies beside it."""
     asked = report.asked
     first, last = asked.start.astimezone(zone), (asked.end - timedelta(seconds=1)).astimezone(zone)
     subtitle = f"{asked.week} · {days(first, last, language)} · {zone.key}"
@@ -58,6 +58,7 @@ def compose(report: Report, language: Language, zone: ZoneInfo) -> Document:
             _comments(report, language),
             parts.audit(report, language),
         ),
+        links,
     )
 
 

@@ -99,7 +99,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """language: "zh" or "en", as HTML wants it. figure: the one number, and what to say about it."""
+    """language: "zh" or "en", as HTML wants it. figure: the one number, and what to say about it. links: words and address."""
 
     language: str
     title: str
@@ -107,3 +107,4 @@ class Document:
     figure: str
     figure_label: str
     sections: tuple[Section, ...] = field(default=())
+    links: tuple[tuple[str, str], ...] = ()

@@ -20,6 +20,7 @@ header{display:flex;flex-wrap:wrap;gap:8px 28px;align-items:flex-end;padding-top
 header div{flex:1 1 300px;min-width:0}
 h1{margin:0;font-size:26px;line-height:1.25}h2{margin:28px 0 10px;font-size:19px}h3{margin:0;font-size:16px}h4{margin:12px 0 4px;font-size:13px;font-weight:600;color:var(--quiet)}
 p{margin:0 0 8px}.sub{color:var(--quiet);margin:4px 0 0}
+nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin-top:6px;font-size:14px}nav a{color:var(--accent);padding:4px 0}
 .figure{text-align:right;flex:0 0 auto!important}.figure b{display:block;font-size:46px;line-height:1;color:var(--accent)}.figure span{color:var(--quiet);font-size:13px}
 .panel{background:var(--surface);border:1px solid var(--line);border-radius:8px;padding:12px 16px;margin:0 0 14px}
 .panel>:last-child{margin-bottom:0}.panel>.scroll{margin-bottom:10px}ul{margin:0 0 8px;padding-left:20px}
@@ -38,7 +39,7 @@ svg{display:block;width:100%;height:auto;max-width:680px;font-size:12.5px}svg te
 th{color:var(--quiet);font-weight:600;white-space:nowrap}tr:last-child td{border-bottom:0}td:last-child{font-weight:600}td{min-width:64px}
 footer{height:40px}
 @media (max-width:560px){header,main{padding-left:12px;padding-right:12px}.figure{text-align:left}dl{grid-template-columns:1fr}dd{margin-bottom:6px}h1{font-size:22px}}
-@media print{:root{--ground:#fff}body{font-size:12px}header,main{max-width:none;padding:0}.card{break-inside:avoid}h2{break-after:avoid}svg{max-width:100%}}
+@media print{nav{display:none}:root{--ground:#fff}body{font-size:12px}header,main{max-width:none;padding:0}.card{break-inside:avoid}h2{break-after:avoid}svg{max-width:100%}}
 @page{size:A4;margin:14mm}
 """  # fmt: skip
 
@@ -53,12 +54,19 @@ def render(document: Document) -> str:
         # Nothing is fetched, nothing runs, whatever a comment says.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
         f'<link rel="icon" href="data:,"><title>{_text(document.title)} · {_text(document.subtitle)}</title><style>{STYLE}</style></head>'
-        f'<body><header><div><h1>{_text(document.title)}</h1><p class="sub">{_text(document.subtitle)}</p></div>'
+        f'<body><header><div><h1>{_text(document.title)}</h1><p class="sub">{_text(document.subtitle)}</p>{_links(document)}</div>'
         f'<div class="figure"><b>{_text(document.figure)}</b><span>{_text(document.figure_label)}</span></div></header>'
         f"<main>{body}</main><footer></footer></body></html>\n"
     )
     # A segment may hold half a character: it is written as a question mark.
     return page.encode("utf-8", errors="replace").decode()
+
+
+def _links(document: Document) -> str:
+    if not document.links:
+        return ""
+    told = "".join(f'<a href="{_text(to)}">{_text(name)}</a>' for name, to in document.links)
+    return f"<nav>{told}</nav>"
 
 
 def _section(s: Section) -> str:

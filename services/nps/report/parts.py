@@ -193,7 +193,8 @@ def audit(report: Report, language: Language) -> Section:
             say("unsound_one", language, what=c.name, one=c.one, other=c.other) for c in report.checks if not c.holds
         )
         blocks += [Text(say("unsound", language), "bad"), Items(wrong)]
-    blocks.append(Text(f"{told} {say('from', language, files=files)}", "quiet"))
+    where = say("from", language, files=files) if files else say("from_live", language)
+    blocks.append(Text(f"{told} {where}", "quiet"))
     if report.rejected:
         shown = report.rejected[:PLACES]
         blocks.append(Items(tuple(say("rejected_line", language, line=n, reason=reason) for n, reason in shown)))

@@ -1,26 +1,28 @@
 """What a comment says, as whoever reads comments hands it to the report."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.nps.domain.replies import Reading
+from services.nps.domain.remarks import Reading
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
     """A comment's stages: those that it finds fault with, the others that it names, the likeliest first.
 
-    language: "zh", "en", or "" for one that isn't read.
+    language: "zh", "en", or "" for one that isn't read. words: by stage, the words of the text that name it.
     """
 
     reading: Reading
     language: str = ""
     complains: tuple[str, ...] = ()
     praises: tuple[str, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 SILENT = Remark("none")
+UNREAD = Remark("unread")
 
 
 class Reader(Protocol):
@@ -28,6 +30,3 @@ class Reader(Protocol):
 
     def read(self, texts: Sequence[str]) -> list[Remark]:
         """One remark for each text, in order. An empty text says nothing."""
-
-    def words(self, text: str, language: str, stage: str) -> tuple[str, ...]:
-        """The words of a text that name a stage."""

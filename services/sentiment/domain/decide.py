@@ -8,6 +8,8 @@ from services.sentiment.domain import conversation
 from services.sentiment.domain.conversation import Point, Stint, Talk
 from services.sentiment.domain.events import (
     AngerAbsorbed,
+    Commented,
+    CommentRead,
     ConversationShifted,
     Corrected,
     Event,
@@ -22,23 +24,29 @@ from services.sentiment.domain.events import (
 )
 from services.sentiment.domain.load import anger
 from services.sentiment.domain.mood import CustomerMood, customer_mood_at, customer_weight_at, fold_message
+from services.sentiment.domain.remarks import UNREAD, Remark
 from services.sentiment.domain.score import Score
 from services.sentiment.domain.text import Language
 
 Scorer = Callable[[str, Language | None], Score]
 """Scores one text in a language, or in the one it guesses."""
+Commenter = Callable[[str], Remark]
+"""Reads one comment."""
 Result = tuple[CustomerMood, tuple[Fact, ...]]
 
 MAX_TALKS: Final = 2
 """Conversations in a customer's state, for two may go on at once; that of which nothing was heard for longest goes first."""
 
 
-def decide(state: CustomerMood, event: Event, now: datetime, score: Scorer) -> Result:
+def decide(state: CustomerMood, event: Event, now: datetime, score: Scorer, comment: Commenter | None = None) -> Result:
     """Fold what was said into its conversation and, where the customer said it, into the customer's mood.
 
     What was not read with its batch is scored now. A message from the future (by `now`) counts in its minute all the same, but its
     mood is dated `now`, so that a wrong clock can't make the customer's later messages look old.
     """
+    if isinstance(event, Commented):
+        # A survey's comment is no part of a conversation: it moves no mood.
+        return state, (CommentRead(event, event.remark or (comment(event.text) if comment else UNREAD)),)
     if isinstance(event, Said | Corrected):
         event = Read(event, score(event.text, event.language))
     if isinstance(event, Read):

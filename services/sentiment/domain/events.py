@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.sentiment.domain.conversation import Speaker, Talk, Turn
+from services.sentiment.domain.remarks import Remark
 from services.sentiment.domain.score import Evidence, Label, Score
 from services.sentiment.domain.text import Language
 
@@ -77,7 +78,20 @@ class Read:
     unseen: float | None = None
 
 
-Event = Said | SeatTook | SeatLeft | Corrected | Read
+@dataclass(frozen=True, slots=True)
+class Commented:
+    """A customer answered a survey with a comment. `source` and `event_id` name the answer; remark: where its batch was read at once."""
+
+    source: str
+    event_id: str
+    customer_id: str
+    survey_id: str
+    text: str
+    time: datetime
+    remark: Remark | None = None
+
+
+Event = Said | SeatTook | SeatLeft | Corrected | Read | Commented
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +160,12 @@ class TalkPast:
     talk: Talk
 
 
-Fact = MessageScored | ConversationShifted | AngerAbsorbed | FeedbackGiven | TalkPast
+@dataclass(frozen=True, slots=True)
+class CommentRead:
+    """Fact: a survey's comment was read."""
+
+    comment: Commented
+    remark: Remark
+
+
+Fact = MessageScored | ConversationShifted | AngerAbsorbed | FeedbackGiven | TalkPast | CommentRead
