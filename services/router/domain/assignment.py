@@ -125,6 +125,8 @@ def _settle(draft: Draft) -> list[PoolFact]:
         if draft.now < draft.gather_until:
             return facts
     facts += offer_all(draft)
+    while called := debts.call_to_idle(draft):
+        facts += [*called, *offer_all(draft)]
     draft.gather_until = None
     return facts
 
@@ -377,7 +379,7 @@ def _forced(draft: Draft, event: AssignmentRequested) -> str | list[PoolFact]:
     if seat.capacity - seat.used < contact.weight - 1e-6:
         return f"seat {event.seat_id} has no room: it holds {', '.join(seat.holds)}"
     if held:
-        facts += debts.soon_due(draft, contact_id)
+        facts.append(debts.call(draft, contact_id, urgent=True))
     elif parked is not None:
         draft.enqueue(draft.unpark(contact_id))
     contact = draft.waiting[contact_id]

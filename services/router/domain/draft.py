@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from services.router.domain.index import (
     Index,
-    Timer,
     build,
+    debt_timers,
     group_of,
     need_of,
     seat_timers,
@@ -264,10 +264,10 @@ class Draft:
         contact_id = debt.contact.contact_id
         self._unlist_debt(self.debts.get(contact_id))
         self.debts = self.debts.put(contact_id, debt)
-        for timer in self._debt_timers(debt):
+        for timer in debt_timers(self.terms, debt):
             self.timers = self.timers.add(timer)
         if debt.called_at is None:
-            self.held = self.held.add((micros(debt.contact.queued_at), contact_id))
+            self.held = _grown(self.held, debt.contact.need, (micros(debt.contact.queued_at), contact_id))
         elif debt.kind == "managed":
             self.called |= {contact_id}
 
@@ -280,17 +280,16 @@ class Draft:
         if debt is None:
             return
         contact_id = debt.contact.contact_id
-        for timer in self._debt_timers(debt):
+        for timer in debt_timers(self.terms, debt):
             self.timers = self.timers.remove(timer)
-        self.held = self.held.remove((micros(debt.contact.queued_at), contact_id))
+        if debt.called_at is None:
+            self.held = _shrunk(self.held, debt.contact.need, (micros(debt.contact.queued_at), contact_id))
         self.called -= {contact_id}
 
-    def _debt_timers(self, debt: Debt) -> Iterable[Timer]:
-        due = micros(debt.due_at)
-        if not debt.overdue:
-            yield due, "debt", debt.contact.contact_id
-        if debt.called_at is None:
-            yield due - round(self.terms.managed.call_before_s * 1e6), "call", debt.contact.contact_id
+    @property
+    def owed(self) -> int:
+        """How many debts the bot keeps the line for."""
+        return sum(len(line) for line in self.held.values())
 
     # -- the rest -------------------------------------------------------------------------------------------------
 

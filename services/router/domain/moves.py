@@ -41,12 +41,15 @@ def relaxed(contact: Waiting, ring: Ring) -> Waiting:
 
 
 def relax(draft: Draft, contact_id: str) -> list[PoolFact]:
-    """Let a contact that waits ask less of its seat: the next ring has come."""
-    contact = draft.waiting.get(contact_id)
-    if contact is None or contact.ring >= len(draft.terms.rings):
+    """Let a contact that waits ask less of its seat: the next ring has come. So does one that the bot keeps."""
+    contact, rings = draft.waiting.get(contact_id), draft.terms.rings
+    debt = draft.debts.get(contact_id)
+    if contact is None and debt is not None and debt.called_at is None and debt.contact.ring < len(rings):
+        draft.put_debt(replace(debt, contact=relaxed(debt.contact, rings[debt.contact.ring])))
+    if contact is None or contact.ring >= len(rings):
         return []
     draft.dequeue(contact_id)
-    draft.enqueue(relaxed(contact, draft.terms.rings[contact.ring]))
+    draft.enqueue(relaxed(contact, rings[contact.ring]))
     return []
 
 
