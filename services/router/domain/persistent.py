@@ -7,7 +7,7 @@ copies one small part and the list of parts, never the whole.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar, cast
 
@@ -47,6 +47,14 @@ class PMap(Mapping[str, V]):
 
     def __iter__(self) -> Iterator[str]:
         return chain.from_iterable(self._buckets)
+
+    def values(self) -> ValuesView[V]:
+        """Return the values, as those of a plain map."""
+        return dict(self.items()).values()
+
+    def items(self) -> ItemsView[str, V]:
+        """Return the entries, as those of a plain map."""
+        return dict(chain.from_iterable(bucket.items() for bucket in self._buckets)).items()
 
     def __len__(self) -> int:
         return self._size

@@ -297,7 +297,10 @@ def lacks(seat: Seat, skills: Mapping[str, int], language: str) -> str:
 def standing(pool: Pool) -> dict[str, int]:
     """Return where the pool's contacts are: all that arrived, and each place they can be in."""
     tally = pool.tally or Tally()
-    held = sum(1 for debt in pool.debts.values() if debt.called_at is None)
+    if pool.index is not None:
+        held = sum(map(len, pool.index.held.values()))
+    else:
+        held = sum(1 for debt in pool.debts.values() if debt.called_at is None)
     places = {
         "human": tally.human,
         "bot": tally.bot,
