@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from services.router.domain.copying import changed
 from services.router.domain.draft import Draft
 from services.router.domain.events import ModeRequested
 from services.router.domain.facts import (
@@ -61,7 +61,7 @@ def follow_load(draft: Draft) -> list[PoolFact]:
         if draft.now < mode.since + timedelta(seconds=terms.min_stay_s):
             return []
         if not mode.looked:
-            draft.mode = replace(mode, looked=True)
+            draft.mode = changed(mode, looked=True)
     if terms.enter <= 0 and not mode.managed:
         return []
     if not mode.managed and fresh(draft) >= terms.least and load(draft) >= terms.enter:
@@ -78,7 +78,7 @@ def by_hand(draft: Draft, event: ModeRequested) -> str | list[PoolFact]:
     hand = "" if event.mode == "auto" else event.mode
     managed = draft.mode.managed if event.mode == "auto" else event.mode == "managed"
     if managed == draft.mode.managed:
-        draft.mode = replace(draft.mode, hand=hand, by=event.by, reason=event.reason)
+        draft.mode = changed(draft.mode, hand=hand, by=event.by, reason=event.reason)
         return []
     return [_switched(draft, managed=managed, cause="hand", by=event.by, reason=event.reason, hand=hand)]
 
@@ -187,7 +187,7 @@ def call(draft: Draft, contact_id: str, *, urgent: bool = False) -> DebtCalled:
     """Let a debt's contact wait for a seat, at the place that its whole wait gives it."""
     debt = draft.debts[contact_id]
     soon = _call_at(draft, debt) <= draft.now
-    debt = replace(debt, called_at=draft.now, contact=replace(debt.contact, promised=True))
+    debt = changed(debt, called_at=draft.now, contact=changed(debt.contact, promised=True))
     draft.put_debt(debt)
     draft.enqueue(debt.contact)
     return _told(draft, debt, DebtCalled, urgent=urgent or soon)
@@ -207,7 +207,7 @@ def overdue(draft: Draft, contact_id: str) -> list[PoolFact]:
     debt = draft.debts.get(contact_id)
     if debt is None or debt.overdue:
         return []
-    debt = replace(debt, overdue=True)
+    debt = changed(debt, overdue=True)
     draft.put_debt(debt)
     return [_told(draft, debt, DebtOverdue)]
 

@@ -43,7 +43,12 @@ class Index:
 
 def need_of(skills: Mapping[str, int], language: str) -> str:
     """Name a need: the language, and the skills with their least levels."""
-    return json.dumps([language, sorted(skills.items())], ensure_ascii=False)
+    return _need_of(tuple(sorted(skills.items())), language)
+
+
+@lru_cache(maxsize=4096)
+def _need_of(skills: tuple[tuple[str, int], ...], language: str) -> str:
+    return json.dumps([language, skills], ensure_ascii=False)
 
 
 @lru_cache(maxsize=4096)
