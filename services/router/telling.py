@@ -124,13 +124,15 @@ def _debt(debt: Debt, now: datetime) -> router_pb2.Debt:
 def _mode(state: Pool) -> router_pb2.Mode:
     mode, terms = state.mode, state.terms.managed
     called = sum(d.called_at is not None and d.kind == "managed" and k in state.waiting for k, d in state.debts.items())
+    waits = len(state.waiting) + len(state.parked) - called
+    kept = sum(d.called_at is None for d in state.debts.values()) if mode.managed else 0
     ready = sum(seat.state is SeatState.READY for seat in state.seats.values())
     told = router_pb2.Mode(
         managed=mode.managed,
         hand=mode.hand,
         by=mode.by,
         reason=mode.reason,
-        load=(len(state.waiting) + len(state.parked) - called) / max(1, ready),
+        load=(waits + kept) / max(1, ready),
         enter=terms.enter,
         leave=terms.leave,
     )

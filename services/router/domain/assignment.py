@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.router.domain import debts, forecast, moves, offers
+from services.router.domain.copying import changed
 from services.router.domain.draft import Draft, live
 from services.router.domain.events import (
     AngerAbsorbed,
@@ -37,17 +37,28 @@ from services.router.domain.facts import ContactWithdrawn as WithdrawnElsewhere
 from services.router.domain.index import Index, need_of
 from services.router.domain.matching import make_offer, offer_all
 from services.router.domain.policy import Terms
-from services.router.domain.pool import CLOSED_KEPT, Pool, Seat, SeatState, Waiting, micros, moment, profile_of
+from services.router.domain.pool import (
+    CLOSED_KEPT,
+    Pool,
+    Seat,
+    SeatState,
+    Waiting,
+    micros,
+    moment,
+    place_of,
+    profile_of,
+)
 
 Result = tuple[Pool, tuple[PoolFact, ...]]
 
 
-def decide(state: Pool, event: PoolEvent, now: datetime, terms: Terms | None = None) -> Result:
+def decide(state: Pool, event: PoolEvent, now: datetime, terms: Terms | None = None, *, record: bool = True) -> Result:
     """Decide one event. What has fallen due by now comes first; then free seats are offered contacts.
 
-    A command is always answered; one that can't be done changes nothing.
+    A command is always answered; one that can't be done changes nothing. record: whether offers say who else was
+    considered, and waits are foretold; a replay that nobody asks for reasons goes without.
     """
-    draft = Draft(state, now)
+    draft = Draft(state, now, record=record)
     if terms is not None:
         draft.under(terms)
     facts = _fallen_due(draft)
@@ -69,14 +80,14 @@ def decide(state: Pool, event: PoolEvent, now: datetime, terms: Terms | None = N
         case _:
             pass
     facts += _settle(draft)
-    if isinstance(event, ContactQueued) and event.contact_id in draft.waiting:
+    if record and isinstance(event, ContactQueued) and event.contact_id in draft.waiting:
         facts.append(forecast.predicted(draft, draft.waiting[event.contact_id]))
     return draft.freeze(), tuple(facts)
 
 
-def tick(state: Pool, now: datetime, terms: Terms | None = None) -> Result:
-    """Decide what time alone brings, and offer again."""
-    draft = Draft(state, now)
+def tick(state: Pool, now: datetime, terms: Terms | None = None, *, record: bool = True) -> Result:
+    """Decide what time alone brings, and offer again. record: as in `decide`."""
+    draft = Draft(state, now, record=record)
     if terms is not None:
         draft.under(terms)
     facts = _settle(draft)
@@ -125,6 +136,8 @@ def _settle(draft: Draft) -> list[PoolFact]:
         if draft.now < draft.gather_until:
             return facts
     facts += offer_all(draft)
+    while called := debts.call_to_idle(draft):
+        facts += [*called, *offer_all(draft)]
     draft.gather_until = None
     return facts
 
@@ -134,8 +147,13 @@ def _settle(draft: Draft) -> list[PoolFact]:
 
 def _queued(draft: Draft, event: ContactQueued) -> list[PoolFact]:
     contact_id = event.contact_id
-    known = (draft.waiting, draft.parked, draft.offers, draft.serving, draft.debts)
-    if any(contact_id in part for part in known):
+    if (
+        contact_id in draft.waiting
+        or contact_id in draft.parked
+        or contact_id in draft.offers
+        or contact_id in draft.serving
+        or contact_id in draft.debts
+    ):
         return []
     if contact_id in draft.closed or (contact_id in draft.moved and draft.moved[contact_id] != event.from_pool):
         return []
@@ -166,7 +184,7 @@ def _waiting(draft: Draft, event: ContactQueued) -> Waiting:
         skills=event.skills,
         language=event.language,
         queued_at=event.queued_at,
-        place=(0, 0, ""),
+        place=place_of(draft.terms, event.priority, event.queued_at, event.contact_id),
         need=need_of(event.skills, event.language),
         declined_by=(event.not_seat,) if event.not_seat in draft.seats else (),
         touchpoint=event.touchpoint,
@@ -247,7 +265,7 @@ def _moved(draft: Draft, event: SeatEvent, seat: Seat) -> list[PoolFact]:
     """A seat that is there pauses, comes back, or goes."""
     match event:
         case SeatPaused() if seat.state is SeatState.READY:
-            draft.put_seat(replace(seat, state=SeatState.PAUSED, wrap_until=None))
+            draft.put_seat(changed(seat, state=SeatState.PAUSED, wrap_until=None))
         case SeatResumed() if seat.state is not SeatState.READY or seat.wrap_until is not None:
             draft.put_seat(_resumed(draft, seat))
         case SeatReconnected() if seat.state is SeatState.AWAY:
@@ -276,7 +294,7 @@ def _answered(draft: Draft, event: OfferEvent) -> str | list[PoolFact]:
 
 
 def _resumed(draft: Draft, seat: Seat) -> Seat:
-    return replace(seat, state=SeatState.READY, misses=0, idle_since=draft.now, wrap_until=None, away_until=None)
+    return changed(seat, state=SeatState.READY, misses=0, idle_since=draft.now, wrap_until=None, away_until=None)
 
 
 def _signed_in(draft: Draft, event: SeatSignedIn, seat: Seat | None) -> Seat:
@@ -299,7 +317,7 @@ def _signed_in(draft: Draft, event: SeatSignedIn, seat: Seat | None) -> Seat:
 
 def _left(draft: Draft, seat: Seat, state: SeatState, why: str) -> list[PoolFact]:
     """A seat takes no more: its offers go back to the queue; with its last contact it is gone."""
-    draft.put_seat(replace(seat, state=state, wrap_until=None, away_until=None))
+    draft.put_seat(changed(seat, state=state, wrap_until=None, away_until=None))
     mine = [offer for held in seat.holds if (offer := draft.offers.get(held)) is not None]
     facts: list[PoolFact] = [offers.give_back(draft, offer, why) for offer in mine]
     left = draft.seats.get(seat.seat_id)
@@ -310,7 +328,7 @@ def _left(draft: Draft, seat: Seat, state: SeatState, why: str) -> list[PoolFact
 
 def _cut_off(draft: Draft, seat: Seat) -> list[PoolFact]:
     until = draft.now + timedelta(seconds=draft.terms.reconnect_s)
-    draft.put_seat(replace(seat, state=SeatState.AWAY, wrap_until=None, away_until=until))
+    draft.put_seat(changed(seat, state=SeatState.AWAY, wrap_until=None, away_until=until))
     mine = [offer for held in seat.holds if (offer := draft.offers.get(held)) is not None]
     return [offers.give_back(draft, offer, "disconnected") for offer in mine]
 
@@ -318,7 +336,7 @@ def _cut_off(draft: Draft, seat: Seat) -> list[PoolFact]:
 def _wrapped_up(draft: Draft, seat_id: str) -> list[PoolFact]:
     seat = draft.seats.get(seat_id)
     if seat is not None and seat.wrap_until is not None:
-        draft.put_seat(replace(seat, wrap_until=None, idle_since=draft.now))
+        draft.put_seat(changed(seat, wrap_until=None, idle_since=draft.now))
     return []
 
 
@@ -326,7 +344,7 @@ def _bears(draft: Draft, event: AngerAbsorbed) -> None:
     seat = draft.seats.get(event.seat_id)
     if seat is not None:
         anger = seat.anger_now(draft.now) + max(0.0, event.weight)
-        draft.put_seat(replace(seat, anger=anger, anger_at=draft.now))
+        draft.put_seat(changed(seat, anger=anger, anger_at=draft.now))
 
 
 # -- supervisors --------------------------------------------------------------------------------------------------
@@ -377,7 +395,7 @@ def _forced(draft: Draft, event: AssignmentRequested) -> str | list[PoolFact]:
     if seat.capacity - seat.used < contact.weight - 1e-6:
         return f"seat {event.seat_id} has no room: it holds {', '.join(seat.holds)}"
     if held:
-        facts += debts.soon_due(draft, contact_id)
+        facts.append(debts.call(draft, contact_id, urgent=True))
     elif parked is not None:
         draft.enqueue(draft.unpark(contact_id))
     contact = draft.waiting[contact_id]

@@ -1,16 +1,18 @@
 """Managed mode (托管): at the peak the bot keeps the line, and each contact it keeps is a debt that is paid by a human.
 
-The mode follows the load with hysteresis and a minimum stay, or a supervisor's hand. A debt is called in, oldest first,
-when the peak has fallen, and in any case before it is due; a human's accepting pays it. One past due is told.
+The mode follows the load with hysteresis and a minimum stay, or a supervisor's hand. A debt is called in, oldest first:
+at the peak to a seat for which nobody waits, after it while few wait, and in any case before it is due. A human's
+accepting pays it. One past due is told.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from services.router.domain.copying import changed
 from services.router.domain.draft import Draft
 from services.router.domain.events import ModeRequested
 from services.router.domain.facts import (
@@ -26,6 +28,8 @@ from services.router.domain.facts import (
     Outcome,
     PoolFact,
 )
+from services.router.domain.index import lacking
+from services.router.domain.persistent import Ordered
 from services.router.domain.pool import Debt, Mode, Pool, Waiting
 
 D = TypeVar("D", bound=DebtFact)
@@ -37,8 +41,12 @@ def fresh(draft: Draft) -> int:
 
 
 def load(draft: Draft) -> float:
-    """Who waits, by ready seat."""
-    return fresh(draft) / max(1, draft.ready_seats)
+    """Who waits, by ready seat; while the bot keeps the line, those for whom it does wait too.
+
+    So the mode isn't left because the bot took everybody off the line, but when the seats are near to having served all
+    who came: one who comes then would have waited `leave` services. A rush enters once and leaves once.
+    """
+    return (fresh(draft) + (draft.owed if draft.mode.managed else 0)) / max(1, draft.ready_seats)
 
 
 # -- the mode -----------------------------------------------------------------------------------------------------
@@ -53,7 +61,7 @@ def follow_load(draft: Draft) -> list[PoolFact]:
         if draft.now < mode.since + timedelta(seconds=terms.min_stay_s):
             return []
         if not mode.looked:
-            draft.mode = replace(mode, looked=True)
+            draft.mode = changed(mode, looked=True)
     if terms.enter <= 0 and not mode.managed:
         return []
     if not mode.managed and fresh(draft) >= terms.least and load(draft) >= terms.enter:
@@ -70,13 +78,13 @@ def by_hand(draft: Draft, event: ModeRequested) -> str | list[PoolFact]:
     hand = "" if event.mode == "auto" else event.mode
     managed = draft.mode.managed if event.mode == "auto" else event.mode == "managed"
     if managed == draft.mode.managed:
-        draft.mode = replace(draft.mode, hand=hand, by=event.by, reason=event.reason)
+        draft.mode = changed(draft.mode, hand=hand, by=event.by, reason=event.reason)
         return []
     return [_switched(draft, managed=managed, cause="hand", by=event.by, reason=event.reason, hand=hand)]
 
 
 def _switched(draft: Draft, *, managed: bool, cause: str, by: str = "", reason: str = "", hand: str = "") -> PoolFact:
-    before = draft.mode
+    before, measured = draft.mode, load(draft)
     draft.mode = Mode(managed, draft.now, hand, by, reason)
     said: dict[str, Any] = {
         "pool": draft.pool,
@@ -85,9 +93,9 @@ def _switched(draft: Draft, *, managed: bool, cause: str, by: str = "", reason: 
         "reason": reason,
         "waiting": fresh(draft),
         "seats": draft.ready_seats,
-        "load": load(draft),
+        "load": measured,
         "at": draft.now,
-        "debts": len(draft.held),
+        "debts": draft.owed,
         "policy": draft.terms.version,
     }
     if managed:
@@ -120,30 +128,69 @@ def incur(draft: Draft, contact: Waiting, kind: str) -> DebtIncurred:
 
 
 def call_in(draft: Draft) -> list[PoolFact]:
-    """Call debts in, oldest first: while the load is low and not too many seats are at debts, and those soon due."""
+    """Where humans take the line: call debts in, oldest first, while few wait and not too many seats are at debts."""
     facts: list[PoolFact] = []
-    terms = draft.terms.managed
+    if draft.mode.managed:
+        return facts
     seats = draft.ready_seats
-    most = max(1, math.ceil(terms.share * seats)) if seats else 0
-    while len(draft.held) and len(draft.called) < most:
-        if draft.mode.managed or load(draft) > terms.leave:
+    most = max(1, math.ceil(draft.terms.managed.share * seats)) if seats else 0
+    while draft.held:
+        oldest = _oldest(draft.held.values())
+        few = len(draft.called) < most and fresh(draft) <= draft.terms.managed.leave * seats
+        if not few and draft.now < _call_at(draft, draft.debts[oldest]):
             break
-        facts.append(_called(draft, draft.held.first[1]))
+        facts.append(call(draft, oldest))
     return facts
 
 
+def call_to_idle(draft: Draft) -> list[PoolFact]:
+    """While the bot keeps the line by load: call the oldest debt to a seat for which nobody waits.
+
+    So no seat is idle at the peak while somebody is owed a human, and a debt takes no seat from a protected contact. It
+    may go to a seat at once: the caller offers. A supervisor who holds the line by hand holds the debts as well.
+    """
+    if not (draft.mode.managed and draft.held and draft.free) or draft.mode.hand:
+        return []
+    lines = [
+        line
+        for need, line in draft.held.items()
+        if any(
+            room >= draft.debts[line.first[1]].contact.weight - 1e-6 and not lacking(need, profile)
+            for profile, room in draft.free
+        )
+    ]
+    return [call(draft, _oldest(lines))] if lines else []
+
+
+def _call_at(draft: Draft, debt: Debt) -> datetime:
+    """When a debt is called in at the latest."""
+    return debt.due_at - timedelta(seconds=draft.terms.managed.call_before_s)
+
+
+def _oldest(lines: Iterable[Ordered[tuple[int, str]]]) -> str:
+    return min(line.first for line in lines)[1]
+
+
 def soon_due(draft: Draft, contact_id: str) -> list[PoolFact]:
-    """Call in a debt whose promise is soon due, whatever the load."""
+    """Call in a debt whose promise is soon due, whatever the load.
+
+    While the bot keeps the line by load every idle seat goes to the oldest debt as it is, so there is no more to do, and
+    protected contacts keep their turn.
+    """
     debt = draft.debts.get(contact_id)
-    return [_called(draft, contact_id, urgent=True)] if debt is not None and debt.called_at is None else []
+    if debt is None or debt.called_at is not None or (draft.mode.managed and not draft.mode.hand and draft.ready):
+        return []
+    return [call(draft, contact_id)]
 
 
-def _called(draft: Draft, contact_id: str, *, urgent: bool = False) -> DebtCalled:
+def call(draft: Draft, contact_id: str, *, urgent: bool = False) -> DebtCalled:
+    """Let a debt's contact wait for a seat, at the place that its whole wait gives it."""
     debt = draft.debts[contact_id]
-    debt = replace(debt, called_at=draft.now, contact=replace(debt.contact, promised=True))
+    soon = _call_at(draft, debt) <= draft.now
+    debt = changed(debt, called_at=draft.now, contact=changed(debt.contact, promised=True))
     draft.put_debt(debt)
     draft.enqueue(debt.contact)
-    return _told(draft, debt, DebtCalled, urgent=urgent)
+    return _told(draft, debt, DebtCalled, urgent=urgent or soon)
 
 
 def paid(draft: Draft, contact_id: str, seat_id: str) -> list[PoolFact]:
@@ -160,7 +207,7 @@ def overdue(draft: Draft, contact_id: str) -> list[PoolFact]:
     debt = draft.debts.get(contact_id)
     if debt is None or debt.overdue:
         return []
-    debt = replace(debt, overdue=True)
+    debt = changed(debt, overdue=True)
     draft.put_debt(debt)
     return [_told(draft, debt, DebtOverdue)]
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
+from services.router.domain.copying import changed
 from services.router.domain.index import (
     Index,
-    Timer,
     build,
+    debt_timers,
     group_of,
     need_of,
     seat_timers,
@@ -54,15 +54,15 @@ def live(pool: Pool) -> Pool:
     waiting = {}
     for key, contact in pool.waiting.items():
         place = place_of(pool.terms, contact.priority, contact.queued_at, key)
-        waiting[key] = replace(contact, place=place, need=need_of(contact.skills, contact.language))
+        waiting[key] = changed(contact, place=place, need=need_of(contact.skills, contact.language))
     held: dict[str, float] = {key: offer.contact.weight for key, offer in pool.offers.items()}
     held |= {key: service.weight for key, service in pool.serving.items()}
     seats = {}
     for key, seat in pool.seats.items():
         used = round(sum(held.get(k, weight("")) for k in seat.holds), 6)
         rank = seat.rank_us or micros(seat.idle_since) + round(1e6 * HAND_S * used)
-        seats[key] = replace(seat, used=used, rank_us=rank, profile=profile_of(seat.languages, seat.skills))
-    made = replace(
+        seats[key] = changed(seat, used=used, rank_us=rank, profile=profile_of(seat.languages, seat.skills))
+    made = changed(
         pool,
         seats=PMap(seats),
         waiting=PMap(waiting),
@@ -75,7 +75,7 @@ def live(pool: Pool) -> Pool:
         moved=dict(pool.moved),
         tally=pool.tally or Tally(arrived=standing(pool)["arrived"]),
     )
-    return replace(made, index=build(made))
+    return changed(made, index=build(made))
 
 
 def stored(pool: Pool) -> Pool:
@@ -84,16 +84,17 @@ def stored(pool: Pool) -> Pool:
         name: dict(getattr(pool, name))
         for name in ("seats", "waiting", "offers", "serving", "debts", "parked", "last_seats")
     }
-    return replace(pool, index=None, **plain)  # type: ignore[arg-type]
+    return changed(pool, index=None, **plain)
 
 
 class Draft:
     """Every part is what it was until it is changed, and what it was is never changed."""
 
-    def __init__(self, pool: Pool, now: datetime) -> None:
-        """Begin with the pool as it is."""
+    def __init__(self, pool: Pool, now: datetime, *, record: bool = True) -> None:
+        """Begin with the pool as it is. record: facts say who else was considered, and waits are foretold."""
         was = live(pool)
         self.now = now
+        self.record = record
         self.pool = was.pool
         self.terms = was.terms
         self.seats: PMap[Seat] = was.seats  # type: ignore[assignment]
@@ -132,18 +133,17 @@ class Draft:
         bears = terms.load_s * seat.anger_now(self.now)
         rank = micros(seat.idle_since) + round(1e6 * (HAND_S * used + bears))
         if (used, rank) != (seat.used, seat.rank_us):
-            seat = replace(seat, used=used, rank_us=rank)
+            seat = changed(seat, used=used, rank_us=rank)
         before = self.seats.get(seat.seat_id)
         if before is None:
             self.names = self.names.add((seat.seat_id,))
         else:
             self._unlist(before)
+        self._count_ready(before, seat)
         self.seats = self.seats.put(seat.seat_id, seat)
         group = group_of(seat)
         if group is not None:
             self.free = _grown(self.free, group, (seat.rank_us, seat.seat_id))
-        if seat.state is SeatState.READY:
-            self.ready = {**self.ready, seat.profile: self.ready.get(seat.profile, 0) + 1}
         for timer in seat_timers(seat):
             self.timers = self.timers.add(timer)
 
@@ -151,6 +151,7 @@ class Draft:
         """Remove a seat."""
         self.touched.add(seat_id)
         self._unlist(self.seats[seat_id])
+        self._count_ready(self.seats[seat_id], None)
         self.names = self.names.remove((seat_id,))
         self.seats = self.seats.drop(seat_id)
 
@@ -158,14 +159,22 @@ class Draft:
         group = group_of(seat)
         if group is not None:
             self.free = _shrunk(self.free, group, (seat.rank_us, seat.seat_id))
-        if seat.state is SeatState.READY:
-            left = self.ready[seat.profile] - 1
-            ready = {**self.ready, seat.profile: left}
-            if not left:
-                del ready[seat.profile]
-            self.ready = ready
         for timer in seat_timers(seat):
             self.timers = self.timers.remove(timer)
+
+    def _count_ready(self, before: Seat | None, seat: Seat | None) -> None:
+        was = before.profile if before is not None and before.state is SeatState.READY else None
+        now = seat.profile if seat is not None and seat.state is SeatState.READY else None
+        if was == now:
+            return
+        ready = dict(self.ready)
+        if was is not None:
+            ready[was] -= 1
+            if not ready[was]:
+                del ready[was]
+        if now is not None:
+            ready[now] = ready.get(now, 0) + 1
+        self.ready = ready
 
     def _weight(self, contact_id: str) -> float:
         service = self.serving.get(contact_id)
@@ -185,13 +194,13 @@ class Draft:
         """Let a contact wait, at the place that its priority and its waiting give it."""
         place = place_of(self.terms, contact.priority, contact.queued_at, contact.contact_id)
         if place != contact.place:
-            contact = replace(contact, place=place)
+            contact = changed(contact, place=place)
         self.waiting = self.waiting.put(contact.contact_id, contact)
         self.lines = _grown(self.lines, contact.need, place)
         for timer in timers_of(self.terms, contact):
             self.timers = self.timers.add(timer)
         if self.pace.at is None:
-            self.pace = replace(self.pace, at=self.now)
+            self.pace = changed(self.pace, at=self.now)
 
     def dequeue(self, contact_id: str) -> Waiting:
         """Take a contact out of the queue."""
@@ -229,7 +238,7 @@ class Draft:
         passed = (self.now - pace.at).total_seconds() if pace.at is not None else 0.0
         fade = 0.5 ** (max(0.0, passed) / PACE_HALF_S)
         some = len(self.waiting) or len(self.offers) or len(self.parked)
-        self.pace = replace(
+        self.pace = changed(
             pace,
             exits=pace.exits * fade + 1,
             busy_s=pace.busy_s * fade + max(0.0, passed),
@@ -264,10 +273,10 @@ class Draft:
         contact_id = debt.contact.contact_id
         self._unlist_debt(self.debts.get(contact_id))
         self.debts = self.debts.put(contact_id, debt)
-        for timer in self._debt_timers(debt):
+        for timer in debt_timers(self.terms, debt):
             self.timers = self.timers.add(timer)
         if debt.called_at is None:
-            self.held = self.held.add((micros(debt.contact.queued_at), contact_id))
+            self.held = _grown(self.held, debt.contact.need, (micros(debt.contact.queued_at), contact_id))
         elif debt.kind == "managed":
             self.called |= {contact_id}
 
@@ -280,17 +289,16 @@ class Draft:
         if debt is None:
             return
         contact_id = debt.contact.contact_id
-        for timer in self._debt_timers(debt):
+        for timer in debt_timers(self.terms, debt):
             self.timers = self.timers.remove(timer)
-        self.held = self.held.remove((micros(debt.contact.queued_at), contact_id))
+        if debt.called_at is None:
+            self.held = _shrunk(self.held, debt.contact.need, (micros(debt.contact.queued_at), contact_id))
         self.called -= {contact_id}
 
-    def _debt_timers(self, debt: Debt) -> Iterable[Timer]:
-        due = micros(debt.due_at)
-        if not debt.overdue:
-            yield due, "debt", debt.contact.contact_id
-        if debt.called_at is None:
-            yield due - round(self.terms.managed.call_before_s * 1e6), "call", debt.contact.contact_id
+    @property
+    def owed(self) -> int:
+        """How many debts the bot keeps the line for."""
+        return sum(len(line) for line in self.held.values())
 
     # -- the rest -------------------------------------------------------------------------------------------------
 
@@ -300,7 +308,7 @@ class Draft:
 
     def count(self, what: str) -> None:
         """Count a contact that came, or is over here."""
-        self.tally = replace(self.tally, **{what: getattr(self.tally, what) + 1})
+        self.tally = changed(self.tally, **{what: getattr(self.tally, what) + 1})
 
     def forward(self, contact_id: str, pool: str) -> None:
         """Remember the pool to which a contact went, for what is still said of it here."""
@@ -322,10 +330,13 @@ class Draft:
 
     def under(self, terms: Terms) -> None:
         """Take on the pool's terms; where they changed, what follows from them is computed anew."""
+        if terms is self.terms:
+            return
         if terms == self.terms:
+            self.terms = terms  # the same to look at from now on
             return
         before, self.terms = self.terms, terms
-        if replace(before, version="") == replace(terms, version=""):
+        if changed(before, version="") == changed(terms, version=""):
             return
         again = live(stored(self.freeze()))
         index: Index = again.index

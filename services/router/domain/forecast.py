@@ -7,8 +7,8 @@ many a second. What nine in ten don't exceed is learned from how the last ones c
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
+from services.router.domain.copying import changed
 from services.router.domain.draft import Draft
 from services.router.domain.facts import WaitPredicted
 from services.router.domain.matching import standing_to
@@ -37,7 +37,7 @@ def predicted(draft: Draft, contact: Waiting) -> WaitPredicted:
     position = draft.ahead_of(contact.place) + 1
     wait_s, high_s = foretell(draft, position)
     if wait_s >= 0:
-        draft.waiting = draft.waiting.put(contact.contact_id, replace(contact, predicted_s=wait_s))
+        draft.waiting = draft.waiting.put(contact.contact_id, changed(contact, predicted_s=wait_s))
     return WaitPredicted(
         contact_id=contact.contact_id,
         customer_id=contact.customer_id,
@@ -57,4 +57,4 @@ def learned(draft: Draft, contact: Waiting) -> None:
     actual = (draft.now - (contact.arrived_at or contact.queued_at)).total_seconds()
     missed = actual > contact.predicted_s * draft.pace.high
     high = draft.pace.high * math.exp(STEP * ((1.0 if missed else 0.0) - TAIL))
-    draft.pace = replace(draft.pace, high=min(20.0, max(1.0, high)))
+    draft.pace = changed(draft.pace, high=min(20.0, max(1.0, high)))

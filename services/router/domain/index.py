@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from services.router.domain.persistent import Ordered
 from services.router.domain.policy import Terms
-from services.router.domain.pool import Place, Pool, Profile, Seat, SeatState, Waiting, micros
+from services.router.domain.pool import Debt, Place, Pool, Profile, Seat, SeatState, Waiting, micros
 
 LEVEL_S = 3600.0
 """Where the best skilled is chosen, a level above what is asked is worth this many seconds of idleness."""
@@ -33,8 +33,8 @@ class Index:
     ready: Mapping[Profile, int]
     """How many seats of the profile are ready, free or not."""
     timers: Ordered[Timer]
-    held: Ordered[tuple[int, str]]
-    """Debts not yet called, oldest first: since when the customer waits (µs), contact."""
+    held: Mapping[str, Ordered[tuple[int, str]]]
+    """Need → debts not yet called, oldest first: since when the customer waits (µs), contact."""
     called: frozenset[str]
     """Debts of managed mode that were called and are not yet paid."""
     names: Ordered[tuple[str]]
@@ -43,7 +43,12 @@ class Index:
 
 def need_of(skills: Mapping[str, int], language: str) -> str:
     """Name a need: the language, and the skills with their least levels."""
-    return json.dumps([language, sorted(skills.items())], ensure_ascii=False)
+    return _need_of(tuple(sorted(skills.items())), language)
+
+
+@lru_cache(maxsize=4096)
+def _need_of(skills: tuple[tuple[str, int], ...], language: str) -> str:
+    return json.dumps([language, skills], ensure_ascii=False)
 
 
 @lru_cache(maxsize=4096)
@@ -95,6 +100,18 @@ def timers_of(terms: Terms, contact: Waiting) -> Iterator[Timer]:
         yield since + round(terms.overflow.after_s * 1e6), "overflow", contact.contact_id
 
 
+def debt_timers(terms: Terms, debt: Debt) -> Iterator[Timer]:
+    """What time alone brings to a debt. While the bot keeps the line, its contact asks less of its seat as any that waits."""
+    due, contact = micros(debt.due_at), debt.contact
+    if not debt.overdue:
+        yield due, "debt", contact.contact_id
+    if debt.called_at is not None:
+        return
+    yield due - round(terms.managed.call_before_s * 1e6), "call", contact.contact_id
+    if contact.ring < len(terms.rings):
+        yield micros(contact.queued_at) + round(terms.rings[contact.ring].after_s * 1e6), "ring", contact.contact_id
+
+
 def seat_timers(seat: Seat) -> Iterator[Timer]:
     """What time alone brings to a seat."""
     if seat.wrap_until is not None:
@@ -122,17 +139,17 @@ def build(pool: Pool) -> Index:
         timers += seat_timers(seat)
     timers += ((micros(o.expires_at), "offer", key) for key, o in pool.offers.items())
     timers += ((micros(p.until), "parked", key) for key, p in pool.parked.items())
+    held: dict[str, list[tuple[int, str]]] = {}
     for key, debt in pool.debts.items():
-        if not debt.overdue:
-            timers.append((micros(debt.due_at), "debt", key))
+        timers += debt_timers(terms, debt)
         if debt.called_at is None:
-            timers.append((micros(debt.due_at) - round(terms.managed.call_before_s * 1e6), "call", key))
+            held.setdefault(debt.contact.need, []).append((micros(debt.contact.queued_at), key))
     return Index(
         {need: Ordered(places) for need, places in lines.items()},
         {group: Ordered(seats) for group, seats in free.items()},
         ready,
         Ordered(timers),
-        Ordered((micros(d.contact.queued_at), key) for key, d in pool.debts.items() if d.called_at is None),
+        {need: Ordered(owed) for need, owed in held.items()},
         frozenset(k for k, d in pool.debts.items() if d.called_at is not None and d.kind == "managed"),
         Ordered((seat_id,) for seat_id in pool.seats),
     )

@@ -8,17 +8,16 @@ having served the customer last.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from itertools import chain, islice
 
+from services.router.domain.copying import changed
 from services.router.domain.draft import Draft
 from services.router.domain.facts import Candidate, ContactOffered
 from services.router.domain.index import SAME_SEAT_S, bonus_us, lacking
 from services.router.domain.optimum import assign
-from services.router.domain.pool import Offer, Place, Seat, SeatState, Waiting, lacks, micros
+from services.router.domain.pool import Offer, Place, Seat, SeatState, Waiting, micros
 
 CANDIDATES_KEPT = 12
 """Seats named with an offer: those that could have taken it first, then others by id; the rest are counted."""
@@ -66,11 +65,13 @@ def _several(draft: Draft) -> bool:
 
 def _heads(draft: Draft) -> Iterator[Waiting]:
     """Those who can be served now, in the queue's order."""
-    free = draft.free
+    profiles = {profile for profile, _ in draft.free}
     lines: list[Iterator[Place]] = []
     for need, line in draft.lines.items():
-        if any(not lacking(need, group[0]) for group in free):
-            lines.append(iter(line))
+        for profile in profiles:
+            if not lacking(need, profile):
+                lines.append(iter(line))
+                break
     for place in lines[0] if len(lines) == 1 else heapq.merge(*lines):
         contact = draft.waiting[place[2]]
         if best_seat(draft, contact) is not None:
@@ -179,17 +180,19 @@ def make_offer(
 ) -> ContactOffered:
     """Offer a contact that waits to a seat. kept: seats that are free but go to another of the same moment."""
     seat = draft.seats[seat_id]
-    waiting = draft.first(WAITING_KEPT)
-    if contact.contact_id not in waiting:
-        waiting[-1] = contact.contact_id
+    waiting: list[str] = []
+    if draft.record:
+        waiting = draft.first(WAITING_KEPT)
+        if contact.contact_id not in waiting:
+            waiting[-1] = contact.contact_id
     if seat_id in contact.declined_by:
-        contact = replace(contact, declined_by=())  # everybody declined: a new pass begins
-    candidates, others = _candidates(draft, contact, seat_id, kept or {})
+        contact = changed(contact, declined_by=())  # everybody declined: a new pass begins
+    candidates, others = _candidates(draft, contact, seat_id, kept or {}) if draft.record else ((), {})
     draft.dequeue(contact.contact_id)
     draft.token += 1
     expires_at = draft.now + timedelta(seconds=draft.terms.offer_timeout_s)
     draft.put_offer(Offer(contact, seat_id, draft.token, expires_at))
-    draft.put_seat(replace(seat, holds=(*seat.holds, contact.contact_id)))
+    draft.put_seat(changed(seat, holds=(*seat.holds, contact.contact_id)))
     return ContactOffered(
         contact_id=contact.contact_id,
         customer_id=contact.customer_id,
@@ -214,7 +217,7 @@ def why_not(seat: Seat, contact: Waiting, kept: Mapping[str, str]) -> str:
     """Return why a seat can't be offered a contact; empty where it can."""
     if seat.state is not SeatState.READY:
         return seat.state.value
-    lack = lacks(seat, contact.skills, contact.language)
+    lack = lacking(contact.need, seat.profile)
     if lack:
         return lack
     if seat.wrap_until is not None:
@@ -256,15 +259,8 @@ def _candidates(
         seat = draft.seats[seat_id]
         why = "" if seat_id == chosen else why_not(seat, contact, kept)
         idle = max(0.0, (draft.now - seat.idle_since).total_seconds()) if not seat.holds else 0.0
-        made.append(
-            Candidate(
-                seat_id=seat_id,
-                eligible=not why,
-                why_not=why,
-                idle_s=idle,
-                score=score(draft, seat, contact) if not why else 0.0,
-            )
-        )
+        points = score(draft, seat, contact) if not why else 0.0
+        made.append(Candidate(seat_id=seat_id, eligible=not why, why_not=why, idle_s=idle, score=points))
     more = standing_to(draft, contact)
     for candidate in made:
         what = candidate.why_not.partition(":")[0] if candidate.why_not.startswith("kept") else candidate.why_not
@@ -276,14 +272,16 @@ def _candidates(
 
 def standing_to(draft: Draft, contact: Waiting) -> dict[str, int]:
     """How the pool's seats stand to a contact: "free", "busy", what they lack, or that they are not ready → how many."""
-    found: Counter[str] = Counter()
+    found: dict[str, int] = {}
     ready = 0
+    need = contact.need
     for profile, n in draft.ready.items():
-        found[lacking(contact.need, profile) or "busy"] += n
+        why = lacking(need, profile) or "busy"
+        found[why] = found.get(why, 0) + n
         ready += n
     for (profile, room), seats in draft.free.items():
-        if not lacking(contact.need, profile) and room >= contact.weight - 1e-6:
-            found["free"] += len(seats)
+        if room >= contact.weight - 1e-6 and not lacking(need, profile):
+            found["free"] = found.get("free", 0) + len(seats)
             found["busy"] -= len(seats)
     if len(draft.seats) > ready:
         found["not_ready"] = len(draft.seats) - ready

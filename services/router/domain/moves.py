@@ -6,10 +6,10 @@ Wherever a contact goes, its clock goes on: it takes the place that its whole wa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 
 from services.router.domain import debts, offers
+from services.router.domain.copying import changed
 from services.router.domain.draft import Draft
 from services.router.domain.events import ContactLine, ServiceTransferred, TurnPassed
 from services.router.domain.facts import ContactClosed, ContactMoved, ContactQueued, Outcome, PoolFact
@@ -29,7 +29,7 @@ def relaxed(contact: Waiting, ring: Ring) -> Waiting:
     }
     language = "" if ring.any_language else contact.language
     first = contact.first_skills is None
-    return replace(
+    return changed(
         contact,
         skills=skills,
         language=language,
@@ -41,12 +41,15 @@ def relaxed(contact: Waiting, ring: Ring) -> Waiting:
 
 
 def relax(draft: Draft, contact_id: str) -> list[PoolFact]:
-    """Let a contact that waits ask less of its seat: the next ring has come."""
-    contact = draft.waiting.get(contact_id)
-    if contact is None or contact.ring >= len(draft.terms.rings):
+    """Let a contact that waits ask less of its seat: the next ring has come. So does one that the bot keeps."""
+    contact, rings = draft.waiting.get(contact_id), draft.terms.rings
+    debt = draft.debts.get(contact_id)
+    if contact is None and debt is not None and debt.called_at is None and debt.contact.ring < len(rings):
+        draft.put_debt(changed(debt, contact=relaxed(debt.contact, rings[debt.contact.ring])))
+    if contact is None or contact.ring >= len(rings):
         return []
     draft.dequeue(contact_id)
-    draft.enqueue(relaxed(contact, draft.terms.rings[contact.ring]))
+    draft.enqueue(relaxed(contact, rings[contact.ring]))
     return []
 
 
@@ -74,7 +77,7 @@ def transfer(draft: Draft, event: ServiceTransferred) -> str | list[PoolFact]:
         return f"pool {event.to_pool} is not in the policy"
     draft.drop_service(held.contact_id)
     offers.release(draft, held.seat_id, held.contact_id, wrap_up=True)
-    contact = replace(held.contact, declined_by=(held.seat_id,), call_back=False, promised=False)
+    contact = changed(held.contact, declined_by=(held.seat_id,), call_back=False, promised=False)
     return _move(draft, contact, event.to_pool or draft.pool, "transfer", event.reason, held)
 
 
@@ -126,14 +129,14 @@ def seat_gone(draft: Draft, seat_id: str) -> list[PoolFact]:
     if seat is None or seat.state is not SeatState.AWAY:
         return []
     facts: list[PoolFact] = []
-    draft.put_seat(replace(seat, state=SeatState.SIGNED_OUT, away_until=None))
+    draft.put_seat(changed(seat, state=SeatState.SIGNED_OUT, away_until=None))
     for contact_id in seat.holds:
         held = draft.serving.get(contact_id)
         if held is None or held.contact is None:
             continue  # one from before: its customer or the seat will end it
         draft.drop_service(contact_id)
         offers.release(draft, seat_id, contact_id)
-        contact = replace(held.contact, call_back=False, promised=False)
+        contact = changed(held.contact, call_back=False, promised=False)
         facts += _move(draft, contact, draft.pool, "disconnected", "", held)
     left = draft.seats.get(seat_id)
     if left is not None and not left.holds:
@@ -161,10 +164,10 @@ def call_back(draft: Draft, contact_id: str) -> list[PoolFact]:
     if contact_id in draft.debts:
         return []
     if contact_id in draft.waiting:
-        contact = replace(draft.dequeue(contact_id), call_back=True, promised=True)
+        contact = changed(draft.dequeue(contact_id), call_back=True, promised=True)
         draft.enqueue(contact)
     elif contact_id in draft.parked:
-        contact = replace(draft.unpark(contact_id), call_back=True, promised=True)
+        contact = changed(draft.unpark(contact_id), call_back=True, promised=True)
         draft.enqueue(contact)
     else:
         return []
@@ -177,9 +180,9 @@ def off_line(draft: Draft, contact_id: str) -> bool:
     if debt is None:
         return False
     if not debt.contact.call_back:
-        draft.put_debt(replace(debt, contact=replace(debt.contact, call_back=True)))
+        draft.put_debt(changed(debt, contact=changed(debt.contact, call_back=True)))
         if contact_id in draft.waiting:
-            draft.enqueue(replace(draft.dequeue(contact_id), call_back=True))
+            draft.enqueue(changed(draft.dequeue(contact_id), call_back=True))
     return True
 
 
@@ -263,5 +266,5 @@ def turn_passed(draft: Draft, event: TurnPassed) -> None:
         return
     weight = draft.terms.weight(held.contact.channel, event.waits_for_customer)
     if weight != held.weight:
-        draft.put_service(replace(held, weight=weight))
+        draft.put_service(changed(held, weight=weight))
         draft.put_seat(draft.seats[held.seat_id])

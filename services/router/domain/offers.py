@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.router.domain import debts
+from services.router.domain.copying import changed
 from services.router.domain.draft import Draft
 from services.router.domain.events import OfferAccepted, OfferDeclined, OfferEvent, ServiceFinished
 from services.router.domain.facts import ContactAccepted, ContactClosed, OfferReturned, Outcome, PoolFact
@@ -31,7 +31,7 @@ def accept(draft: Draft, event: OfferAccepted) -> str | list[PoolFact]:
             contact, now, contact.weight,
         )
     )  # fmt: skip
-    draft.put_seat(replace(draft.seats[offer.seat_id], misses=0))
+    draft.put_seat(changed(draft.seats[offer.seat_id], misses=0))
     learned(draft, contact)
     accepted = ContactAccepted(
         contact_id=contact.contact_id,
@@ -53,7 +53,7 @@ def decline(draft: Draft, event: OfferDeclined) -> str | list[PoolFact]:
     if offer is None or (offer.seat_id, offer.token) != (event.seat_id, event.token):
         return stale(draft, event)
     fact = give_back(draft, offer, "declined")
-    draft.put_seat(replace(draft.seats[offer.seat_id], misses=0))
+    draft.put_seat(changed(draft.seats[offer.seat_id], misses=0))
     return [fact]
 
 
@@ -100,7 +100,7 @@ def ran_out(draft: Draft, contact_id: str) -> list[PoolFact]:
     if seat is not None:
         misses = seat.misses + 1
         paused = misses >= draft.terms.max_misses and seat.state is SeatState.READY
-        draft.put_seat(replace(seat, misses=misses, state=SeatState.PAUSED if paused else seat.state))
+        draft.put_seat(changed(seat, misses=misses, state=SeatState.PAUSED if paused else seat.state))
     return [fact]
 
 
@@ -110,7 +110,7 @@ def give_back(draft: Draft, offer: Offer, reason: str) -> OfferReturned:
     draft.drop_offer(contact.contact_id)
     release(draft, offer.seat_id, contact.contact_id)
     if reason in ("declined", "timeout") and offer.seat_id not in contact.declined_by:
-        contact = replace(contact, declined_by=(*contact.declined_by, offer.seat_id))
+        contact = changed(contact, declined_by=(*contact.declined_by, offer.seat_id))
     draft.enqueue(contact)
     return OfferReturned(
         contact_id=contact.contact_id,
@@ -133,7 +133,7 @@ def release(draft: Draft, seat_id: str, contact_id: str, *, wrap_up: bool = Fals
     until: datetime | None = seat.wrap_until
     if wrap_up and draft.terms.wrap_up_s > 0 and seat.state is not SeatState.SIGNED_OUT:
         until = draft.now + timedelta(seconds=draft.terms.wrap_up_s)
-    draft.put_seat(replace(seat, holds=holds, idle_since=draft.now, wrap_until=until))
+    draft.put_seat(changed(seat, holds=holds, idle_since=draft.now, wrap_until=until))
 
 
 def stale(draft: Draft, event: OfferEvent) -> str:

@@ -7,7 +7,7 @@ copies one small part and the list of parts, never the whole.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar, cast
 
@@ -47,6 +47,14 @@ class PMap(Mapping[str, V]):
 
     def __iter__(self) -> Iterator[str]:
         return chain.from_iterable(self._buckets)
+
+    def values(self) -> ValuesView[V]:
+        """Return the values, as those of a plain map."""
+        return dict(self.items()).values()
+
+    def items(self) -> ItemsView[str, V]:
+        """Return the entries, as those of a plain map."""
+        return dict(chain.from_iterable(bucket.items() for bucket in self._buckets)).items()
 
     def __len__(self) -> int:
         return self._size
@@ -91,7 +99,7 @@ class PMap(Mapping[str, V]):
 class Ordered(Generic[T]):
     """Tuples in their order, each once, in chunks."""
 
-    __slots__ = ("_chunks", "_size")
+    __slots__ = ("_chunks", "_lasts", "_size")
 
     def __init__(self, items: Iterable[T] = ()) -> None:
         """Take items in any order."""
@@ -99,6 +107,7 @@ class Ordered(Generic[T]):
         self._chunks: tuple[tuple[T, ...], ...] = tuple(
             tuple(every[i : i + _CHUNK // 2]) for i in range(0, len(every), _CHUNK // 2)
         )
+        self._lasts = tuple(chunk[-1] for chunk in self._chunks)
         self._size = len(every)
 
     def __len__(self) -> int:
@@ -126,7 +135,7 @@ class Ordered(Generic[T]):
 
     def _chunk(self, item: T) -> int:
         """Which chunk the item belongs to: the first whose last is not smaller."""
-        return bisect_left(self._chunks, item, key=_last)
+        return bisect_left(self._lasts, item)
 
     def rank(self, item: T) -> int:
         """Return how many are smaller."""
@@ -138,7 +147,7 @@ class Ordered(Generic[T]):
         """Return the sequence with this item."""
         chunks = self._chunks
         if not chunks:
-            return _ordered(((item,),), 1)
+            return _ordered(((item,),), (item,), 1)
         i = min(self._chunk(item), len(chunks) - 1)
         chunk = chunks[i]
         j = bisect_left(chunk, item)
@@ -147,7 +156,10 @@ class Ordered(Generic[T]):
         grown = (*chunk[:j], item, *chunk[j:])
         half = _CHUNK // 2
         parts = (grown,) if len(grown) <= _CHUNK else (grown[:half], grown[half:])
-        return _ordered((*chunks[:i], *parts, *chunks[i + 1 :]), self._size + 1)
+        lasts = tuple(part[-1] for part in parts)
+        return _ordered(
+            (*chunks[:i], *parts, *chunks[i + 1 :]), (*self._lasts[:i], *lasts, *self._lasts[i + 1 :]), self._size + 1
+        )
 
     def remove(self, item: T) -> Ordered[T]:
         """Return the sequence without this item; itself where it has none."""
@@ -160,16 +172,15 @@ class Ordered(Generic[T]):
         if chunk[j] != item:
             return self
         left = chunk[:j] + chunk[j + 1 :]
-        parts = (left,) if left else ()
-        return _ordered((*chunks[:i], *parts, *chunks[i + 1 :]), self._size - 1)
+        parts, lasts = ((left,), (left[-1],)) if left else ((), ())
+        return _ordered(
+            (*chunks[:i], *parts, *chunks[i + 1 :]), (*self._lasts[:i], *lasts, *self._lasts[i + 1 :]), self._size - 1
+        )
 
 
-def _last(chunk: tuple[T, ...]) -> T:
-    return chunk[-1]
-
-
-def _ordered(chunks: tuple[tuple[T, ...], ...], size: int) -> Ordered[T]:
+def _ordered(chunks: tuple[tuple[T, ...], ...], lasts: tuple[T, ...], size: int) -> Ordered[T]:
     new: Ordered[T] = object.__new__(Ordered)
     new._chunks = chunks
+    new._lasts = lasts
     new._size = size
     return new

@@ -51,14 +51,14 @@ class Overflow:
 class Managed:
     """When the bot keeps the line for contacts that were to go to a human (托管), and what it promises them.
 
-    The load is who waits, by ready seat. It is entered and left by load only after `min_stay_s` in the mode before,
+    The load is who waits, by ready seat, and in the mode whom the bot keeps as well. It is entered and left by load only after `min_stay_s` in the mode before,
     so that it doesn't flap.
     """
 
     enter: float = 0.0
     """The load from which it is entered; 0 for never, save by hand."""
     leave: float = 0.0
-    """The load down to which it is left."""
+    """The load down to which it is left, debts that are not called in counted."""
     least: int = 1
     """It is not entered by load while fewer wait."""
     min_stay_s: float = 300.0

@@ -32,7 +32,7 @@ _US = timedelta(microseconds=1)
 
 def micros(at: datetime) -> int:
     """Microseconds since 1970."""
-    return round(at.timestamp() * 1e6)  # exact: a float of seconds holds a quarter of a microsecond until 2106
+    return (at - _EPOCH) // _US
 
 
 def moment(us: int) -> datetime:
@@ -297,7 +297,10 @@ def lacks(seat: Seat, skills: Mapping[str, int], language: str) -> str:
 def standing(pool: Pool) -> dict[str, int]:
     """Return where the pool's contacts are: all that arrived, and each place they can be in."""
     tally = pool.tally or Tally()
-    held = sum(1 for debt in pool.debts.values() if debt.called_at is None)
+    if pool.index is not None:
+        held = sum(map(len, pool.index.held.values()))
+    else:
+        held = sum(1 for debt in pool.debts.values() if debt.called_at is None)
     places = {
         "human": tally.human,
         "bot": tally.bot,

@@ -7,9 +7,10 @@ came, hang up when their patience ends, the bot and the seats take as long as th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cache
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -119,9 +120,9 @@ class Run:
     def assign(self, name: str, event: events.PoolEvent | None, now: datetime) -> None:
         pool, terms = self.pools.get(name) or Pool(name), self.policy.terms(name)
         if event is None:
-            self.pools[name], decided = assignment.tick(pool, now, terms)
+            self.pools[name], decided = assignment.tick(pool, now, terms, record=False)
         else:
-            self.pools[name], decided = assignment.decide(pool, event, now, terms)
+            self.pools[name], decided = assignment.decide(pool, event, now, terms, record=False)
         for fact in decided:
             self.happened(fact, now)
         due = assignment.due(self.pools[name])
@@ -241,8 +242,14 @@ def _answer(
 def _as_event(fact: Any, now: datetime) -> events.PoolEvent:
     """The pool's event of a fact that goes to a pool: they share their names, on the wire as well."""
     kind = getattr(events, type(fact).__name__)
-    shared: Mapping[str, Any] = {f.name: getattr(fact, f.name) for f in fields(kind) if hasattr(fact, f.name)}
+    shared: Mapping[str, Any] = {name: getattr(fact, name) for name in _shared(kind, type(fact))}
     made: events.PoolEvent = kind(
         **{"event_id": f"{fact.contact_id}/{kind.__name__}/{now.isoformat()}", "source": _SOURCE, "time": now, **shared}
     )
     return made
+
+
+@cache
+def _shared(kind: Hashable, of: Hashable) -> tuple[str, ...]:
+    told = {field.name for field in fields(of)}  # type: ignore[arg-type]
+    return tuple(field.name for field in fields(kind) if field.name in told)  # type: ignore[arg-type]
