@@ -383,4 +383,4 @@ _TELLERS: dict[type[Message], Callable[[Any], Step]] = {
 }
 
 # What moves a figure and tells no step of its own.
-FIGURES = (nps.NpsChanged,)
+FIGURES = (nps.NpsChanged, sentiment.CommentRead)
