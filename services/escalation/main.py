@@ -51,7 +51,7 @@ def case_pipeline(policy: Policy, teams: FollowUpPolicy) -> Pipeline[Customer, E
         decide=partial(customers.decide, policy=policy, teams=teams),
         write=codec.write_case,
         tick=partial(customers.tick, policy=policy, teams=teams),
-        due=customers.due,
+        due=partial(customers.due, teams=teams),
         project=store.project_cases,
     )
 

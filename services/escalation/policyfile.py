@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.escalation.domain.credit import CreditPolicy
+from services.escalation.domain.risk import Ramp, Weights
 from services.escalation.domain.team import FollowUpPolicy, GroupBy, Terms
 
 DEFAULT = Path(__file__).with_name("policy.toml")
@@ -49,7 +50,7 @@ class _Reader:
         self._base = base
 
     def policy(self, data: Mapping[str, Any]) -> FollowUpPolicy:
-        self._known(data, {"version", "timezone", "default", "group_by", "teams", "quick_refund"}, ())
+        self._known(data, {"version", "timezone", "default", "group_by", "teams", "quick_refund", "risk"}, ())
         version, default = self._word(data, "version", ()), self._word(data, "default", ())
         zone = self._zone(self._word(data, "timezone", ()))
         group_by = self._group_by(data)
@@ -74,6 +75,7 @@ class _Reader:
             teams,
             touchpoints,
             self._credit(data),
+            self._weights(data, min(terms.least for terms in teams.values())),
         )
 
     def _credit(self, data: Mapping[str, Any]) -> CreditPolicy:
@@ -96,6 +98,31 @@ class _Reader:
             most_returned=self._number(table.get("most_returned", base.most_returned), (*where, "most_returned"), 0, 1),
             most_bad=whole("most_bad", base.most_bad, 100),
         )
+
+    def _weights(self, data: Mapping[str, Any], least: float) -> Weights:
+        """What the reasons weigh. None may flag alone: a bad mood or a grave word by itself is no escalation."""
+        base, where = Weights(), ("risk",)
+        table = self._table(data.get("risk", {}), where)
+        self._known(table, {field.name for field in fields(Weights)}, where)
+        given: dict[str, Any] = {}
+        for name, told in table.items():
+            usual = getattr(base, name)
+            if not isinstance(usual, Ramp):
+                given[name] = most = self._number(told, (*where, name), 0, 1)
+            else:
+                own = (*where, name)
+                ramp = self._table(told, own)
+                self._known(ramp, {"low", "high", "most"}, own)
+                low, high, most = (
+                    self._number(ramp.get(key, getattr(usual, key)), own, 0, 1 if key == "most" else 10_000)
+                    for key in ("low", "high", "most")
+                )
+                if low >= high:
+                    raise self._wrong(own, f"low is {low:g}; must be below high, {high:g}")
+                given[name] = Ramp(low, high, most)
+            if most >= least:
+                raise self._wrong((*where, name), f"is {most:g}: alone it would reach the least, {least:g}, of a team")
+        return Weights(**given)
 
     def _terms(self, table: Mapping[str, Any], where: tuple[str, ...], zone: tzinfo) -> Terms:
         self._known(table, _TEAM, where)

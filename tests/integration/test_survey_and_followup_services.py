@@ -192,6 +192,23 @@ async def claimed_by_one(stub, follow_up_id: str) -> None:
     assert taken.value.code() == grpc.StatusCode.FAILED_PRECONDITION
 
 
+async def given_back_and_taken_by_another(touchline, service, follow_up_id: str, customer: str) -> None:
+    """From the command line, and back to where it was: 李 has it."""
+
+    async def said(*arguments: str) -> tuple[int, str, str]:
+        return await touchline(service, "escalation", "follow-ups", *arguments)
+
+    code, _, err = await said("release", follow_up_id, "--owner", "王")
+    assert (code, "somebody else" in err) == (1, True)
+    code, out, _ = await said("release", follow_up_id, "--owner", "李", "--json")
+    assert (code, json.loads(out)["owner"], json.loads(out)["claimed_at"]) == (0, None, None)
+    for owner, how in (("王", "claim"), ("王", "release"), ("李", "claim")):
+        code, out, _ = await said(how, follow_up_id, "--owner", owner, "--json")
+        assert (code, json.loads(out)["owner"]) == (0, owner if how == "claim" else None)
+    code, out, _ = await said("list", "--customer", customer, "--json")
+    assert (code, json.loads(out)["owner"]) == (0, "李")
+
+
 async def budget_is_spent(stub) -> None:
     budgets = (await stub.GetBudget(escalation_pb2.GetBudgetRequest(team="care"), timeout=10)).teams
     assert [b.team for b in budgets] == ["care"]
@@ -236,6 +253,7 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchl
             assert (follow_up.team, follow_up.owner) == ("care", "")
             assert follow_up.opening_zh and follow_up.opening_en
             await claimed_by_one(stub, follow_up.follow_up_id)
+            await given_back_and_taken_by_another(touchline, service, follow_up.follow_up_id, customer)
             close = escalation_pb2.CloseFollowUpRequest(follow_up_id=follow_up.follow_up_id, outcome="contacted")
             closed = (await stub.CloseFollowUp(close, timeout=15)).follow_up
             assert (closed.outcome, closed.owner, closed.result) == ("contacted", "李", escalation_pb2.RESULT_DONE)

@@ -36,7 +36,15 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DESK, PEER, STRANGER = "d" * 24, "p" * 24, "s" * 24
 CHANGES = {
     *("Accept", "Decline", "Finish", "Transfer", "SetMode", "Assign", "Drain"),
-    *("ClaimFollowUp", "ReleaseFollowUp", "CloseFollowUp", "PromiseAction", "EndAction", "ExportCorrections", "Publish"),
+    *(
+        "ClaimFollowUp",
+        "ReleaseFollowUp",
+        "CloseFollowUp",
+        "PromiseAction",
+        "EndAction",
+        "ExportCorrections",
+        "Publish",
+    ),
 }
 ROUTER, ESCALATION = "touchline.router.v1.RouterService", "touchline.escalation.v1.EscalationService"
 NPS = "touchline.nps.v1.NpsService"

@@ -6,6 +6,7 @@ from touchline.nps.v1 import nps_pb2 as nps
 from touchline.router.v1 import events_pb2 as router
 from touchline.router.v1 import router_pb2
 from touchline.survey.v1 import events_pb2 as survey
+from touchline.ticket.v1 import events_pb2 as ticket
 
 from tests.unit.audit_world import POLICY, Raw, World, at, figure
 
@@ -111,3 +112,6 @@ def _flags(world: World) -> None:
     world.fact("escalation.flagged", overdue, "wang", 1000, None, "escalation")
     world.count("escalation", 1000, ((), (("touchpoint", "repair"),)), overdue=1)
     world.follow_ups[1].overdue = True
+    asked = world.send(ticket.TicketOpened(ticket_id="t1", topic="complaint"), "wang", 1100)
+    escalated = escalation.ComplaintEscalated(customer_id="wang", about="t1", escalated_at=at(1100))
+    world.fact("escalation.flagged", escalated, "wang", 1100, asked, "escalation")

@@ -1,10 +1,12 @@
 """The follow-up policy: the shipped one is right, a wrong one is refused with its line and the reason."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.escalation.domain.risk import Ramp, Weights, assess
+from services.escalation.domain.state import Contact, Customer
 from services.escalation.policyfile import DEFAULT, BadPolicyError, load, parse
 
 GOOD = """version = "1"
@@ -54,6 +56,11 @@ def test_a_case_goes_to_the_team_that_names_its_touchpoint() -> None:
         ('"install"', '"install", "after_sales.repair"', 'line 9: teams.repair.touchpoints: "after_sales.repair" is named'),
         ("due_minutes = 30", "holdout = 0.9", "line 10: teams.repair.holdout: must be a number from 0 to 0.5"),
         ("due_minutes = 30", "[quick_refund]\nshare = 2", "line 11: quick_refund.share: must be a number from 0 to 1"),
+        ("due_minutes = 30", "[risk]\nsilence = { low = 80 }", "line 11: risk.silence: low is 80; must be below high, 72"),
+        ("due_minutes = 30", "[risk]\nwaiting = { most = 0.6 }", "line 11: risk.waiting: is 0.6: alone it would reach the least, 0.6"),
+        ("due_minutes = 30", "[risk]\nspoilt = -1", "line 11: risk.spoilt: must be a number from 0 to 1"),
+        ("due_minutes = 30", "[risk]\nangry = 1", "line 11: risk.angry: is not known"),
+        ("due_minutes = 30", "[risk]\nwaiting = { steep = 1 }", "risk.waiting.steep: is not known"),
         ("[teams.care]", "[teams.care", "not TOML: "),
     ],
 )  # fmt: skip
@@ -61,3 +68,14 @@ def test_a_wrong_one_is_refused(old: str, new: str, says: str) -> None:
     assert old in GOOD
     with pytest.raises(BadPolicyError, match=re.escape(says)):
         parse(GOOD.replace(old, new, 1))
+
+
+def test_what_reasons_weigh_is_set_by_the_policy_and_changes_the_risk() -> None:
+    usual = parse(GOOD)
+    heavier = parse(GOOD + "[risk]\nrepeat_contact = { high = 2, most = 0.5 }\nspoilt = 0.3\n")
+    assert usual.weights == Weights() and usual.version != heavier.version
+    assert heavier.weights.repeat_contact == Ramp(1, 2, 0.5)
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    known = Customer("hu", contacts=(Contact("a", "repair", at), Contact("b", "repair", at)))
+    assert assess(known, at, usual.weights).risk == pytest.approx(0.09)
+    assert assess(known, at, heavier.weights).risk == pytest.approx(0.5)

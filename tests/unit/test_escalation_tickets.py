@@ -97,8 +97,8 @@ def test_no_score_knows_the_future(rows: list[Row], model: Model, seed: int) -> 
 
 
 def test_the_real_log_cut_off_gives_the_same_scores(real: list[Row], model: Model) -> None:
-    log = real[:3000]
-    half = log[:1500]
+    log = real[:1600]
+    half = log[:800]
     again = by_row(score(half, model))
     whole = by_row(score(log, model))
     assert again == {i: whole[i] for i in again}
@@ -165,10 +165,10 @@ def test_more_repeats_never_lower_a_score(batch: Batch, model: Model, data: st.D
 
 
 def test_one_more_reassignment_on_a_row_never_lowers_its_score(rows: list[Row], model: Model) -> None:
-    place = next(i for i, r in enumerate(rows) if i > 200 and r.is_open and r.reopened == 0 and r.priority == 3)
+    place = next(i for i, r in enumerate(rows) if i > 40 and r.is_open and r.reopened == 0 and r.priority == 3)
     row = rows[place]
     found = []
-    for moved in range(row.reassigned, row.reassigned + 6):
+    for moved in (row.reassigned, row.reassigned + 1, row.reassigned + 5):
         told = score([*rows[:place], row._replace(reassigned=moved)], model)[-1]
         found.append((told.escalated, told.breached))
     assert found == sorted(found)

@@ -77,12 +77,12 @@ def test_keys_come_in_the_order_of_their_names(tmp_path: Path) -> None:
 
 def test_an_exported_forest_answers_as_it_was_trained_and_its_shares_add_up() -> None:
     chance = np.random.default_rng(3)
-    x = chance.normal(size=(800, len(NAMES))).astype(np.float32)
-    y = x[:, 0] + x[:, 5] * x[:, 6] + chance.normal(size=800) > 0
-    how = fit.Grown(20, 6, 0.1, 20, 1.0, 1.0, ("reassignments",), 1)
+    x = chance.normal(size=(400, len(NAMES))).astype(np.float32)
+    y = x[:, 0] + x[:, 5] * x[:, 6] + chance.normal(size=400) > 0
+    how = fit.Grown(8, 6, 0.1, 20, 1.0, 1.0, ("reassignments",), 1)
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    model = HistGradientBoostingClassifier(max_iter=20, max_leaf_nodes=6, max_bins=63, early_stopping=False).fit(x, y)
+    model = HistGradientBoostingClassifier(max_iter=8, max_leaf_nodes=6, max_bins=63, early_stopping=False).fit(x, y)
     forest = fit.exported(model)
     base = float(np.ravel(model._baseline_prediction)[0])
     np.testing.assert_allclose(forest(x) + base, model.decision_function(x), atol=1e-5)
@@ -90,8 +90,8 @@ def test_an_exported_forest_answers_as_it_was_trained_and_its_shares_add_up() ->
     np.testing.assert_allclose(shares.sum(axis=1), forest(x), atol=1e-5)
     both = joined([forest, forest], 0.5)
     np.testing.assert_allclose(both(x), forest(x), atol=1e-5)
-    grown, _ = fit.grow(x, y, np.ones(800), how, 0)
-    assert len(grown.roots) == 20
+    grown, _ = fit.grow(x, y, np.ones(400), how, 0)
+    assert len(grown.roots) == 8
 
 
 def test_the_linear_part_leaves_out_what_would_fall_where_it_must_rise() -> None:

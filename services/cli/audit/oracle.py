@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from services.cli.audit import assignment, contacts, delivery, flags, minutes, nps, sentiment, triage
+from services.cli.audit import assignment, contacts, delivery, flags, minutes, nps, prevention, sentiment, triage
 from services.cli.audit.ledger import Evidence, Ledger, build
 from services.cli.audit.report import Check, Report
 
@@ -26,6 +26,7 @@ _LATER: tuple[Callable[[Ledger], Check], ...] = (
     flags.check_flags,
     flags.check_course,
     flags.check_list,
+    prevention.check_escalated,
     minutes.check_escalation,
     delivery.check_dead_letters,
     delivery.check_order,

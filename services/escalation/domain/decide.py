@@ -21,7 +21,7 @@ from services.escalation.domain.events import (
     TicketMoved,
 )
 from services.escalation.domain.evidence import learn, prune
-from services.escalation.domain.risk import SILENCE, WAITING, Assessment, assess, by_time, silent_since
+from services.escalation.domain.risk import Assessment, assess, by_time, silent_since
 from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits, changed
 from services.escalation.domain.tasks import (
     CaseChanged,
@@ -93,7 +93,7 @@ def decide(
         state = state if traits == state.traits else changed(state, traits=traits)
     reports = _reports(state, event, at)
     state = prune(learn(state, event, now), now)
-    state = _assessed(state, assess(state, now))
+    state = _assessed(state, assess(state, now, teams.weights))
     state, reached = _outreach(state, event, now)
     others = (*refunds, *reports, *reached)
     over = _overtaken(state, event, policy)
@@ -107,25 +107,25 @@ def decide(
 def tick(state: Customer, now: datetime, policy: Policy = DEFAULT, teams: FollowUpPolicy = ONE_TEAM) -> Decision:
     """What time alone brings: waiting raises the risk, evidence grows old."""
     state = prune(state, now)
-    state = _assessed(state, assess(state, now))
+    state = _assessed(state, assess(state, now, teams.weights))
     waiting = _longest_waiting(state)
     silent = [t for t in state.tickets if t.is_open]
     cause = waiting.waits_for if waiting else f"ticket {max(silent, key=lambda t: t.at).ticket_id}" if silent else ""
     return _case(state, cause, state.moment(now), now, policy, teams)
 
 
-def due(state: Customer) -> datetime | None:
+def due(state: Customer, teams: FollowUpPolicy = ONE_TEAM) -> datetime | None:
     """When the next tick has something to do, by the service clock; None for never."""
     moments = []
     waiting = _longest_waiting(state)
     if waiting and waiting.waiting_since:
         steps = _looked_at(state) + 1
-        if timedelta(minutes=WAITING.high) >= steps * WAITING_STEP:
+        if timedelta(minutes=teams.weights.waiting.high) >= steps * WAITING_STEP:
             moments.append(waiting.waiting_since + steps * WAITING_STEP)
     silent = silent_since(state)
     if silent and state.latest and state.seen_at:
         steps = int(_value(state, "silence") // SILENCE_STEP) + 1
-        if steps * SILENCE_STEP <= SILENCE.high:
+        if steps * SILENCE_STEP <= teams.weights.silence.high:
             at = silent + timedelta(hours=steps * SILENCE_STEP, seconds=1)
             moments.append(max(state.seen_at, state.seen_at + (at - state.latest)))
     oldest = min((x.at for kept in state.evidence for x in kept), default=None)

@@ -36,39 +36,50 @@ class Ramp:
         return self.most * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
-MOOD_LOW: Final = Ramp(0.2, 0.75, 0.25)
-"""By how far the recent mood is below zero."""
-MOOD_FALLING: Final = Ramp(0.2, 1.2, 0.15)
-"""By how far the last two messages are below those before them."""
-REPEAT: Final = Ramp(1, 4, 0.27)
-"""Contacts in 72 h."""
-REOPENED: Final = Ramp(0, 2, 0.40)
-"""Reopenings in 72 h."""
-WAITING: Final = Ramp(10, 60, 0.10)
-"""Minutes without an answer; the one who waits longest counts."""
-ABANDONED: Final = Ramp(0, 2, 0.15)
-"""Contacts in 72 h that the customer gave up."""
-REPEAT_TODAY: Final = Ramp(2, 5, 0.04)
-"""Contacts in 24 h: two in a day may be one matter, five are not."""
-HISTORY: Final = Ramp(4, 12, 0.05)
-"""Contacts in 30 days."""
-SOURED: Final = Ramp(0, 2, 0.06)
-"""Conversations that soured and have not brightened since."""
-REASSIGNED: Final = Ramp(0, 3, 0.08)
-"""Times that a contact changed hands."""
-BROKEN: Final = Ramp(0, 3, 0.10)
-"""Promises that were not kept: waits that were too long, deliveries late by an hour or more."""
-SILENCE: Final = Ramp(12, 72, 0.10)
-"""Hours since anything was done for an open ticket."""
-COMPLAINS: Final = Ramp(0.6, 1.0, 0.03)
-"""How likely the clearest complaint of a fault is one."""
-HOT: Final = Ramp(0, 1, 0.08)
-"""Waves that may hit the customer's orders: an incident makes many calm complaints dangerous."""
-VALUE: Final = Ramp(10, 100, 0.03)
-"""Spent in 30 days, in hundreds of the currency: who has more to lose goes further."""
-FAILURES: Final = {"delayed": 0.08, "spoilt": 0.12, "refund": 0.05}
-"""What each kind of failed delivery adds; a delay of less than an hour adds half."""
-FAILURES_MOST: Final = 0.20
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each reason weighs, by what figure: a policy may set them. The words that announce keep theirs in `words`."""
+
+    mood_low: Ramp = Ramp(0.2, 0.75, 0.25)
+    """By how far the recent mood is below zero."""
+    mood_falling: Ramp = Ramp(0.2, 1.2, 0.15)
+    """By how far the last two messages are below those before them."""
+    repeat_contact: Ramp = Ramp(1, 4, 0.27)
+    """Contacts in 72 h."""
+    reopened_ticket: Ramp = Ramp(0, 2, 0.40)
+    """Reopenings in 72 h."""
+    waiting: Ramp = Ramp(10, 60, 0.10)
+    """Minutes without an answer; the one who waits longest counts."""
+    abandoned_contact: Ramp = Ramp(0, 2, 0.15)
+    """Contacts in 72 h that the customer gave up."""
+    repeat_today: Ramp = Ramp(2, 5, 0.04)
+    """Contacts in 24 h: two in a day may be one matter, five are not."""
+    long_history: Ramp = Ramp(4, 12, 0.05)
+    """Contacts in 30 days."""
+    turned_sour: Ramp = Ramp(0, 2, 0.06)
+    """Conversations that soured and have not brightened since."""
+    reassigned: Ramp = Ramp(0, 3, 0.08)
+    """Times that a contact changed hands."""
+    broken_promise: Ramp = Ramp(0, 3, 0.10)
+    """Promises that were not kept: waits that were too long, deliveries late by an hour or more."""
+    silence: Ramp = Ramp(12, 72, 0.10)
+    """Hours since anything was done for an open ticket."""
+    complains: Ramp = Ramp(0.6, 1.0, 0.03)
+    """How likely the clearest complaint of a fault is one."""
+    hot_cause: Ramp = Ramp(0, 1, 0.08)
+    """Waves that may hit the customer's orders: an incident makes many calm complaints dangerous."""
+    value: Ramp = Ramp(10, 100, 0.03)
+    """Spent in 30 days, in hundreds of the currency: who has more to lose goes further."""
+    delayed: float = 0.08
+    """A delivery late by an hour or more; half for less. The next two likewise, each failure by itself."""
+    spoilt: float = 0.12
+    refund: float = 0.05
+    failures_most: float = 0.20
+    """What failed deliveries add at the most."""
+
+
+WEIGHTS: Final = Weights()
+"""The hand-set ones: no labelled escalations of live customers exist to learn them from (docs/models/escalation.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +90,17 @@ class Assessment:
     reasons: tuple[Reason, ...]
 
 
-def assess(state: Customer, now: datetime) -> Assessment:
+def assess(state: Customer, now: datetime, w: Weights = WEIGHTS) -> Assessment:
     """The risk from the evidence as it stands; waiting is measured against the service clock `now`."""
     found = [
-        *_mood(state),
-        _reason("repeat_contact", REPEAT, len(state.contacts)),
-        _reason("reopened_ticket", REOPENED, sum(len(t.reopened) for t in state.tickets)),
-        _reason("waiting", WAITING, waiting_minutes(state, now)),
-        _reason("abandoned_contact", ABANDONED, sum(c.abandoned for c in state.contacts)),
-        _failures(state),
+        *_mood(state, w),
+        _reason("repeat_contact", w.repeat_contact, len(state.contacts)),
+        _reason("reopened_ticket", w.reopened_ticket, sum(len(t.reopened) for t in state.tickets)),
+        _reason("waiting", w.waiting, waiting_minutes(state, now)),
+        _reason("abandoned_contact", w.abandoned_contact, sum(c.abandoned for c in state.contacts)),
+        _failures(state, w),
         _words(state),
-        *_history(state, now),
+        *_history(state, now, w),
     ]
     reasons = sorted((r for r in found if r is not None and r.weight > 0), key=lambda r: (-r.weight, r.code))
     total = sum(r.weight for r in reasons)
@@ -112,31 +123,31 @@ def reassignments(state: Customer) -> int:
     return sum(not h.seat for h in state.hands) + sum(n - 1 for n in seats.values())
 
 
-def _history(state: Customer, now: datetime) -> list[Reason | None]:
+def _history(state: Customer, now: datetime, w: Weights) -> list[Reason | None]:
     """Reasons beyond the moment; each is worked out only where there is anything of its kind, for most customers have little."""
     moment = state.moment(now)
     found: list[Reason | None] = []
-    if len(state.contacts) > REPEAT_TODAY.low:
-        found.append(_reason("repeat_today", REPEAT_TODAY, sum(c.at >= moment - DAY for c in state.contacts)))
-    if len(state.contacts) + len(state.visits) > HISTORY.low:
+    if len(state.contacts) > w.repeat_today.low:
+        found.append(_reason("repeat_today", w.repeat_today, sum(c.at >= moment - DAY for c in state.contacts)))
+    if len(state.contacts) + len(state.visits) > w.long_history.low:
         long = {c.contact_id for c in state.contacts} | {v.contact_id for v in state.visits if v.at >= moment - LONG}
-        found.append(_reason("long_history", HISTORY, len(long)))
+        found.append(_reason("long_history", w.long_history, len(long)))
     if state.turns:
-        found.append(_reason("turned_sour", SOURED, _soured(state)))
+        found.append(_reason("turned_sour", w.turned_sour, _soured(state)))
     if state.hands:
-        found.append(_reason("reassigned", REASSIGNED, reassignments(state)))
+        found.append(_reason("reassigned", w.reassigned, reassignments(state)))
     if state.hands or state.failures:
         late = sum(f.failure == "delayed" and f.delay_minutes >= 60 for f in state.failures)
-        found.append(_reason("broken_promise", BROKEN, late + sum(h.late for h in state.hands)))
+        found.append(_reason("broken_promise", w.broken_promise, late + sum(h.late for h in state.hands)))
     if state.tickets and (silent := silent_since(state)):
-        found.append(_reason("silence", SILENCE, max(0.0, (moment - silent) / HOUR)))
+        found.append(_reason("silence", w.silence, max(0.0, (moment - silent) / HOUR)))
     if state.said:
-        found.append(_reason("complains", COMPLAINS, max(s.complaint for s in state.said)))
+        found.append(_reason("complains", w.complains, max(s.complaint for s in state.said)))
     if state.hits:
-        found.append(_reason("hot_cause", HOT, len(state.hits)))
+        found.append(_reason("hot_cause", w.hot_cause, len(state.hits)))
     if state.orders:
         spent = sum(o.cents for o in state.orders if o.at >= moment - LONG)
-        found.append(_reason("value", VALUE, spent / 10_000))
+        found.append(_reason("value", w.value, spent / 10_000))
     return found
 
 
@@ -170,7 +181,7 @@ def _reason(code: str, ramp: Ramp, value: float) -> Reason | None:
     return Reason(code, ramp(value), float(value)) if value > ramp.low else None
 
 
-def _mood(state: Customer) -> tuple[Reason | None, Reason | None]:
+def _mood(state: Customer, w: Weights) -> tuple[Reason | None, Reason | None]:
     found = scored(state)
     recent = list(reversed(found[-RECENT:]))
     weights = [FADE**i for i in range(len(recent))]
@@ -181,17 +192,18 @@ def _mood(state: Customer) -> tuple[Reason | None, Reason | None]:
         now = sum(last) / len(last)
         # From delight to content is no fall to worry about: it counts to twice the depth below zero that it leads to.
         fall = max(0.0, min(sum(before) / len(before) - now, -2 * now))
-    low = Reason("mood_low", MOOD_LOW(-mood), mood) if -mood > MOOD_LOW.low else None
-    return low, _reason("mood_falling", MOOD_FALLING, fall)
+    low = Reason("mood_low", w.mood_low(-mood), mood) if -mood > w.mood_low.low else None
+    return low, _reason("mood_falling", w.mood_falling, fall)
 
 
-def _failures(state: Customer) -> Reason | None:
+def _failures(state: Customer, w: Weights) -> Reason | None:
     if not state.failures:
         return None
+    by_kind = {"delayed": w.delayed, "spoilt": w.spoilt, "refund": w.refund}
     weight = sum(
-        FAILURES[f.failure] * (0.5 if f.failure == "delayed" and f.delay_minutes < 60 else 1) for f in state.failures
+        by_kind[f.failure] * (0.5 if f.failure == "delayed" and f.delay_minutes < 60 else 1) for f in state.failures
     )
-    return Reason("delivery_failed", min(FAILURES_MOST, weight), float(len(state.failures)))
+    return Reason("delivery_failed", min(w.failures_most, weight), float(len(state.failures)))
 
 
 def _words(state: Customer) -> Reason | None:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from services.escalation.domain.credit import CreditPolicy
 from services.escalation.domain.events import Reason
+from services.escalation.domain.risk import Weights
 
 BINS: Final = 50
 """Steps of risk in which a team remembers how many cases a shift brings."""
@@ -74,7 +75,7 @@ GroupBy = Literal["tier", "language", "channel"]
 
 @dataclass(frozen=True, slots=True)
 class FollowUpPolicy:
-    """Teams and their terms, whose case goes to whom, and quick refunds. version: the declared one, and a hash of the text."""
+    """Teams and their terms, whose case goes to whom, quick refunds, and what the reasons of a risk weigh. version: the declared one, and a hash of the text."""
 
     version: str
     default: str
@@ -82,6 +83,7 @@ class FollowUpPolicy:
     teams: Mapping[str, Terms]
     touchpoints: Mapping[str, str] = field(default_factory=dict)
     credit: CreditPolicy = field(default_factory=CreditPolicy)
+    weights: Weights = field(default_factory=Weights)
 
     @property
     def lowest(self) -> float:

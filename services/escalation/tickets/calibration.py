@@ -11,25 +11,27 @@ from services.escalation.tickets.forest import Floats
 from services.escalation.tickets.incident import ORDINARY, margin
 from services.escalation.tickets.log import CLOSED, RESOLVED, Row
 
-WINDOW: Final = 1000
-"""Incidents by which the chances are set: some four days of the log that it was tried on."""
+WINDOW: Final = 300
+"""Incidents by which the chances are set: a day of the log that it was tried on, whose level moves that fast."""
 AGAIN: Final = 25
 """After so many more they are set anew."""
-PULL: Final = 20.0
+PULL: Final = (300.0, 20.0)
 """How strongly slope 1 and shift 0 are held to, as the curvature of so much likelihood."""
 LEAST_SLOPE: Final = 0.2
 """The slope stays above it, so that the order stays."""
 
 
-def platt(odds: Floats, hit: NDArray[np.bool_], weight: Floats, pull: float = 1e-9) -> tuple[float, float]:
+def platt(
+    odds: Floats, hit: NDArray[np.bool_], weight: Floats, pull: tuple[float, float] = (1e-9, 1e-9)
+) -> tuple[float, float]:
     """Slope and shift that make log odds probabilities (J. Platt 1999), drawn towards 1 and 0 by `pull`."""
     x = np.column_stack([odds, np.ones(len(odds))])
     start = np.array([1.0, 0.0])
-    w = start.copy()
+    w, held = start.copy(), np.array(pull)
     for _ in range(50):
         p = 1 / (1 + np.exp(-(x @ w)))
-        gradient = x.T @ (weight * (p - hit)) + pull * (w - start)
-        step = np.linalg.solve((x * (weight * p * (1 - p))[:, None]).T @ x + pull * np.eye(2), gradient)
+        gradient = x.T @ (weight * (p - hit)) + held * (w - start)
+        step = np.linalg.solve((x * (weight * p * (1 - p))[:, None]).T @ x + np.diag(held), gradient)
         w -= step
         if np.abs(step).max() < 1e-9:
             break
