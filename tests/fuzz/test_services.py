@@ -53,7 +53,7 @@ def pipelines() -> dict[str, Pipeline[Any, Any, Any]]:
         "nps": NPS,
         "sentiment": sentiment(),
         "load": loads.pipeline(),
-        "nps.service": contacts.pipeline(asking.plan(), asking.zoned(), contacts.Volumes(None, lambda: NOW)),
+        "nps.service": contacts.pipeline(asking.plan(), asking.zoned(), contacts.Volumes(None, lambda: NOW, asking.zoned())),
         "nps.actions": deeds.PIPELINE,
         "escalation": case_pipeline(risk.numbers(), risk.follow_ups()),
         "team": team_pipeline(risk.follow_ups()),
