@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
+import grpc
 from google.protobuf.message import Message
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 from touchline.survey.v1 import events_pb2 as survey_pb2
@@ -10,6 +12,7 @@ from touchline.survey.v1 import events_pb2 as survey_pb2
 from faults.kafka import Letter
 from faults.real import Service, letter, sums, told
 from services.cli.audit import delivery, nps
+from services.cli.calls import all_pages
 
 FIELDS = ("promoters", "passives", "detractors")
 DAY = datetime(2026, 11, 18, tzinfo=UTC)
@@ -53,7 +56,7 @@ async def judged(service: Service) -> list[str]:
     standing = nps._by_segment(nps.standings(ledger.sent).values())
     want = {s: nps.figure(scores) for s, scores in standing.items() if s and sum(scores.values())}
     counted = sums(found.cells, "ALL")
-    answer = await service.ask(nps_pb2_grpc.NpsServiceStub, "GetNps", nps_pb2.GetNpsRequest())
+    answer = await _asked(service)
     for segment in sorted({*want, *counted}):
         expected = tuple(getattr(want.get(segment), f, 0) for f in FIELDS)
         have = tuple(counted.get(segment, {}).get(f, 0) for f in FIELDS)
@@ -66,3 +69,9 @@ async def judged(service: Service) -> list[str]:
             wrong.append(f"GetNps of {segment}: expected {expected}, got {said}")
     service.bed.tell(f"{len(service.sent)} events sent, {len(ledger.facts.get('NpsChanged', ()))} facts")
     return wrong
+
+
+async def _asked(service: Any) -> nps_pb2.GetNpsResponse:
+    """All that the process which was started last says, of every value."""
+    async with grpc.aio.insecure_channel(service.processes[-1].address) as channel:
+        return await all_pages(nps_pb2_grpc.NpsServiceStub(channel), 10)

@@ -1,8 +1,12 @@
 """Calls to the services of a running stack."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from services.cli.common import fail
+
+if TYPE_CHECKING:
+    from touchline.nps.v1 import nps_pb2
 
 
 def service_address(data: Path, service: str) -> str:
@@ -16,6 +20,21 @@ def service_address(data: Path, service: str) -> str:
     if address is None:
         fail(f"{data}: nothing is up there; start it with `touchline up --data {data}`")
     return address
+
+
+async def all_pages(stub: Any, timeout_s: float) -> "nps_pb2.GetNpsResponse":
+    """GetNps of all answers of all time, with every value of every dimension: what comes in pages, put together."""
+    from touchline.nps.v1 import nps_pb2
+
+    answer: nps_pb2.GetNpsResponse = await stub.GetNps(nps_pb2.GetNpsRequest(), timeout=timeout_s)
+    for dimension, breakdown in answer.by.items():
+        while breakdown.next:
+            asked = nps_pb2.GetNpsRequest(dimensions=[dimension], after=breakdown.next)
+            page = (await stub.GetNps(asked, timeout=timeout_s)).by[dimension]
+            for value, figure in page.values.items():
+                breakdown.values[value].CopyFrom(figure)
+            breakdown.next = page.next
+    return answer
 
 
 def reason_of(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli.calls import reason_of, service_address
+from services.cli.calls import all_pages, reason_of, service_address
 from services.cli.common import data_option, fail
 from services.cli.nps_report import report, weeks
 from services.nps.domain.enough import enough
@@ -52,15 +52,12 @@ def get(data: Path, as_json: bool) -> None:
 
 
 async def _ask(address: str) -> "nps_pb2.GetNpsResponse":
-    from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
+    from touchline.nps.v1 import nps_pb2_grpc
 
     from services.runtime.rpc import channel
 
     async with channel(address) as to:
-        answer: nps_pb2.GetNpsResponse = await nps_pb2_grpc.NpsServiceStub(to).GetNps(
-            nps_pb2.GetNpsRequest(), timeout=30
-        )
-    return answer
+        return await all_pages(nps_pb2_grpc.NpsServiceStub(to), 30)
 
 
 def _figure(f: "nps_pb2.Figure") -> Figure:

@@ -23,6 +23,9 @@ from services.runtime.records import timestamp
 from services.runtime.rpc import Servicer, check_batch, invalid, not_found, refused
 
 DEFAULT_DAYS = 90
+PAGE = 100
+"""Values told at a time, where all are asked for: 6,000 stores at once took 0.2 s of the thread that batches are decided in."""
+LARGEST_LIMIT = 200
 
 
 class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
@@ -51,29 +54,35 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
         """Figures of any combination of segments over a window, and by dimension; all of one moment."""
         wire.check_few("dimensions", request.dimensions)
         where, span = wire.where_of(request.where), wire.span(request, self._zone)
-        if request.limit < 0:
-            raise invalid(f"limit: is {request.limit}; it can't be less than 0")
+        if not 0 <= request.limit <= LARGEST_LIMIT:
+            raise invalid(
+                f"limit: is {request.limit}; between 0 (for all, page by page) and {LARGEST_LIMIT} is possible"
+            )
+        if request.after and (request.limit or len(request.dimensions) != 1):
+            raise invalid("after: goes with one dimension and without limit")
         await self._feed.refresh()
         board = self._feed.answers
         dimensions = list(request.dimensions) or ([] if where else board.dimensions)
         asked = self._feed.requests.counts(span.first, span.last, where)
         return nps_pb2.GetNpsResponse(
             all=wire.told(figure(*board.counts(span.first, span.last, where)), asked=_asked(asked)),
-            by={d: b for d in dimensions if (b := self._breakdown(board, d, span, where, request.limit)) is not None},
+            by={d: b for d in dimensions if (b := self._breakdown(board, d, span, where, request)) is not None},
             start=timestamp(span.start) if span.start else None,
             end=timestamp(span.end) if span.end else None,
         )
 
     def _breakdown(
-        self, board: Board, dimension: str, span: Span, where: Mapping[str, str], limit: int
+        self, board: Board, dimension: str, span: Span, where: Mapping[str, str], request: nps_pb2.GetNpsRequest
     ) -> nps_pb2.Breakdown | None:
+        if not request.limit:
+            cells, last = board.page(dimension, span.first, span.last, where, request.after, PAGE)
+            told = {v: wire.bare(figure(*cell)) for v, cell in cells.items()}
+            return nps_pb2.Breakdown(values=told, next=last) if told else None
         found = {v: figure(*cell) for v, cell in board.by(dimension, span.first, span.last, where).items()}
         found = {v: f for v, f in found.items() if f.n}
         if not found:
             return None
-        if not limit:
-            return nps_pb2.Breakdown(values={v: wire.bare(f) for v, f in found.items()})
-        shown = sorted(found, key=lambda v: (-found[v].n, v))[:limit]
+        shown = sorted(found, key=lambda v: (-found[v].n, v))[: request.limit]
         drawn = shrink(found, shown)
         asked = self._feed.requests.by(dimension, span.first, span.last, where)
         return nps_pb2.Breakdown(

@@ -58,6 +58,8 @@ async def test_the_floor_is_all_there(
     chart = page.locator(hook("chart-nps"))
     await expect(chart.locator("text", has_text=few)).to_have_count(2)
     await expect(chart.locator("text", has_text="华东")).not_to_contain_text(few)
+    await expect(page.locator(hook("to-broadcast"))).to_have_attribute("href", f"v1/nps/report?lang={lang}")
+    await expect(page.locator(hook("to-broadcast"))).to_have_text("周播报" if zh else "Weekly broadcast")
     # What changed for certain, or that nothing did, and whether promises worked.
     lines = page.locator(hook("nps-line"))
     await expect(lines).to_have_count(4)

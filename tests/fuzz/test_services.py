@@ -53,7 +53,9 @@ def pipelines() -> dict[str, Pipeline[Any, Any, Any]]:
         "nps": NPS,
         "sentiment": sentiment(),
         "load": loads.pipeline(),
-        "nps.service": contacts.pipeline(asking.plan(), asking.zoned(), contacts.Volumes(None, lambda: NOW)),
+        "nps.service": contacts.pipeline(
+            asking.plan(), asking.zoned(), contacts.Volumes(None, lambda: NOW, asking.zoned())
+        ),
         "nps.actions": deeds.PIPELINE,
         "escalation": case_pipeline(risk.numbers(), risk.follow_ups()),
         "team": team_pipeline(risk.follow_ups()),
@@ -66,8 +68,8 @@ def pipelines() -> dict[str, Pipeline[Any, Any, Any]]:
 KINDS: dict[str, list[Any]] = {
     name: sorted((k for k in catalogue.by_name().values() if k.topic in topics), key=lambda k: k.name)
     for name, topics in {
-        "nps": {"touchpoint.events", "survey.requested"},
-        "nps.service": {"touchpoint.events"},
+        "nps": {"touchpoint.events", "survey.requested", "sentiment.remarked"},
+        "nps.service": {"touchpoint.events", "sentiment.scored"},
         "nps.actions": {"nps.actions"},
         "sentiment": {"touchpoint.events", "routing.decided"},
         "load": {"pool.events"},

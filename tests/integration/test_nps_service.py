@@ -104,7 +104,9 @@ async def refused(call, request, code: str = "INVALID_ARGUMENT") -> None:
 
 async def test_the_nps_service_answers_its_questions_live(stack, publisher) -> None:
     w = world()
-    async with Process(stack, "nps", NPS_QUIET_FROM="0", NPS_QUIET_UNTIL="0", NPS_WATCH_EVERY_S="0.5") as service:
+    async with Process(
+        stack, "nps", NPS_QUIET_FROM="0", NPS_QUIET_UNTIL="0", NPS_WATCH_EVERY_S="0.5", NPS_ZONE="UTC"
+    ) as service:
         shifted = asyncio.ensure_future(first(stack, "nps.shifted", f"touchpoint=time-{w.tag}"))
         requested = asyncio.ensure_future(first(stack, "survey.requested", w.customer))
         start = "|ALL|1970-01-01T00:00:00Z"
@@ -168,6 +170,9 @@ async def check_windows(stub, w: World) -> None:
         {"window": nps_pb2.WINDOW_ROLLING, "at": moment(w.now)},
         {"window": nps_pb2.WINDOW_MONTH},
         {"limit": -1},
+        {"limit": 201},
+        {"after": "s", "dimensions": ["store", "region"]},
+        {"after": "s", "dimensions": ["store"], "limit": 3},
         {"where": {"region": ""}},
         {"window": 17, "at": moment(w.now)},
     ):

@@ -23,6 +23,7 @@ from touchline.survey.v1 import events_pb2 as survey_pb2
 from deploy.embedded.layout import Layout, assign_ports
 from deploy.embedded.process import Identity
 from deploy.embedded.state import State, holding
+from services.cli.calls import all_pages
 from services.nps.domain.figures import figure, group
 from services.runtime.admin import probe
 from services.runtime.publisher import Publisher
@@ -128,7 +129,7 @@ async def test_nps_is_exact_through_duplicates_corrections_and_a_sigkill(stack, 
         await service.settled()
         async with grpc.aio.insecure_channel(service.address) as channel:
             stub = nps_pb2_grpc.NpsServiceStub(channel)
-            answer = await stub.GetNps(nps_pb2.GetNpsRequest(), timeout=10)
+            answer = await all_pages(stub, 10)
 
             def check(found, wanted) -> None:
                 expected = figure(*(wanted[g] for g in ("promoters", "passives", "detractors")))

@@ -1,4 +1,4 @@
-"""Prints the figures of docs/models/nps-statistics.md: `python -m tests.statistics coverage|shrinkage|quiet|mix|found|live [--runs N] [--seed S] [--looks-a-day N]`."""
+"""Prints the figures of docs/models/nps-statistics.md: `python -m tests.statistics coverage|shrinkage|quiet|years|mix|found|live [--runs N] [--seed S] [--looks-a-day N]`."""
 
 import argparse
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.statistics.change import HAPPY, USUAL, WORSE, Plan, Shares, detection, false_alarms, false_alarms_of_mix
 from tests.statistics.figures import coverage, shrinkage
+from tests.statistics.many import interval, years
 from tests.statistics.watch import year
 
 SIZES = (10, 20, 50, 100, 200, 500, 1_000)
@@ -18,7 +19,7 @@ SHARES: tuple[Shares, ...] = (
     (0.75, 0.15, 0.10),
     HAPPY,
 )
-SECTIONS = ("coverage", "shrinkage", "quiet", "mix", "found", "live")
+SECTIONS = ("coverage", "shrinkage", "quiet", "years", "mix", "found", "live")
 
 
 def main() -> None:
@@ -53,6 +54,18 @@ def main() -> None:
         a_day, shares = kinds[args.kind]
         n = false_alarms(Plan(a_day, looks_a_day=args.looks_a_day), shares, args.runs, args.seed)
         row(args.kind, args.looks_a_day, args.runs, args.seed, n)
+    elif args.section == "years":
+        a_day_of, happy = {"usual": (400.0, USUAL), "happy-40": (40.0, HAPPY)}[args.kind]
+        alarms = years(Plan((a_day_of,), looks_a_day=args.looks_a_day), happy, args.runs, args.seed)
+        n = sum(a is not None for a in alarms)
+        row(
+            args.kind,
+            args.looks_a_day,
+            args.runs,
+            args.seed,
+            n,
+            *(f"{100 * end:.2f} %" for end in interval(n, args.runs)),
+        )
     elif args.section == "mix":
         row(args.runs, args.seed, *false_alarms_of_mix(args.runs, args.seed, args.looks_a_day))
     elif args.section == "live":

@@ -4,8 +4,21 @@ import numpy as np
 import pytest
 
 from services.nps.domain.figures import figure
-from tests.statistics.change import HAPPY, USUAL, WORSE, Plan, Shares, detection, false_alarms, false_alarms_of_mix
+from tests.statistics.change import (
+    HAPPY,
+    USUAL,
+    WORSE,
+    Plan,
+    Shares,
+    alarm,
+    detection,
+    draw,
+    false_alarms,
+    false_alarms_of_mix,
+    joined,
+)
 from tests.statistics.figures import coverage, intervals, shrinkage
+from tests.statistics.many import first_alarms, interval, years
 
 SIX = 6
 """Looks a day: every four hours."""
@@ -35,6 +48,24 @@ def test_the_interval_holds_the_truth_93_to_97_times_in_100(n: int, shares: Shar
 def test_a_year_of_looking_gives_no_false_alarm_19_times_in_20(a_day: tuple[float, ...], shares: list[Shares]) -> None:
     """At the allowed 5 % this fails once in 700 (more than 9 of 80); at what was measured never in practice."""
     assert false_alarms(Plan(a_day, looks_a_day=SIX), shares, 80, seed=11) <= 9
+
+
+def test_many_years_at_once_are_each_year_alone() -> None:
+    plan, rng = Plan((40,), days=60, looks_a_day=2), np.random.default_rng(3)
+    counts = np.stack(
+        [joined(draw(rng, plan, [HAPPY]), draw(rng, plan, [(USUAL, HAPPY)[n % 2]]), 60)[:, 0] for n in range(6)]
+    )
+    found = first_alarms(counts, plan.horizon)
+    assert found == [alarm(c[:, None], plan) for c in counts]
+    assert None in found
+    assert any(found)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_400_years_of_looking_give_a_false_alarm_in_5_of_100_at_most() -> None:
+    found = years(Plan((400,), looks_a_day=SIX), USUAL, 400, seed=1)
+    assert interval(sum(a is not None for a in found), 400)[1] <= 0.05
 
 
 @pytest.mark.slow

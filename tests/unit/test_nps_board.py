@@ -19,7 +19,7 @@ window = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of(telling, st.integers(0, 8)), max_size=40), st.lists(st.tuples(window, where), max_size=4))
 def test_every_question_is_answered_as_from_the_registers_themselves(told, questions) -> None:
     board, truth = Board(), {}
@@ -45,6 +45,15 @@ def test_every_question_is_answered_as_from_the_registers_themselves(told, quest
                 by = {v: [sum(s.get(d) == v and g == k for s, g in inside) for k in range(3)] for v in "abc"}
                 found = board.by(d, start, end, wanted)
                 assert found == {v: c for v, c in by.items() if any(c)}
+                pages, after = {}, ""
+                while True:
+                    page, after = board.page(d, start, end, wanted, after, 2)
+                    assert len(page) <= 2
+                    assert not page.keys() & pages.keys()
+                    pages |= page
+                    if not after:
+                        break
+                assert list(pages.items()) == sorted(found.items())
     assert board.standing() == sum(g != NOWHERE for _, _, g in truth.values())
     for d in DIMENSIONS:
         assert set(board.values(d)) == {s[d] for _, s, g in truth.values() if g != NOWHERE and d in s}

@@ -86,9 +86,9 @@ def label(window: str, at: datetime) -> object:
     return at.year, at.month
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_every_window_and_every_combination_equals_the_oracle(seed: int) -> None:
-    events = stream(seed, 1_500)
+    events = stream(seed, 500)
     want = stands(events)
     cube, halves = Cube(), (Cube(), Cube())
     whole = Tally(cube)

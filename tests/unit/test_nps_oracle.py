@@ -1,5 +1,5 @@
 """The live figures against DuckDB, which is told the same events in a file and asked in SQL: every segment, every window, at
-several moments of arrival. 50,000 answers in the usual run, a million in `-m slow`."""
+several moments of arrival. 2,000 answers in the usual run, a million in `-m slow`."""
 
 import csv
 import random
@@ -199,11 +199,13 @@ def span_at(kind: str, millis: int) -> Span:
 
 
 @pytest.mark.parametrize(
-    ("answers", "seed"),
-    [(50_000, 1), pytest.param(1_000_000, 2, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
-    ids=["50k", "1M"],
+    ("answers", "seed", "figures"),
+    [(2_000, 1, 40_000), pytest.param(1_000_000, 2, 40_000, marks=[pytest.mark.slow, pytest.mark.timeout(7200)])],
+    ids=["2k", "1M"],
 )
-def test_every_segment_and_window_is_that_of_an_independent_database_at_any_time(answers, seed, tmp_path) -> None:
+def test_every_segment_and_window_is_that_of_an_independent_database_at_any_time(
+    answers, seed, figures, tmp_path
+) -> None:
     events = stream(answers, seed)
     path = tmp_path / "events.csv"
     write(events, path)
@@ -219,5 +221,6 @@ def test_every_segment_and_window_is_that_of_an_independent_database_at_any_time
             db.execute(STANDS, [n])
             checked += compare(live.board, db)
     assert live.board.standing() > 0.9 * answers
-    assert checked > 40_000
+    print(f"{len(events)} events, {checked} figures compared")
+    assert checked > figures
     assert hour_number(FIRST) * 3600 == FIRST.timestamp()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
-from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
+from touchline.nps.v1 import nps_pb2_grpc
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 
 from deploy.embedded.layout import Layout
@@ -19,6 +19,7 @@ from deploy.embedded.state import read as read_state
 from services.cli.audit.ledger import ALL_TOPICS, FACT_TOPICS, POOLS, Evidence, load_journal
 from services.cli.audit.report import Check, Findings
 from services.cli.audit.wire import SECOND, Record
+from services.cli.calls import all_pages
 from services.runtime.admin import probe
 from services.runtime.clock import clock_from
 from services.runtime.rpc import LookupFailed, channel
@@ -132,7 +133,7 @@ async def _ask(call: Awaitable[Any]) -> Any:
 
 async def _nps(state: State) -> Any:
     async with channel(state.grpc["nps"]) as to:
-        return await _ask(nps_pb2_grpc.NpsServiceStub(to).GetNps(nps_pb2.GetNpsRequest(), timeout=DEADLINE_S))
+        return await _ask(all_pages(nps_pb2_grpc.NpsServiceStub(to), DEADLINE_S))
 
 
 async def _pools(state: State, names: Sequence[str]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ shortest of the lists that it names, and at nothing else. It is a cache: all of 
 """
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -58,6 +60,7 @@ class Board:
         self._totals: list[list[Cell]] = []  # by dimension: counts of all time by number and group
         self._all: Cell = [0] * groups
         self._touched: set[int] = set()
+        self._sorted: dict[int, list[str]] = {}  # by dimension: its values by name
 
     @property
     def dimensions(self) -> list[str]:
@@ -151,12 +154,33 @@ class Board:
         values = self._values[d]
         if not found and self._is_ever(start, end):
             return {values[i]: list(cell) for i, cell in enumerate(self._totals[d]) if i and any(cell)}
-        slots = self._select(start, end, found)
-        wide = self._groups + 1
-        flat = self._codes[d][self._kind[slots]] * wide + (self._group[slots] + 1)
-        table = np.bincount(flat, minlength=len(values) * wide).reshape(-1, wide)[:, 1:]
+        table = self._table(d, start, end, found)
         some = np.flatnonzero(table.any(axis=1))
         return {values[i]: cell for i, cell in zip(some.tolist(), table[some].tolist(), strict=True) if i}
+
+    def page(
+        self, dimension: str, start: int, end: int, where: Mapping[str, str], after: str, most: int
+    ) -> tuple[dict[str, Cell], str]:
+        """`by` for at most so many values, in order of their names, those after `after`; the last of them where there are more, else "".
+
+        Of thousands of values this makes no more than it tells.
+        """
+        places, d = self._places(where), self._names.get(dimension)
+        if places is None or d is None:
+            return {}, ""
+        names = self._in_order(d)
+        first = bisect_right(names, after)
+        if not places and self._is_ever(start, end):
+            totals, numbers = self._totals[d], self._numbers[d]
+            some = ((v, totals[numbers[v]]) for v in names[first:])
+            found = list(islice(((v, list(cell)) for v, cell in some if any(cell)), most + 1))
+        else:
+            table = self._table(d, start, end, places)
+            numbers = self._numbers[d]
+            found = list(
+                islice(((v, table[numbers[v]].tolist()) for v in names[first:] if table[numbers[v]].any()), most + 1)
+            )
+        return dict(found[:most]), found[most - 1][0] if len(found) > most else ""
 
     def series(
         self, start: int, end: int, where: Mapping[str, str], strata: tuple[str, ...], hours: int
@@ -202,6 +226,21 @@ class Board:
         d = self._names.get(dimension)
         if d is not None:
             yield from (self._values[d][i] for i, cell in enumerate(self._totals[d]) if i and any(cell))
+
+    def _table(self, d: int, start: int, end: int, places: list[tuple[int, int]]) -> Ints:
+        """Counts by value's number and group."""
+        slots = self._select(start, end, places)
+        wide = self._groups + 1
+        flat = self._codes[d][self._kind[slots]] * wide + (self._group[slots] + 1)
+        found: Ints = np.bincount(flat, minlength=len(self._values[d]) * wide).reshape(-1, wide)[:, 1:]
+        return found
+
+    def _in_order(self, d: int) -> list[str]:
+        """A dimension's values by name; sorted anew only when there are new ones."""
+        known = self._sorted.get(d)
+        if known is None or len(known) + 1 != len(self._values[d]):
+            known = self._sorted[d] = sorted(self._values[d][1:])
+        return known
 
     def _is_ever(self, start: int, end: int) -> bool:
         return start <= EVER[0] and end >= EVER[1]

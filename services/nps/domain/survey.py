@@ -271,12 +271,13 @@ def _heard(survey: Survey | None) -> Remark | None:
 def _comment(event: Event, known: Survey | None, survey: Survey) -> tuple[CommentKept, ...]:
     """What becomes of the comment that is kept: it is that of the standing answer, and goes with it."""
     answer = survey.answer
+    had = known is not None and known.answer is not None and known.answer.commented
     if isinstance(event, SurveyRetracted):
-        gone = known is not None and known.answer is not None and known.answer.commented
+        gone = had and known is not None and not known.retracted
         return (CommentKept(event.customer_id, event.survey_id, event.time, ""),) if gone else ()
     if not isinstance(event, SurveyAnswered) or answer is None or survey.retracted:
         return ()
-    if (answer.event_id, answer.source) != (event.event_id, event.source) or not (event.comment or known):
+    if (answer.event_id, answer.source) != (event.event_id, event.source) or not (event.comment or had):
         return ()
     return (CommentKept(event.customer_id, event.survey_id, event.time, event.comment),)
 
