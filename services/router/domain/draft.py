@@ -40,6 +40,8 @@ from services.router.domain.pool import (
 PACE_HALF_S = 600.0
 """Seconds of queueing in which what is known of the pace counts half."""
 LAST_SEATS_KEPT = 5_000
+MAPS = ("seats", "waiting", "offers", "serving", "debts", "parked", "last_seats")
+"""The parts of a pool that are shared between its versions."""
 
 K = TypeVar("K")
 
@@ -78,10 +80,7 @@ def live(pool: Pool) -> Pool:
 
 def stored(pool: Pool) -> Pool:
     """Return the pool as it is stored: plain maps, no index."""
-    plain = {
-        name: dict(getattr(pool, name))
-        for name in ("seats", "waiting", "offers", "serving", "debts", "parked", "last_seats")
-    }
+    plain = {name: dict(getattr(pool, name)) for name in MAPS}
     return changed(pool, index=None, **plain)
 
 
