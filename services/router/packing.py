@@ -7,7 +7,7 @@ it. A pool with 20,000 waiting is then joined from pieces instead of encoded fie
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
@@ -18,7 +18,8 @@ from services.router.domain.pool import Pool
 POOLS_KEPT = 64
 """Pools whose pieces are kept; one that wasn't stored for longest is forgotten first, and encoded as a whole next time."""
 
-_Pieces = dict[str, dict[str, tuple[object, msgspec.Raw]]]
+_Pieces = dict[str, tuple[object, bytes]]
+"""Key → the value as it was, and its entry in JSON."""
 
 
 class Packing:
@@ -26,24 +27,24 @@ class Packing:
 
     def __init__(self) -> None:
         """Nothing is known yet."""
-        self._pools: OrderedDict[str, _Pieces] = OrderedDict()
+        self._pools: OrderedDict[str, dict[str, _Pieces]] = OrderedDict()
         self._encode = msgspec.json.Encoder().encode
 
     def __call__(self, pool: Pool) -> Pool:
-        """Return the pool with plain maps of JSON, and no index: the same text as `stored` gives."""
-        before = self._pools.pop(pool.pool, {})
-        pieces: _Pieces = {}
-        plain: dict[str, Any] = {"index": None}
-        for name in MAPS:
-            known, kept = before.get(name, {}), {}
-            for key, value in getattr(pool, name).items():
-                piece = known.get(key)
-                if piece is None or piece[0] is not value:
-                    piece = (value, msgspec.Raw(self._encode(value)))
-                kept[key] = piece
-            pieces[name] = kept
-            plain[name] = {key: piece[1] for key, piece in kept.items()}
+        """Return the pool with maps of JSON, and no index: the same text as `stored` gives."""
+        pieces = self._pools.pop(pool.pool, None) or {name: {} for name in MAPS}
         self._pools[pool.pool] = pieces
         if len(self._pools) > POOLS_KEPT:
             self._pools.popitem(last=False)
-        return changed(pool, **plain)
+        return changed(pool, index=None, **{name: self._joined(pieces[name], getattr(pool, name)) for name in MAPS})
+
+    def _joined(self, pieces: _Pieces, now: Mapping[str, object]) -> msgspec.Raw:
+        encode, known, items = self._encode, pieces.get, now.items()
+        for key, value in items:
+            piece = known(key)
+            if piece is None or piece[0] is not value:
+                pieces[key] = (value, b"%b:%b" % (encode(key), encode(value)))
+        if len(pieces) > len(items):
+            for key in pieces.keys() - now.keys():
+                del pieces[key]
+        return msgspec.Raw(b"{%b}" % b",".join([text for _, text in pieces.values()]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from itertools import chain, islice
 
 from services.router.domain.copying import changed
@@ -259,14 +260,23 @@ def _candidates(
     for seat_id in could:
         seat = seats[seat_id]
         why = "" if seat_id == chosen else why_not(seat, contact, kept)
-        idle = 0.0 if seat.holds else max(0.0, (now - seat.idle_since).total_seconds())
-        points = 0.0 if why else score(draft, seat, contact)
-        made.append(Candidate(seat_id=seat_id, eligible=not why, why_not=why, idle_s=idle, score=points))
+        if why and seat.holds:
+            made.append(_unable(seat_id, why))
+        else:
+            idle = 0.0 if seat.holds else max(0.0, (now - seat.idle_since).total_seconds())
+            points = 0.0 if why else score(draft, seat, contact)
+            made.append(Candidate(seat_id=seat_id, eligible=not why, why_not=why, idle_s=idle, score=points))
         what = "kept" if why.startswith("kept:") else why
         kind = _COUNTED_AS.get(what, what)
         if more.get(kind, 0) > 0:
             more[kind] -= 1
     return tuple(made), {why: n for why, n in more.items() if n > 0}
+
+
+@lru_cache(maxsize=16_384)
+def _unable(seat_id: str, why: str) -> Candidate:
+    """A seat with contacts in its hands that can't take another: the same is said of it again and again."""
+    return Candidate(seat_id=seat_id, eligible=False, why_not=why, idle_s=0.0, score=0.0)
 
 
 def standing_to(draft: Draft, contact: Waiting) -> dict[str, int]:
