@@ -20,9 +20,10 @@ from typing import Any
 import msgspec
 
 from services.router.domain import assignment, events, facts
-from services.router.domain.draft import live, stored
+from services.router.domain.draft import live
 from services.router.domain.policy import Terms
 from services.router.domain.pool import Pool
+from services.router.packing import Packing
 
 T0 = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 
@@ -92,13 +93,13 @@ class Bench:
 
 def run(seats: int, waiting: int, count: int, needs: int, store: int, seed: int) -> dict[str, Any]:
     """Fill the pool, then time so many events. CPU time, so that a busy machine changes little."""
-    bench = Bench(seats, waiting, needs, seed)
+    bench, packing = Bench(seats, waiting, needs, seed), Packing()
     begun, first, stored_s, size, since = time.process_time(), bench.n, 0.0, 0, bench.n
     while bench.n - first < count:
         bench.round()
         if store and bench.n - since >= store:
             since, at = bench.n, time.process_time()
-            size = len(msgspec.json.encode(stored(bench.state)))
+            size = len(msgspec.json.encode(packing(bench.state)))
             stored_s += time.process_time() - at
     spent = time.process_time() - begun
     done = bench.n - first

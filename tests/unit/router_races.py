@@ -17,12 +17,17 @@ from typing import Any
 
 from services.router.domain import assignment, events, facts
 from services.router.domain.draft import live
+from services.router.domain.index import lacking
 from services.router.domain.policy import Terms
-from services.router.domain.pool import Pool, imbalance
+from services.router.domain.pool import Pool, imbalance, micros
 
 T0 = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
-TERMS = Terms(offer_timeout_s=20, ageing=2.0, max_misses=5)
+TERMS = Terms(offer_timeout_s=20, ageing=20.0, max_misses=5)
 HIGHEST = 20
+OVERTAKEN_S = 60 * HIGHEST / TERMS.ageing
+"""Nobody who came so much later is served before a contact that the same seat could serve, whatever their priorities."""
+RECORDED = 20
+"""In one schedule of so many the reasons are recorded as well."""
 Command = tuple[type[events.PoolEvent], dict[str, Any]]
 
 
@@ -92,14 +97,16 @@ class Schedule:
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-        self.state, made = assignment.tick(self.state, self.now, TERMS)
+        self.state, made = assignment.tick(self.state, self.now, TERMS, record=self.seed % RECORDED == 0)
         self._heard(made)
 
     def send(self, kind: type[events.PoolEvent], **fields: Any) -> None:
         self.n += 1
         self.now += timedelta(milliseconds=self.random.randint(0, 30))
         event = kind(event_id=str(self.n), source="race", time=self.now, pool="care", **fields)
-        self.state, made = assignment.decide(self.state, event, self.now, TERMS)
+        self.state, made = assignment.decide(
+            self.state, event, self.now, TERMS, record=self.seed % RECORDED == 0
+        )
         self._heard(made)
 
     def _deliver(self, most: int) -> int:
@@ -119,6 +126,7 @@ class Schedule:
                 case facts.ContactOffered():
                     assert self.where[fact.contact_id] == "waiting", f"schedule {self.seed}: offered twice"
                     self.where[fact.contact_id] = f"offered {fact.seat_id} {fact.token}"
+                    self._nobody_starves(fact)
                     mine = {"seat_id": fact.seat_id, "contact_id": fact.contact_id, "token": fact.token}
                     what = events.OfferAccepted if self.finished or rng.random() < 0.9 else events.OfferDeclined
                     if self.finished or rng.random() < 0.95:  # else it is never answered
@@ -143,6 +151,20 @@ class Schedule:
                     self.where[fact.contact_id] = "closed"
                 case _:
                     pass
+
+
+    def _nobody_starves(self, fact: facts.ContactOffered) -> None:
+        """Who still waits, and could have been served by this seat, came at most `OVERTAKEN_S` before whom it got."""
+        profile = self.state.seats[fact.seat_id].profile
+        before = self.queued[fact.contact_id] - timedelta(seconds=OVERTAKEN_S)
+        for place in self.state.index.queue:
+            contact = self.state.waiting[place[2]]
+            if contact.queued_at >= before:
+                if place > (micros(self.queued[fact.contact_id]), 0, ""):
+                    break  # nobody behind can have waited so much longer
+                continue
+            if fact.seat_id not in contact.declined_by:
+                assert lacking(contact.need, profile), f"schedule {self.seed}: {place[2]} is overtaken"
 
 
 def main() -> None:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from services.router.domain import assignment
 from services.router.domain.draft import live, stored
@@ -387,6 +388,12 @@ class OrderMachine(PoolMachine):
 
 
 TestPool = PoolMachine.TestCase
-TestPool.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestPool.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
 TestOrder = OrderMachine.TestCase
-TestOrder.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestOrder.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [PoolMachine, OrderMachine])
+def test_many_more_of_both(machine: type[PoolMachine]) -> None:
+    run_state_machine_as_test(machine, settings=settings(max_examples=300, stateful_step_count=40, deadline=None))

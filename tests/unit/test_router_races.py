@@ -12,3 +12,14 @@ def test_a_small_floor_under_concurrent_acceptors(seed: int) -> None:
 
 def test_two_hundred_seats_and_fifty_acceptors() -> None:
     Schedule(1, seats=200, acceptors=50, contacts=300).run()
+
+
+@pytest.mark.slow
+def test_a_million_steps_of_many_floors() -> None:
+    """A step is a command that reaches the pool's owner; each floor has another size, and each schedule another order."""
+    steps = seed = 0
+    while steps < 1_000_000:
+        seed += 1
+        seats = 200 if seed % 300 == 0 else (1, 2, 3, 5, 8)[seed % 5]
+        big = seats == 200
+        steps += Schedule(seed, seats=seats, acceptors=50 if big else 2 * seats, contacts=300 if big else 12).run()

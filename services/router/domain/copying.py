@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @cache
-def _plan(kind: type[Any]) -> tuple[Callable[[Any], tuple[Any, ...]], Mapping[str, int]]:
+def _plan(kind: Any) -> tuple[Callable[[Any], tuple[Any, ...]], Mapping[str, int]]:
     names = [field.name for field in fields(kind)]
     return attrgetter(*names), {name: i for i, name in enumerate(names)}
 
@@ -23,7 +23,7 @@ def _plan(kind: type[Any]) -> tuple[Callable[[Any], tuple[Any, ...]], Mapping[st
 def changed(was: T, **changes: Any) -> T:
     """Return a copy with these fields changed. Raises KeyError for a field that it hasn't. Its fields are positional."""
     kind = type(was)
-    read, places = _plan(kind)
+    read, places = _plan(kind)  # type: ignore[arg-type]
     values = list(read(was))
     for name, value in changes.items():
         values[places[name]] = value

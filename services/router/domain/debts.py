@@ -130,7 +130,7 @@ def incur(draft: Draft, contact: Waiting, kind: str) -> DebtIncurred:
 def call_in(draft: Draft) -> list[PoolFact]:
     """Where humans take the line: call debts in, oldest first, while few wait and not too many seats are at debts."""
     facts: list[PoolFact] = []
-    if draft.mode.managed:
+    if draft.mode.managed or not draft.held:
         return facts
     seats = draft.ready_seats
     most = max(1, math.ceil(draft.terms.managed.share * seats)) if seats else 0

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any, TypeVar
 
 from services.router.domain.copying import changed
@@ -42,6 +40,8 @@ from services.router.domain.pool import (
 PACE_HALF_S = 600.0
 """Seconds of queueing in which what is known of the pace counts half."""
 LAST_SEATS_KEPT = 5_000
+MAPS = ("seats", "waiting", "offers", "serving", "debts", "parked", "last_seats")
+"""The parts of a pool that are shared between its versions."""
 
 K = TypeVar("K")
 
@@ -80,10 +80,7 @@ def live(pool: Pool) -> Pool:
 
 def stored(pool: Pool) -> Pool:
     """Return the pool as it is stored: plain maps, no index."""
-    plain = {
-        name: dict(getattr(pool, name))
-        for name in ("seats", "waiting", "offers", "serving", "debts", "parked", "last_seats")
-    }
+    plain = {name: dict(getattr(pool, name)) for name in MAPS}
     return changed(pool, index=None, **plain)
 
 
@@ -122,6 +119,8 @@ class Draft:
         self.held = index.held
         self.called = index.called
         self.names = index.names
+        self.queue = index.queue
+        self.stands = index.stands
 
     # -- seats ----------------------------------------------------------------------------------------------------
 
@@ -174,7 +173,7 @@ class Draft:
                 del ready[was]
         if now is not None:
             ready[now] = ready.get(now, 0) + 1
-        self.ready = ready
+        self.ready, self.stands = ready, {}
 
     def _weight(self, contact_id: str) -> float:
         service = self.serving.get(contact_id)
@@ -197,6 +196,7 @@ class Draft:
             contact = changed(contact, place=place)
         self.waiting = self.waiting.put(contact.contact_id, contact)
         self.lines = _grown(self.lines, contact.need, place)
+        self.queue = self.queue.add(place)
         for timer in timers_of(self.terms, contact):
             self.timers = self.timers.add(timer)
         if self.pace.at is None:
@@ -206,6 +206,7 @@ class Draft:
         """Take a contact out of the queue."""
         contact = self.waiting[contact_id]
         self.lines = _shrunk(self.lines, contact.need, contact.place)
+        self.queue = self.queue.remove(contact.place)
         self.waiting = self.waiting.drop(contact_id)
         for timer in timers_of(self.terms, contact):
             self.timers = self.timers.remove(timer)
@@ -225,12 +226,11 @@ class Draft:
 
     def first(self, n: int) -> list[str]:
         """Return the first n of the queue, over all needs."""
-        heads = [islice(line, n) for line in self.lines.values()]
-        return [place[2] for place in islice(heapq.merge(*heads), n)]
+        return [place[2] for place in self.queue.head(n)]
 
     def ahead_of(self, place: Place) -> int:
         """Return how many wait before a place."""
-        return sum(line.rank(place) for line in self.lines.values())
+        return self.queue.rank(place)
 
     def left_queue(self) -> None:
         """Count one who no longer waits, for the pace; call it when the contact has gone."""
@@ -342,10 +342,13 @@ class Draft:
         index: Index = again.index
         self.waiting, self.seats = again.waiting, again.seats  # type: ignore[assignment]
         self.lines, self.free, self.ready, self.timers = index.lines, index.free, index.ready, index.timers
+        self.queue, self.stands, self.held = index.queue, index.stands, index.held
 
     def freeze(self) -> Pool:
         """Return the pool as it is now."""
-        index = Index(self.lines, self.free, self.ready, self.timers, self.held, self.called, self.names)
+        index = Index(
+            self.lines, self.free, self.ready, self.timers, self.held, self.called, self.names, self.queue, self.stands
+        )
         return Pool(
             self.pool, self.terms, self.seats, self.waiting, self.offers, self.serving, self.token, self.closed,
             self.early, self.debts, self.parked, self.mode, self.pace, self.tally, self.last_seats, self.moved,

@@ -39,6 +39,10 @@ class Index:
     """Debts of managed mode that were called and are not yet paid."""
     names: Ordered[tuple[str]]
     """All seats."""
+    queue: Ordered[Place]
+    """All who wait, whatever their need."""
+    stands: dict[str, Mapping[str, int]]
+    """Need → how ready seats stand to it, as far as somebody asked since `ready` changed."""
 
 
 def need_of(skills: Mapping[str, int], language: str) -> str:
@@ -152,4 +156,6 @@ def build(pool: Pool) -> Index:
         {need: Ordered(owed) for need, owed in held.items()},
         frozenset(k for k, d in pool.debts.items() if d.called_at is not None and d.kind == "managed"),
         Ordered((seat_id,) for seat_id in pool.seats),
+        Ordered(contact.place for contact in pool.waiting.values()),
+        {},
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import lru_cache
 from itertools import chain, islice
 
 from services.router.domain.copying import changed
@@ -254,31 +255,42 @@ def _candidates(
         if seat_id not in named:
             named.add(seat_id)
             could.append(seat_id)
-    made = []
-    for seat_id in could:
-        seat = draft.seats[seat_id]
-        why = "" if seat_id == chosen else why_not(seat, contact, kept)
-        idle = max(0.0, (draft.now - seat.idle_since).total_seconds()) if not seat.holds else 0.0
-        points = score(draft, seat, contact) if not why else 0.0
-        made.append(Candidate(seat_id=seat_id, eligible=not why, why_not=why, idle_s=idle, score=points))
+    made, seats, now = [], draft.seats, draft.now
     more = standing_to(draft, contact)
-    for candidate in made:
-        what = candidate.why_not.partition(":")[0] if candidate.why_not.startswith("kept") else candidate.why_not
+    for seat_id in could:
+        seat = seats[seat_id]
+        why = "" if seat_id == chosen else why_not(seat, contact, kept)
+        if why and seat.holds:
+            made.append(_unable(seat_id, why))
+        else:
+            idle = 0.0 if seat.holds else max(0.0, (now - seat.idle_since).total_seconds())
+            points = 0.0 if why else score(draft, seat, contact)
+            made.append(Candidate(seat_id=seat_id, eligible=not why, why_not=why, idle_s=idle, score=points))
+        what = "kept" if why.startswith("kept:") else why
         kind = _COUNTED_AS.get(what, what)
         if more.get(kind, 0) > 0:
             more[kind] -= 1
     return tuple(made), {why: n for why, n in more.items() if n > 0}
 
 
+@lru_cache(maxsize=16_384)
+def _unable(seat_id: str, why: str) -> Candidate:
+    """A seat with contacts in its hands that can't take another: the same is said of it again and again."""
+    return Candidate(seat_id=seat_id, eligible=False, why_not=why, idle_s=0.0, score=0.0)
+
+
 def standing_to(draft: Draft, contact: Waiting) -> dict[str, int]:
     """How the pool's seats stand to a contact: "free", "busy", what they lack, or that they are not ready → how many."""
-    found: dict[str, int] = {}
-    ready = 0
     need = contact.need
-    for profile, n in draft.ready.items():
-        why = lacking(need, profile) or "busy"
-        found[why] = found.get(why, 0) + n
-        ready += n
+    stands = draft.stands.get(need)
+    if stands is None:
+        counted: dict[str, int] = {}
+        for profile, n in draft.ready.items():
+            why = lacking(need, profile) or "busy"
+            counted[why] = counted.get(why, 0) + n
+        stands = draft.stands[need] = counted
+    found = dict(stands)
+    ready = sum(stands.values())
     for (profile, room), seats in draft.free.items():
         if room >= contact.weight - 1e-6 and not lacking(need, profile):
             found["free"] = found.get("free", 0) + len(seats)

@@ -31,7 +31,9 @@ def accept(draft: Draft, event: OfferAccepted) -> str | list[PoolFact]:
             contact, now, contact.weight,
         )
     )  # fmt: skip
-    draft.put_seat(changed(draft.seats[offer.seat_id], misses=0))
+    seat = draft.seats[offer.seat_id]
+    if seat.misses or seat.anger:  # else it stands as it stood: the contact weighs the same in its hands
+        draft.put_seat(changed(seat, misses=0))
     learned(draft, contact)
     accepted = ContactAccepted(
         contact_id=contact.contact_id,

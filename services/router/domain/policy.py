@@ -120,6 +120,9 @@ class Terms:
         return self.weights.get(channel, 1.0) * (self.waiting_weight if waits_for_customer else 1.0)
 
 
+_DEFAULT = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class When:
     """What must hold for a rule to match: all that is stated. A figure that is not known never matches."""
@@ -197,7 +200,7 @@ class Policy:
 
     def terms(self, pool: str) -> Terms:
         """Return the pool's terms; those of the default for a pool that the policy doesn't name."""
-        return self.pools.get(pool, Terms())
+        return self.pools.get(pool, _DEFAULT)
 
     def route(self, seen: Inputs) -> tuple[str, Route]:
         """Return the name of the rule that fired ("default" or "handover" where none did) and its route.

@@ -7,7 +7,7 @@ came, hang up when their patience ends, the bot and the seats take as long as th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import cache
@@ -242,7 +242,7 @@ def _answer(
 def _as_event(fact: Any, now: datetime) -> events.PoolEvent:
     """The pool's event of a fact that goes to a pool: they share their names, on the wire as well."""
     kind = getattr(events, type(fact).__name__)
-    shared: Mapping[str, Any] = {name: getattr(fact, name) for name in _shared(kind, type(fact))}
+    shared: Mapping[str, Any] = {name: getattr(fact, name) for name in _shared(kind, type(fact))}  # type: ignore[arg-type]
     made: events.PoolEvent = kind(
         **{"event_id": f"{fact.contact_id}/{kind.__name__}/{now.isoformat()}", "source": _SOURCE, "time": now, **shared}
     )
@@ -250,6 +250,6 @@ def _as_event(fact: Any, now: datetime) -> events.PoolEvent:
 
 
 @cache
-def _shared(kind: Hashable, of: Hashable) -> tuple[str, ...]:
-    told = {field.name for field in fields(of)}  # type: ignore[arg-type]
-    return tuple(field.name for field in fields(kind) if field.name in told)  # type: ignore[arg-type]
+def _shared(kind: Any, of: Any) -> tuple[str, ...]:
+    told = {field.name for field in fields(of)}
+    return tuple(field.name for field in fields(kind) if field.name in told)
