@@ -13,7 +13,7 @@ import pytest
 from services.sentiment import model
 from services.sentiment.domain.score import Emotion, Score
 from services.sentiment.domain.text import normalise
-from services.sentiment.training import apart, behaviour, emoji, phrases
+from services.sentiment.training import apart, asking, behaviour, emoji, phrases
 from services.sentiment.training.behaviour_cases import all_cases
 
 FLOORS = tomllib.loads(Path(__file__).with_name("floors.toml").read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def test_the_table_has_a_row_for_each_capability() -> None:
 def test_what_is_tested_was_not_trained_on() -> None:
     trained = {
         normalise(text)
-        for source in (phrases.sentences, emoji.sentences, apart.sentences)
+        for source in (phrases.sentences, emoji.sentences, apart.sentences, asking.sentences)
         for language in ("zh", "en")
         for text, *_ in source(language)
     }

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from services.sentiment.domain.encode import encode
 from services.sentiment.domain.linear import log_odds
 from services.sentiment.domain.score import EMOTIONS
-from services.sentiment.training import data, phrases
+from services.sentiment.domain.text import Language
+from services.sentiment.training import asking, blends, data, phrases
 from services.sentiment.training.baseline import word_list
 from services.sentiment.training.labels import NEGATIVE, NEUTRAL, POSITIVE
 
@@ -32,7 +33,9 @@ def a_data_folder(folder: Path) -> Path:
 def test_equal_texts_are_kept_once_and_classes_are_mapped(tmp_path: Path) -> None:
     examples = data.read(a_data_folder(tmp_path), "zh")
     real = {
-        e.text: (e.label, e.emotion, e.complaint) for e in examples if not e.source.startswith(("shop_chat", "apart"))
+        e.text: (e.label, e.emotion, e.complaint)
+        for e in examples
+        if not e.source.startswith(("shop_chat", "asking", "apart"))
     }
     happy, angry, surprise, neutral = (EMOTIONS.index(e) for e in ("happy", "angry", "surprise", "neutral"))
     assert real == {
@@ -60,6 +63,29 @@ def test_a_pattern_of_shop_chat_is_in_one_split(tmp_path: Path) -> None:
     alone = [p for p, splits in by_pattern.items() if len(splits) == 1]
     assert len(alone) == len(by_pattern)
     assert {s for splits in by_pattern.values() for s in splits} == {"train", "tune", "validate"}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_questions_of_one_form_come_in_peace_and_in_anger(language: Language) -> None:
+    made = list(asking.sentences(language))
+    assert made == list(asking.sentences(language))
+    labels = [label for _, label, _, _ in made]
+    assert labels.count(NEUTRAL) > 200 and labels.count(NEGATIVE) > 80
+    assert all(main in text for text, _, main, _ in made)
+    peaceful, angry = ({main for _, label, main, _ in made if label == side} for side in (NEUTRAL, NEGATIVE))
+    assert not peaceful & angry
+
+
+def test_blends_are_made_of_training_texts_of_one_set_alone() -> None:
+    texts = [f"word{i} alpha, beta{i} gamma" for i in range(40)]
+    splits = [data.TRAIN if i % 2 else data.VALIDATE for i in range(40)]
+    examples = [data.Example(t, "airline_en", s) for t, s in zip(texts, splits, strict=True)]
+    examples.append(data.Example("review review review review", "shop_chat_en", data.TRAIN))
+    made = blends.blended(examples, "en")
+    assert made and made == blends.blended(examples, "en")
+    allowed = {w for e in examples[:-1] if e.split == data.TRAIN for w in e.text.split()}
+    assert {w for t in made for w in t.split()} <= allowed
+    assert not set(made) & set(texts)
 
 
 @given(st.text(alphabet="abcdefgh @:/", max_size=40))

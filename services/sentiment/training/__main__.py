@@ -88,7 +88,7 @@ class Parts:
 def fit_parts(language: Language, examples: Sequence[Example], vocabulary: Vocabulary, notes: Notes) -> Parts:
     """Everything of a language that is trained, on all of the examples."""
     linear = build.linear_heads(examples, language)
-    network, params = second.train(language, examples, vocabulary, notes.answers, notes.vectors)
+    network, params = second.train(language, examples, vocabulary, notes)
     return Parts(linear, vocabulary, network, params)
 
 

@@ -116,6 +116,11 @@ def is_bare_anger(scores: Sequence[Score]) -> bool:
     return scores[0].complaint < 0.5 and feels("angry")(scores)
 
 
+def is_merely_asked(scores: Sequence[Score]) -> bool:
+    """Not taken for ill humour: the polarity stays well above what stands for anger elsewhere."""
+    return scores[0].polarity > -0.3
+
+
 def is_sound(scores: Sequence[Score]) -> bool:
     """Probabilities that add up to one, in whatever text."""
     s = scores[0]

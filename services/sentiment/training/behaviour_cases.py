@@ -153,6 +153,12 @@ def _fault_or_anger(language: Language) -> Iterator[Case]:
         yield Case("anger without fault", language, "minimum", (text,), b.is_bare_anger, "angry, no complaint")
 
 
+def _asking(language: Language) -> Iterator[Case]:
+    for text in _TEXTS[language]["asked"]:
+        yield Case("asking", language, "minimum", (text,), b.is_merely_asked, "not negative")
+    yield from _signed("asking in anger", language, [(t, -1) for t in _TEXTS[language]["asked_in_anger"]])
+
+
 def _sarcasm(language: Language) -> Iterator[Case]:
     yield from _signed("sarcasm", language, [(t, -1) for t in _TEXTS[language]["sarcasm"]])
 
@@ -183,4 +189,5 @@ _FAMILIES: Final = (
     _turns,
     _additions,
     _sarcasm,
+    _asking,
 )

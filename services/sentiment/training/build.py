@@ -43,7 +43,14 @@ LINEAR: Final[dict[Language, LinearSpec]] = {
     "zh": LinearSpec(4, 0, 22, 20, kinds=(("online_shopping_zh",), ("waimai_zh",))),
     "en": LinearSpec(5, 2, 20, 20, True, (), 3.0, 3.0, 5.0, 5.0),
 }
-EMOTION_WEIGHT: Final = {"atec_zh": 0.05, "shop_chat_zh": 0.1, "banking77_en": 0.05, "shop_chat_en": 0.1}
+EMOTION_WEIGHT: Final = {
+    "atec_zh": 0.05,
+    "shop_chat_zh": 0.1,
+    "asking_zh": 0.1,
+    "banking77_en": 0.05,
+    "shop_chat_en": 0.1,
+    "asking_en": 0.1,
+}
 """Sets that know no emotion but neutral count little for it."""
 _OWN_SENTENCES: Final = 2.0
 """What a sentence of our own counts at most where reviews are learnt: enough to be heard, too little to bend what they say."""
@@ -122,7 +129,7 @@ def _of_kinds(
     """A polarity head for each of the two first kinds: what they have in common, and what the second has of its own."""
     first, second = spec.kinds
     own = np.array([2 if e.source in second else 1 if e.source in first else 0 for e in examples])
-    mixed = np.array([e.source.startswith(("shop_chat", "apart", "feedback")) for e in examples])
+    mixed = np.array([e.source.startswith(("shop_chat", "asking", "apart", "feedback")) for e in examples])
     polar = weight[:, POLARITY] * (own > 0) + np.minimum(weight[:, POLARITY], _OWN_SENTENCES) * mixed
     (common, more), bias = fit.fit_block(table, yes[:, POLARITY], polar, fit.HeadSpec(spec.polar), own == 2)
     return [(common, bias), (common + more, bias)]

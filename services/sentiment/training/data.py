@@ -12,7 +12,7 @@ from typing import Final
 from services.sentiment.domain.encode import encode
 from services.sentiment.domain.score import EMOTIONS
 from services.sentiment.domain.text import Language, normalise
-from services.sentiment.training import apart, emoji, noise, phrases
+from services.sentiment.training import apart, asking, emoji, noise, phrases
 from services.sentiment.training.labels import NEGATIVE, NEUTRAL, POSITIVE
 
 TRAIN, TUNE, VALIDATE = "train", "tune", "validate"
@@ -94,21 +94,23 @@ def read(data: Path, language: Language, corrected: Sequence[Example] = ()) -> l
     for raw, plain in zip(known, encode([e.text for e in known]).texts(), strict=True):
         if plain and plain not in seen:
             seen[plain] = replace(raw, text=plain, split=split_of(plain, raw.source))
-    for text, label, pattern, weight in chain(phrases.sentences(language), emoji.sentences(language)):
-        plain = normalise(text)
-        if plain not in seen:
-            split = _split(2 * phrases.share_of(pattern), _SHARE_OF_SMALL, _TUNE_SHARE_OF_SMALL)
-            emotion = {NEUTRAL: _FEELS["neutral"], POSITIVE: _FEELS["happy"], NEGATIVE: None}[label]
-            seen[plain] = Example(
-                plain,
-                f"shop_chat_{language}",
-                split,
-                label,
-                emotion,
-                label == NEGATIVE,
-                weight,
-                min(weight, _COMPLAINT_MOST[language]),
-            )
+    own = chain(phrases.sentences(language), emoji.sentences(language))
+    for source, made in (("shop_chat", own), ("asking", asking.sentences(language))):
+        for text, label, pattern, weight in made:
+            plain = normalise(text)
+            if plain not in seen:
+                split = _split(2 * phrases.share_of(pattern), _SHARE_OF_SMALL, _TUNE_SHARE_OF_SMALL)
+                emotion = {NEUTRAL: _FEELS["neutral"], POSITIVE: _FEELS["happy"], NEGATIVE: None}[label]
+                seen[plain] = Example(
+                    plain,
+                    f"{source}_{language}",
+                    split,
+                    label,
+                    emotion,
+                    label == NEGATIVE,
+                    weight,
+                    min(weight, _COMPLAINT_MOST[language]),
+                )
     for text, label, feels, complains, pattern, weight in apart.sentences(language):
         plain = normalise(text)
         if plain not in seen:

@@ -16,11 +16,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Answers by the text's key, vectors by word, and the words of each language's network; all empty without a teacher."""
+    """Answers by the text's key, vectors by word, the words of each language's network, and the texts that were blended for
+    the teacher to answer (blends.py); all empty without a teacher."""
 
     answers: Mapping[int, Floats]
     vectors: Mapping[str, Floats]
     words: Mapping[Language, list[str]]
+    blends: Mapping[Language, list[str]]
 
     def told(self) -> str:
         """What the network had from the teacher, for the model card."""
@@ -33,33 +35,35 @@ class Notes:
     def of(cls, file: Path | None, examples: Mapping[Language, Sequence[Example]], seconds: float) -> "Notes":
         """The notes in the file, which are made where it is missing; `seconds` as for `make`."""
         if file is None:
-            return cls({}, {}, {language: [] for language in examples})
+            return cls({}, {}, *({language: [] for language in examples} for _ in range(2)))
         if not file.exists():
             cls.make(examples, seconds).save(file)
         with np.load(file, allow_pickle=False) as stored:
             words: dict[Language, list[str]] = {k: _text(stored[f"words_{k}"]) for k in examples}
+            made: dict[Language, list[str]] = {k: _text(stored[f"blends_{k}"]) for k in examples}
             names = _text(stored["names"])
             vectors = dict(zip(names, stored["vectors"].astype(np.float32), strict=True))
             answers = dict(zip(stored["keys"].tolist(), stored["answers"].astype(np.float32), strict=True))
-            return cls(answers, vectors, words)
+            return cls(answers, vectors, words, made)
 
     @classmethod
     def make(cls, examples: Mapping[Language, Sequence[Example]], seconds: float) -> "Notes":
         """Asks the teacher, after fine-tuning it for so many seconds; with none it only says what each word means to it."""
-        from services.sentiment.training import encoder, second, teacher, words
+        from services.sentiment.training import blends, encoder, second, teacher, words
 
         pieces = list(teacher.load().tokeniser.pieces)
         known = {k: words.words([e.text for e in own if e.split == TRAIN], k, pieces) for k, own in examples.items()}
-        everything = [e for own in examples.values() for e in own]
-        spec = encoder.TuneSpec(group=(second.EMOTIONS,), frozen=6, seconds=seconds)
-        answers, vectors = second.teach(everything, known, spec, None)
-        return cls(answers, vectors, known)
+        made = {k: blends.blended(own, k) for k, own in examples.items()}
+        spec = encoder.TuneSpec(group=(second.EMOTIONS,), seconds=seconds)
+        answers, vectors = second.teach(examples, made, known, spec, None)
+        return cls(answers, vectors, known, made)
 
     def save(self, file: Path) -> None:
         """Writes the notes."""
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("wb") as out:
             tables: dict[str, Any] = {f"words_{k}": _bytes(v) for k, v in self.words.items()}
+            tables |= {f"blends_{k}": _bytes(v) for k, v in self.blends.items()}
             tables["keys"] = np.array(list(self.answers), dtype=np.uint64)
             tables["answers"] = np.array(list(self.answers.values()), dtype=np.float16)
             tables["names"] = _bytes(list(self.vectors))

@@ -3,19 +3,23 @@
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.sentiment.domain.cascade import EMOTION, OUTPUTS
+from services.sentiment.domain.cascade import COMPLAINT, EMOTION, NEUTRAL, OUTPUTS, POLARITY
 from services.sentiment.domain.network import Network
 from services.sentiment.domain.text import Language
 from services.sentiment.domain.units import SPECIAL, UNKNOWN_SIGN, UNKNOWN_WORD, Vocabulary
 from services.sentiment.training import encoder, mixing, student, teacher, words
 from services.sentiment.training.build import EMOTION_WEIGHT
-from services.sentiment.training.data import TRAIN, TUNE, Example
+from services.sentiment.training.data import TRAIN, Example
+
+if TYPE_CHECKING:
+    from services.sentiment.training.notes import Notes
 
 Floats = NDArray[np.float32]
 
@@ -34,10 +38,17 @@ _KEPT: Final[dict[str, int]] = {
     "banking77_en": 200,
     "shop_chat_zh": 500,
     "shop_chat_en": 300,
+    "asking_zh": 300,
+    "asking_en": 200,
 }
 """How many of a large set's texts the teacher sees; all of the others, and the small labelled ones twice."""
 _TWICE: Final = ("weibo_covid_zh", "complaints_en")
 _MEASURED: Final = ("waimai_zh", "weibo_covid_zh", "airline_en", "complaints_en", "random_tweets_en")
+TAUGHT: Final[dict[Language, tuple[int, ...]]] = {
+    "zh": (POLARITY, NEUTRAL, *EMOTIONS),
+    "en": (POLARITY, NEUTRAL, COMPLAINT),
+}
+"""The outputs that the teacher is believed in: no English text taught it which bad feeling, no Chinese post that it complains."""
 
 _REPEATED: Final[dict[str, int]] = {"weibo_covid_zh": 3, "waimai_zh": 2, "complaints_en": 2}
 """Small sets that are read so often in a round: else the large ones' lesson is over before theirs is learnt."""
@@ -54,62 +65,68 @@ def key(text: str) -> int:
     return zlib.crc32(encoded) << 32 | zlib.crc32(encoded, 1)
 
 
-def lessons_for_teacher(examples: Sequence[Example]) -> tuple[list[str], Floats, Floats]:
-    """The texts that the teacher learns from, with what it is to say."""
+def lessons_for_teacher(examples: Sequence[Example], language: Language) -> tuple[list[str], Floats, Floats]:
+    """The texts that the teacher learns from, with what it is to say: only outputs that it is believed in (TAUGHT)."""
     taken: list[Example] = []
     for source in sorted({e.source for e in examples}):
         mine = sorted((e for e in examples if e.source == source and e.split == TRAIN), key=lambda e: key(e.text))
         taken += mine[: _KEPT.get(source)] * (2 if source in _TWICE else 1)
     target, weight = mixing.targets(taken)
     weight = np.minimum(weight, _HEAVIEST)
-    unknown = np.array([e.source.endswith("_en") and e.label == 0 for e in taken])
     weight[:, EMOTION] *= np.array([EMOTION_WEIGHT.get(e.source, 1.0) for e in taken])[:, None]
-    weight[unknown, EMOTION] = 0  # no English text says which bad feeling it is: that is to come from the Chinese ones
+    weight[:, [c for c in range(len(OUTPUTS)) if c not in TAUGHT[language]]] = 0
     return [e.text for e in taken], target.astype(np.float32), weight.astype(np.float32)
 
 
 def teach(
-    examples: Sequence[Example],
+    examples: Mapping[Language, Sequence[Example]],
+    blends: Mapping[Language, Sequence[str]],
     vocabulary: Mapping[Language, Sequence[str]],
     spec: encoder.TuneSpec,
     folder: Path | None,
 ) -> tuple[Mapping[int, Floats], dict[str, Floats]]:
-    """Fine-tunes the teacher (`spec.seconds`, if any); its answers for texts that it was taught, and a vector for each word."""
+    """Fine-tunes the teacher for each language, half of `spec.seconds` each (if any), and asks it about the texts that it was
+    taught, the other texts of the small sets and the blends; and before that, what each word means to it: a vector."""
     whole = teacher.load(folder)
     begun = time.monotonic()
-    found: dict[int, Floats] = {}
-    if spec.seconds > 0:
-        texts, target, weight = lessons_for_teacher(examples)
-        tuned = encoder.tune(whole, encoder.tokens(whole, texts, spec.longest), target, weight, spec)
-        print(f"teacher: tuned in {time.monotonic() - begun:.0f} s", flush=True)
-        asked = [*dict.fromkeys(texts), *(e.text for e in examples if e.split == TUNE and e.source in _MEASURED)]
-        some = list(dict.fromkeys(asked))
-        out, _ = encoder.answers(whole, tuned, encoder.tokens(whole, some, spec.longest), spec)
-        found = {key(t): o for t, o in zip(some, out, strict=True)}
-        print(f"teacher: {len(some)} answers, {time.monotonic() - begun:.0f} s", flush=True)
-    else:
-        tuned = encoder.start(whole, len(OUTPUTS), spec)
     names = list(dict.fromkeys(w for known in vocabulary.values() for w in known))
-    _, vectors = encoder.answers(whole, tuned, encoder.tokens(whole, names, spec.longest), spec)
+    plain = encoder.start(whole, len(OUTPUTS), spec)
+    _, vectors = encoder.answers(whole, plain, encoder.tokens(whole, names, spec.longest), spec)
     print(f"teacher: {len(names)} words, {time.monotonic() - begun:.0f} s", flush=True)
+    found: dict[int, Floats] = {}
+    for language, own in examples.items() if spec.seconds > 0 else ():
+        texts, target, weight = lessons_for_teacher(own, language)
+        share = replace(spec, seconds=spec.seconds / len(examples))
+        tuned = encoder.tune(whole, encoder.tokens(whole, texts, spec.longest), target, weight, share)
+        print(f"teacher: tuned for {language}, {time.monotonic() - begun:.0f} s", flush=True)
+        some = list(dict.fromkeys([*texts, *(e.text for e in own if e.source in _MEASURED), *blends[language]]))
+        out, _ = encoder.answers(whole, tuned, encoder.tokens(whole, some, spec.longest), spec)
+        found |= {key(t): o for t, o in zip(some, out, strict=True)}
+        print(f"teacher: {len(some)} answers, {time.monotonic() - begun:.0f} s", flush=True)
     return found, dict(zip(names, vectors, strict=True))
 
 
-def targets(examples: Sequence[Example], answers: Mapping[int, Floats]) -> tuple[Floats, Floats]:
-    """What the network is to say: the labels, softened by the teacher's answers, or these alone."""
+def targets(
+    examples: Sequence[Example], answers: Mapping[int, Floats], language: Language, blends: Sequence[str] = ()
+) -> tuple[Floats, Floats]:
+    """What the network is to say: the labels, softened by the teacher's answers; then of the blends its answers alone."""
     target, weight = mixing.targets(examples)
     weight = np.minimum(weight, _HEAVIEST)
     weight[:, EMOTION] *= np.array([EMOTION_WEIGHT.get(e.source, 1.0) for e in examples])[:, None]
-    known = [(i, answers[k]) for i, k in enumerate(key(e.text) for e in examples) if k in answers]
+    target, weight = (np.concatenate([a, np.zeros((len(blends), len(OUTPUTS)))]) for a in (target, weight))
+    texts = [*(e.text for e in examples), *blends]
+    known = [(i, answers[k]) for i, k in enumerate(map(key, texts)) if k in answers]
     if known:
-        rows = np.array([i for i, _ in known])
+        rows = np.array([i for i, _ in known])[:, None]
+        columns = np.array(TAUGHT[language])
         odds = np.stack([a for _, a in known]).astype(np.float64)
         soft = 1 / (1 + np.exp(-odds))
         spread = np.exp(odds[:, EMOTION] - odds[:, EMOTION].max(axis=1, keepdims=True))
         soft[:, EMOTION] = spread / spread.sum(axis=1, keepdims=True)
-        labelled = weight[rows] > 0
-        target[rows] = np.where(labelled, (1 - SHARE) * target[rows] + SHARE * soft, soft)
-        weight[rows] = np.where(labelled, weight[rows], _TAUGHT_ALONE)
+        soft = soft[:, columns]
+        labelled = weight[rows, columns] > 0
+        target[rows, columns] = np.where(labelled, (1 - SHARE) * target[rows, columns] + SHARE * soft, soft)
+        weight[rows, columns] = np.where(labelled, weight[rows, columns], _TAUGHT_ALONE)
     return target.astype(np.float32), weight.astype(np.float32)
 
 
@@ -128,17 +145,17 @@ def train(
     language: Language,
     examples: Sequence[Example],
     vocabulary: Vocabulary,
-    answers: Mapping[int, Floats],
-    vectors: Mapping[str, Floats] | None,
+    notes: "Notes",
     spec: student.StudentSpec | None = None,
 ) -> tuple[Network, student.Params]:
     """The network of a language, trained on all of the examples; its parameters as they are kept (in 8 bits)."""
     spec = spec or STUDENT[language]
     # A mistyped word is one that the network doesn't know: only the letters' n-grams learn from it.
     examples = [e for e in examples if e.source != "mistyped_en" for _ in range(_REPEATED.get(e.source, 1))]
-    target, weight = targets(examples, answers)
-    data = student.lessons(vocabulary, [e.text for e in examples], target, weight)
-    start = student.start(embedding(vocabulary, vectors, spec.seed), len(OUTPUTS), spec)
+    made = [t for t in notes.blends.get(language, ()) if key(t) in notes.answers]
+    target, weight = targets(examples, notes.answers, language, made)
+    data = student.lessons(vocabulary, [*(e.text for e in examples), *made], target, weight)
+    start = student.start(embedding(vocabulary, notes.vectors, spec.seed), len(OUTPUTS), spec)
     params = student.train(start, data, spec, f"{language} network")
     kept = replace_embedding(params)
     return student.network(vocabulary, kept), kept
