@@ -61,7 +61,7 @@ def _norm(x: Any, weight: Any, bias: Any) -> Any:
     return (x - mean) * jax.lax.rsqrt(spread + _EPSILON) * weight + bias
 
 
-@jax.custom_vjp
+@jax.custom_vjp  # type: ignore[untyped-decorator,unused-ignore]
 def _product(x: Any, weight: Any) -> Any:
     """A product of halves, also on the way back: left alone, the slopes' would be in full precision, which takes thrice as long."""
     return jnp.dot(x.astype(_HALF), weight.astype(_HALF), preferred_element_type=jnp.float32)
@@ -142,7 +142,7 @@ def tune(teacher: Teacher, data: Tokens, target: Floats, weight: Floats, spec: T
             total -= (chosen * weight[:, group[0]]).sum()
         return total / words.shape[0]
 
-    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    @partial(jax.jit, donate_argnums=(0, 1, 2))  # type: ignore[untyped-decorator,unused-ignore]
     def step(learnt: Params, first: Params, second: Params, at: Any, fall: Any, batch: Any) -> Any:
         value, slope = jax.value_and_grad(loss)(learnt, *batch)
         length = jnp.sqrt(sum((s**2).sum() for s in slope.values()))
