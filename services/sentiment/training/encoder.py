@@ -144,7 +144,7 @@ def tune(teacher: Teacher, data: Tokens, target: Floats, weight: Floats, spec: T
             total -= (chosen * weight[:, group[0]]).sum()
         return total / words.shape[0]
 
-    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    @partial(jax.jit, donate_argnums=(0, 1, 2))  # type: ignore[untyped-decorator,unused-ignore]
     def step(learnt: Params, first: Params, second: Params, at: Any, fall: Any, batch: Any) -> Any:
         value, slope = jax.value_and_grad(loss)(learnt, *batch)
         length = jnp.sqrt(sum((s**2).sum() for s in slope.values()))
