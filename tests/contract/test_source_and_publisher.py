@@ -9,7 +9,7 @@ from services.runtime.checkpoint import Place
 from services.runtime.errors import Permanent, Transient
 from services.runtime.records import Outgoing
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(240)
 
 KEYS = [f"k{n}".encode() for n in range(9)]
 

@@ -31,7 +31,7 @@ def _simulation(*words: str, **environment: str) -> subprocess.CompletedProcess[
     )
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(900)
 def test_two_thousand_schedules_are_clean():
     """A process of its own, so that it has both cores. What it prints names the seed and how to replay it."""
     done = _simulation("--schedules", str(SCHEDULES), "--seed", str(FIRST), "--jobs", str(JOBS))

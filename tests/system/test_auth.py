@@ -79,7 +79,7 @@ def real(answers: Any) -> list[Servicer]:
     made = (
         services.router.rpc.servicer(nothing, "", nothing, nothing, 1.0),
         services.escalation.rpc.servicer(nothing, "", nothing, nothing, nothing),
-        services.nps.rpc.servicer(nothing, nothing, nothing, nothing, nothing),
+        services.nps.rpc.servicer(nothing, nothing, nothing, nothing, nothing, nothing, nothing),
     )
     return [Servicer(s.register, answers, s.name, s.changing, s.own_keys) for s in made]
 

@@ -23,14 +23,14 @@ _STOPS: Final = frozenset("，。！？；,.!?; ~…")
 def blended(examples: Sequence[Example], language: Language) -> list[str]:
     """The texts made from the training texts of the small sets, the same each time; each has both parts from one set."""
     dice = random.Random(_SEED)
-    known = {e.text for e in examples}
+    known, glue = {e.text for e in examples}, " " if language == "en" else ""
     made: dict[str, None] = {}
     for source, copies in _COPIES[language].items():
         texts = [e.text for e in examples if e.source == source and e.split == TRAIN]
         for text in texts:
             for _ in range(copies):
                 other = dice.choice(texts)
-                both = text[: _cut(text, dice)] + other[_cut(other, dice) :]
+                both = text[: _cut(text, dice)] + glue + other[_cut(other, dice) :]
                 if both.strip() and both not in known:
                     made.setdefault(" ".join(both.split()))
     return list(made)
