@@ -1,6 +1,7 @@
 """What `touchline status` tells: always asked of the running parts, never remembered."""
 
 import asyncio
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from deploy.embedded.layout import SERVICES, Layout
 from deploy.embedded.process import Identity
 
 DEADLINE_S = 1.5
+_NONE = "–"
+_TROUBLES = {"TimeoutError": "no answer 无应答", "not reachable": "no answer 无应答", "starting": "starting 启动中"}
 
 
 async def gather(layout: Layout) -> dict[str, Any]:
@@ -41,6 +44,23 @@ async def gather(layout: Layout) -> dict[str, Any]:
     answer["ready_s"] = now.ready_s
     answer["rss_mb"] = round(_memory([now.supervisor, *now.parts.values()]) / 1e6, 1)
     return answer
+
+
+async def healthy_within(layout: Layout, limit_s: float) -> dict[str, Any]:
+    """The status once all is healthy, or what it is after `limit_s` seconds; asked twice a second."""
+    until = time.monotonic() + limit_s
+    while True:
+        answer = await gather(layout)
+        left = until - time.monotonic()
+        if answer["state"] == "healthy" or left <= 0:
+            return answer
+        await asyncio.sleep(min(0.5, left))
+
+
+def unwell(answer: dict[str, Any]) -> list[str]:
+    """The parts that are not healthy, by name."""
+    parts = {name: answer[name] for name in ("kafka", "postgres", "traces")} | answer["services"]
+    return [name for name, part in parts.items() if not part.get("healthy", True)]
 
 
 def _blank(word: str) -> dict[str, Any]:
@@ -126,14 +146,15 @@ def table(answer: dict[str, Any]) -> str:
     brokers = answer["kafka"].get("brokers", ())
     if len(brokers) > 1:
         for b in brokers:
-            grid.add_row(f"kafka {b['id']}", "", _word(b["healthy"]), "", str(b["restarts"]), b["address"])
+            grid.add_row(f"kafka {b['id']}", _NONE, _word(b["healthy"]), _NONE, str(b["restarts"]), b["address"])
     for name in ("postgres", "traces") if len(brokers) > 1 else ("kafka", "postgres", "traces"):
         part = answer[name]
         if "healthy" in part:
-            grid.add_row(name, "", _word(part["healthy"]), "", "", str(part.get("bootstrap") or part.get("url") or ""))
+            where = str(part.get("bootstrap") or part.get("url") or _NONE)
+            grid.add_row(name, _NONE, _word(part["healthy"]), _NONE, _NONE, where)
     for name, s in answer["services"].items():
-        cells = [s["pid"], _word(s["healthy"]), s["lag"], s["restarts"], s["detail"]]
-        grid.add_row(name, *("-" if cell is None else str(cell) for cell in cells))
+        cells = [s["pid"], _word(s["healthy"]), s["lag"], s["restarts"], _plain(s["detail"])]
+        grid.add_row(name, *(_NONE if cell is None else str(cell) for cell in cells))
     console = Console(width=110)
     with console.capture() as captured:
         console.print(grid)
@@ -141,7 +162,7 @@ def table(answer: dict[str, Any]) -> str:
     if answer["state"] != "down":
         ready = "not yet" if answer["ready_s"] is None else f"{answer['ready_s']} s"
         started = answer.get("started_at")
-        when = datetime.fromisoformat(started).astimezone().strftime("%F %T") if started else "-"
+        when = datetime.fromisoformat(started).astimezone().strftime("%F %T") if started else _NONE
         lines += [
             f"started 启动时间      {when}",
             f"ready after 就绪用时  {ready}",
@@ -151,6 +172,12 @@ def table(answer: dict[str, Any]) -> str:
             f"traces 调用链         {answer['traces']['url']}",
         ]
     return "\n".join(lines)
+
+
+def _plain(detail: str) -> str:
+    """A service's troubles in words, each once."""
+    each = dict.fromkeys(_TROUBLES.get(one, one) for one in detail.split("; ") if one)
+    return "; ".join(each) or _NONE
 
 
 def _word(healthy: bool) -> str:

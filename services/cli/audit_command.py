@@ -10,7 +10,7 @@ import click
 from services.cli.common import data_option, fail
 
 
-@click.command()
+@click.command(short_help="Audit the running system. 以独立计算核对运行中的系统。")
 @data_option
 @click.option(
     "--journal",

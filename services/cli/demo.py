@@ -58,7 +58,7 @@ def _real(ctx: click.Context, param: click.Parameter, value: Path | None) -> Pat
 )
 @click.option("--no-browser", is_flag=True, help="Open no browser. 不打开浏览器。")
 @click.option("--data", "real", type=click.Path(file_okay=False, path_type=Path), callback=_real,
-              help="Play real calls and reviews from this folder. 使用真实数据。")  # fmt: skip
+              help="Play real calls and reviews from this folder; the stack's own folder is --state here. 使用该目录中的真实数据；系统的数据目录在此为 --state。")  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another day. 随机种子。")
 @click.option(
     "--scale", type=click.FloatRange(0.01, 100), default=1.0, show_default=True, help="Multiplies the volume. 规模。"
@@ -72,7 +72,9 @@ def _real(ctx: click.Context, param: click.Parameter, value: Path | None) -> Pat
     help="End a service with SIGKILL on the way. 中途强制终止服务。",
 )
 @click.option(
-    "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep everything in this folder. 数据目录。"
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep everything in this folder: what other commands call --data. 数据目录（其他命令的 --data）。",
 )
 def demo(
     hours: float, speed: float | None, no_browser: bool, real: Path | None, seed: int, scale: float, events: int | None,

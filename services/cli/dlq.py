@@ -34,7 +34,7 @@ def which(command: C) -> C:
     return command
 
 
-@click.group()
+@click.group(short_help="What could not be read or decided. 死信：无法读取或处理的事件。")
 def dlq() -> None:
     """Dead letters: what could not be read or decided. 死信：无法读取或处理的事件。
 
@@ -42,7 +42,7 @@ def dlq() -> None:
     """
 
 
-@dlq.command("list")
+@dlq.command("list", short_help="List the dead letters, and why. 列出死信及原因。")
 @which
 @click.option("--replayed", is_flag=True, help="Those that were sent again as well. 包括已重放的。")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line. 每行一个 JSON 对象。")
@@ -68,7 +68,7 @@ def list_(
         click.echo(f"{len(shown)} dead letters 条死信{hidden}", err=True)
 
 
-@dlq.command()
+@dlq.command(short_help="Show one dead letter. 查看一条死信。")
 @click.argument("place")
 @click.option(
     "--value", is_flag=True, help="Also what the event says, customers' words included. 显示内容（含客户原文）。"
@@ -87,7 +87,7 @@ def show(place: str, value: bool, as_json: bool, data: Path, bootstrap: str | No
         echo_in_full(case, value)
 
 
-@dlq.command()
+@dlq.command(short_help="Send dead letters again. 将死信原样重新发送。")
 @click.argument("places", nargs=-1, metavar="[PLACE]...")
 @click.option("--all", "everything", is_flag=True, help="All that were not sent again yet. 所有未重放的。")
 @which

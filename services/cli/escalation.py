@@ -23,7 +23,7 @@ _MOST_TOLD = 50
 """Rows left out that are told one by one."""
 
 
-@click.group()
+@click.group(short_help="Complaints about to escalate. 即将升级的投诉。")
 def escalation() -> None:
     """Complaints about to escalate. 即将升级的投诉。"""
 
@@ -31,7 +31,7 @@ def escalation() -> None:
 escalation.add_command(follow_ups)
 
 
-@escalation.command()
+@escalation.command(short_help="What foresight is worth on a log. 在工单日志上评估升级预测。")
 @click.option(
     "--tickets", required=True, type=_FILE, help="The incident event log, CSV, gzipped or not. 工单事件日志。"
 )

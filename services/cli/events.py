@@ -14,12 +14,12 @@ from services.cli.common import data_option, fail
 BATCH = 500
 
 
-@click.group()
+@click.group(short_help="Send events, or watch a topic. 发送事件，或查看主题。")
 def events() -> None:
     """Send events, or watch a topic. 发送事件，或查看主题。"""
 
 
-@events.command()
+@events.command(short_help="Send events from a file. 从文件发送事件。")
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 @data_option
 def send(file: TextIO, data: Path) -> None:
@@ -71,7 +71,7 @@ def _batches(file: TextIO, rejected: list[dict[str, Any]]) -> Iterator[list[tupl
         yield batch
 
 
-@events.command()
+@events.command(short_help="Print a topic's records as they come. 持续输出主题中的记录。")
 @click.argument("topic")
 @click.option("--from-start", is_flag=True, help="From the first record kept. 从头开始。")
 @click.option("-n", "limit", type=click.IntRange(1), help="End after so many records. 条数。")

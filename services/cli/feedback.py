@@ -20,12 +20,12 @@ _PAGE = 200
 _DIGITS = 6
 
 
-@click.group()
+@click.group(short_help="Corrections of scores by people. 人工更正。")
 def feedback() -> None:
     """Corrections of scores by people. 人工更正。"""
 
 
-@feedback.command()
+@feedback.command(short_help="Write the corrections that are kept. 导出人工更正。")
 @data_option
 @click.option(
     "--address", default="", help="The service's gRPC address; by default the one that is up on --data. 服务地址。"

@@ -54,12 +54,12 @@ def _acts(command: F) -> F:
     return command
 
 
-@click.group("follow-ups")
+@click.group("follow-ups", short_help="What somebody should see to. 待跟进任务。")
 def follow_ups() -> None:
     """What somebody should see to. 待跟进任务。"""
 
 
-@follow_ups.command("list")
+@follow_ups.command("list", short_help="List follow-ups, first due first. 列出跟进任务。")
 @data_option
 @click.option("--all", "include_closed", is_flag=True, help="Closed ones as well. 包括已关闭的。")
 @click.option("--customer", default="", help="Only those of one customer. 只看一位客户。")
@@ -82,7 +82,7 @@ def list_(data: Path, include_closed: bool, customer: str, team: str, limit: int
         click.echo("none 无", err=True)
 
 
-@follow_ups.command("claim")
+@follow_ups.command("claim", short_help="Start a follow-up. 认领跟进任务。")
 @_acts
 def claim(follow_up_id: str, data: Path, owner: str, as_json: bool) -> None:
     """Starts a follow-up: nothing displaces it from then on. 认领跟进任务。"""
@@ -92,7 +92,7 @@ def claim(follow_up_id: str, data: Path, owner: str, as_json: bool) -> None:
     _tell(_call(data, lambda stub: stub.ClaimFollowUp(request, timeout=_DECIDED_WITHIN_S)).follow_up, as_json)
 
 
-@follow_ups.command("release")
+@follow_ups.command("release", short_help="Give a follow-up back. 放回跟进任务。")
 @_acts
 def release(follow_up_id: str, data: Path, owner: str, as_json: bool) -> None:
     """Gives back a follow-up, so that somebody else may start it. 放回跟进任务，让他人认领。"""
@@ -102,7 +102,7 @@ def release(follow_up_id: str, data: Path, owner: str, as_json: bool) -> None:
     _tell(_call(data, lambda stub: stub.ReleaseFollowUp(request, timeout=_DECIDED_WITHIN_S)).follow_up, as_json)
 
 
-@follow_ups.command("done")
+@follow_ups.command("done", short_help="End it: somebody saw to it. 完成跟进任务。")
 @_acts
 @click.option("--outcome", default="contacted", show_default=True, help="What came of it. 结果。")
 def done(follow_up_id: str, data: Path, owner: str, as_json: bool, outcome: str) -> None:
@@ -110,15 +110,15 @@ def done(follow_up_id: str, data: Path, owner: str, as_json: bool, outcome: str)
     _close(follow_up_id, data, owner, outcome, failed=False, as_json=as_json)
 
 
-@follow_ups.command("failed")
+@follow_ups.command("failed", short_help="End it: without success. 跟进未成功。")
 @_acts
 @click.option("--outcome", default="not_reached", show_default=True, help="What came of it. 结果。")
 def failed(follow_up_id: str, data: Path, owner: str, as_json: bool, outcome: str) -> None:
-    """Ends a follow-up: it was tried in vain. 跟进未成功。"""
+    """Ends a follow-up: it was tried without success. 跟进未成功。"""
     _close(follow_up_id, data, owner, outcome, failed=True, as_json=as_json)
 
 
-@follow_ups.command("close")
+@follow_ups.command("close", short_help="End it for whoever started it. 以认领人的名义关闭。")
 @click.argument("follow_up_id")
 @data_option
 @click.option("--outcome", default="contacted", show_default=True, help="What came of it. 结果。")

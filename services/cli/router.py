@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group()
+@click.group(short_help="Who waits for whom. 路由与排队。")
 def router() -> None:
     """Who waits for whom. 路由与排队。"""
 
 
-@router.command()
+@router.command(short_help="Replay a period under a policy. 按策略回放。")
 @click.option("--calls", type=FILE, help="A call log, CSV. 通话记录。")
 @click.option("--events", "events_file", type=FILE, help="A recorded period of our topics, JSON lines. 录制的事件。")
 @click.option("--from-kafka", is_flag=True, help="What the topics hold now, instead of a file. 直接读取 Kafka 主题。")
@@ -153,7 +153,7 @@ class Duration(click.ParamType):
         return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
-@router.command()
+@router.command(short_help="Run a candidate beside the live policy. 影子运行候选策略。")
 @click.option("--policy", "policy_file", required=True, type=FILE, help="The candidate. 候选策略。")
 @click.option("--for", "seconds", type=Duration(), help="End after this time: 90s, 15m, 2h; else at Ctrl-C. 运行时长。")
 @click.option("--contacts", "most", type=click.IntRange(1), help="End after so many decisions. 决策条数。")

@@ -7,14 +7,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+_NONE = "—"
+_WIDE = 120
 _DIMENSIONS = {"priority": "priority 优先级", "type": "type 类型", "pool": "pool 技能组", "tier": "tier 等级",
                "channel": "channel 渠道", "topic": "topic 主题"}  # fmt: skip
 
 
 def show_replay(answer: dict[str, Any]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=100)
+    console = _console()
     table = Table(box=box.SIMPLE_HEAD, title="Whole period 全部")
     table.add_column("")
     for name in ("history 历史", "bank's rule 银行规则", "policy 策略", "policy − rule 差 (95 %)"):
@@ -56,13 +56,12 @@ def show_replay(answer: dict[str, Any]) -> None:
         show_comparison(answer["comparison"], console)
     if "bot" in answer:
         _show_bot(answer["bot"], console)
+    _show_how(answer)
 
 
 def show_topics(answer: dict[str, Any]) -> None:
     """A recorded period of our own topics under two policies."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=100)
+    console = _console()
     table = Table(box=box.SIMPLE_HEAD, title="Whole period 全部")
     for i, name in enumerate(("", "recorded 录制", "other 对照", "policy 策略")):
         table.add_column(name, justify="right" if i else "left")
@@ -83,11 +82,12 @@ def show_topics(answer: dict[str, Any]) -> None:
         f" service {lacks['service_drawn']}; seats taken as on duty before it began 录制前已在岗的坐席:"
         f" {lacks['seats_taken_as_there']}; contacts without a request 没有请求的会话: {lacks['contacts_left_out']}"
     )
+    _show_how(answer)
 
 
 def show_shadow(answer: dict[str, Any]) -> None:
     """How many contacts a candidate would send elsewhere, and from where to where."""
-    console = Console()
+    console = _console()
     seen, other = answer["seen"], answer["elsewhere"]
     share = f" ({100 * other / seen:.1f} %)" if seen else ""
     click.echo(f"{seen} decisions 次决策, {other} would go otherwise 会不同{share}: {answer['candidate']}")
@@ -125,7 +125,7 @@ def show_comparison(found: dict[str, Any], console: Console) -> None:
                 f"{scale * block['policy'][measure]:.1f}",
                 f"{scale * less['mean']:+.1f}",
                 *(
-                    "–" if ends is None else f"{scale * ends[0]:+.1f} … {scale * ends[1]:+.1f}"
+                    _NONE if ends is None else f"{scale * ends[0]:+.1f} … {scale * ends[1]:+.1f}"
                     for ends in (less["over_seeds"], less["over_days"])
                 ),
             )
@@ -168,8 +168,27 @@ def _show_bot(found: dict[str, Any], console: Console) -> None:
 
 
 def _wait(f: dict[str, Any]) -> str:
-    return f"{f['mean_wait_s']:.1f} ± {f['error']['mean_wait_s']:.1f}"
+    error = f["error"]["mean_wait_s"]
+    return f"{f['mean_wait_s']:.1f} ± " + (_NONE if error is None else f"{error:.1f}")
 
 
-def _span(found: dict[str, float], scale: float = 1, unit: str = "") -> str:
-    return f"{scale * found['mean']:+.2f}{unit} ({scale * found['low']:+.2f} … {scale * found['high']:+.2f})"
+def _span(found: dict[str, Any], scale: float = 1, unit: str = "") -> str:
+    ends = _NONE if found["low"] is None else f"{scale * found['low']:+.2f} … {scale * found['high']:+.2f}"
+    return f"{scale * found['mean']:+.2f}{unit} ({ends})"
+
+
+def _console() -> Console:
+    """Wide enough for the tables where no terminal says how wide."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
+
+
+def _show_how(answer: dict[str, Any]) -> None:
+    """What the figures come from: the policies' versions, the seeds, how many runs; and that one run has no interval."""
+    names = {"bank_rule": "bank's rule 银行规则", "policy": "policy 策略", "against": "other 对照"}
+    policies = " · ".join(f"{names[name]}: {version}" for name, version in answer["policies"].items())
+    seeds = answer["seeds"]
+    which = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]}–{seeds[-1]}"
+    click.echo(f"{policies} · seeds 随机种子: {which} · runs 运行次数: {len(seeds)}")
+    if len(seeds) < 2:
+        click.echo("仅一次运行，无区间 / one run: no interval")

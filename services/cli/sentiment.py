@@ -32,15 +32,15 @@ class Asked:
     error: str | None = None
 
 
-@click.group()
+@click.group(short_help="Sentiment of what customers say. 客户言语的情绪。")
 def sentiment() -> None:
-    """Sentiment of what customers say."""
+    """Sentiment of what customers say. 客户言语的情绪。"""
 
 
 sentiment.add_command(feedback)
 
 
-@sentiment.command()
+@sentiment.command(short_help="Score texts, JSON lines in and out. 为文本打分。")
 def score() -> None:
     """Score messages: {"id","text"[,"lang"]} a line in; a line out with id, lang, label, polarity, probability,
     emotion, targets, complaint and evidence: which characters speak for what, and how much.

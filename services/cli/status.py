@@ -2,20 +2,32 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 
 import click
 
 from services.cli.common import data_option
 
+PATIENCE_S = 240.0
+
 
 @click.command(short_help="How everything is. 查看状态。")
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出 JSON。")
-def status(data: Path, as_json: bool) -> None:
+@click.option(
+    "--wait", "wait_s", metavar="[SECONDS]", type=click.FloatRange(0), is_flag=False, flag_value=PATIENCE_S,
+    help=f"Wait until all is healthy, {PATIENCE_S:.0f} s unless told; exit status 1 if it is not in time. 等到全部就绪。",
+)  # fmt: skip
+def status(data: Path, as_json: bool, wait_s: float | None) -> None:
     """Health and lag of each part, start time and resident memory. 各部件的健康、积压、启动用时与内存。"""
     from deploy.embedded.layout import Layout
-    from deploy.embedded.status import gather, table
+    from deploy.embedded.status import gather, healthy_within, table, unwell
 
-    answer = asyncio.run(gather(Layout.of(data)))
+    layout = Layout.of(data)
+    answer = asyncio.run(gather(layout) if wait_s is None else healthy_within(layout, wait_s))
     click.echo(json.dumps(answer, ensure_ascii=False) if as_json else table(answer))
+    if wait_s is not None and answer["state"] != "healthy":
+        names = ", ".join(unwell(answer)) or answer["state"]
+        click.echo(f"not healthy within {wait_s:g} s / {wait_s:g} 秒内未就绪: {names}", err=True)
+        sys.exit(1)

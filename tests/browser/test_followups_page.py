@@ -28,11 +28,11 @@ async def test_a_follow_up_is_started_and_ended(floor: Served, visit: Open, watc
     await page.locator(hook("follow-up-owner")).fill("")
     await hers.locator(hook("follow-up-claim")).click()
     await expect(page.locator(hook("follow-ups-words"))).to_have_text(
-        "请先填写你的名字。" if zh else "Say your name first."
+        "请先填写您的姓名或工号。" if zh else "Enter your name first."
     )
     await page.locator(hook("follow-up-owner")).fill("li")
     await hers.locator(hook("follow-up-claim")).click()
-    await expect(hers.locator(hook("follow-up-who"))).to_have_text("li 跟进中" if zh else "li is at it")
+    await expect(hers.locator(hook("follow-up-who"))).to_have_text("li 跟进中" if zh else "li is on it")
     await expect(hers.locator(hook("follow-up-claim"))).to_be_hidden()
     # Given back, it is anybody's again.
     await hers.locator(hook("follow-up-release")).click()

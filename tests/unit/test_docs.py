@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from markdown_it import MarkdownIt
@@ -21,7 +22,7 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from services.cli.main import COMMANDS
+from services.cli.main import COMMANDS, cli
 from services.gateway import cloudevents
 from services.gateway.accept import accept
 from services.metrics import codec
@@ -237,3 +238,31 @@ def test_the_readme_names_commands_that_exist() -> None:
     assert "make demo" in text and "make test" in text
     named = set(re.findall(r"`touchline (\w+)", text))
     assert named <= set(COMMANDS)
+
+
+def _typed() -> list[list[str]]:
+    """The words of each `touchline` command in the README's blocks, without what the shell does with it."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    apart = [list(words) for line in lines for _, words in groupby(line, lambda w: w in ("|", "&&", ">"))]
+    return [words for words in apart if words[0] == "touchline"]
+
+
+@pytest.mark.parametrize("words", _typed(), ids=" ".join)
+def test_a_command_of_the_readme_can_be_typed(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commands and options exist; its files do, or an earlier line makes them."""
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    for made in ("weeks.jsonl", "surveys.jsonl"):
+        (tmp_path / made).touch()
+    monkeypatch.chdir(tmp_path)
+    command, rest = cli.resolve_command(click.Context(cli), words[1:])[1:]
+    while isinstance(command, click.Group):
+        command, rest = command.resolve_command(click.Context(command), rest)[1:]
+    assert command is not None
+    command.make_context(words[-1], list(rest)).close()
+
+
+def test_the_readme_has_commands_to_try() -> None:
+    assert len(_typed()) >= 8

@@ -102,8 +102,20 @@ def test_a_seat_less_is_a_longer_wait(small: Path):
 def test_people_get_a_table(small: Path):
     done = invoke("--calls", str(small), "--runs", "2")
     assert done.exit_code == 0, done.output
-    for words in ("mean wait", "abandoned", "1999-08-01", "放弃"):
+    for words in ("mean wait", "abandoned", "1999-08-01", "放弃", "seeds 随机种子: 1–2 · runs 运行次数: 2"):
         assert words in done.stdout
+    assert "no interval" not in done.stdout
+
+
+def test_one_run_claims_no_interval(small: Path):
+    told = json.loads(invoke("--calls", str(small), "--runs", "1", "--json").stdout)
+    assert told["policy"]["error"] == told["bank_rule"]["error"] == {"mean_wait_s": None, "abandonment": None}
+    less = told["policy_less_bank_rule"]["mean_wait_s"]
+    assert (less["low"], less["high"]) == (None, None)
+    shown = invoke("--calls", str(small), "--runs", "1", "--against", str(run.BANK_RULE)).stdout
+    assert "± —" in shown
+    assert "± 0.0" not in shown
+    assert "仅一次运行，无区间 / one run: no interval" in shown
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.cli.main import cli
@@ -34,6 +34,7 @@ def runs_of(waited: list[list[float]], answered: list[list[bool]] | None = None)
     return Runs(waits, np.ones(waits.shape, np.bool_) if answered is None else np.array(answered))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_policy_against_itself_differs_by_nothing_and_swapping_turns_the_signs(seed: int):
     rng = np.random.default_rng(seed)

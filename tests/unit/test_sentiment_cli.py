@@ -1,11 +1,13 @@
 """`touchline sentiment score`: one answer a line, in order, bad lines in their place."""
 
 import json
+import math
 from typing import Any
 
 from click.testing import CliRunner, Result
 
 from services.cli.sentiment import sentiment
+from services.sentiment.model import targets
 
 
 def asked(text: str | bytes) -> tuple[Result, list[dict[str, Any]]]:
@@ -52,6 +54,17 @@ def test_bytes_that_are_no_utf8_are_a_bad_line() -> None:
     assert done.exit_code == 1
     assert out[0] == {"line": 1, "error": "not JSON"}
     assert out[1]["id"] == "b"
+
+
+def test_evidence_names_a_place_once_for_each_output_and_a_targets_adds_up_to_its_odds() -> None:
+    _, (told,) = asked('{"id":"1","text":"味道好，送得太慢"}\n')
+    places = [(e["start"], e["end"], e["for"]) for e in told["evidence"]]
+    assert len(places) == len(set(places))
+    assert (0, 2, "target:goods.taste") in places
+    bias = targets.load().bias("zh")
+    for target in told["targets"]:
+        weight = sum(e["weight"] for e in told["evidence"] if e["for"] == f"target:{target['stage']}")
+        assert abs(1 / (1 + math.exp(-bias - weight)) - target["probability"]) < 1e-5
 
 
 def test_nothing_in_nothing_out() -> None:

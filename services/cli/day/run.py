@@ -85,6 +85,17 @@ async def status(data: Path) -> dict[str, Any]:
     return await gather(Layout.of(data))
 
 
+def not_up(now: dict[str, Any], logs: Path) -> str:
+    """Why the demo gives up on a stack of that status, and what to do."""
+    from deploy.embedded.status import unwell
+
+    hint = f"look at {logs}, or try again; 请查看该目录下的日志，或重试"
+    if now["state"] == "down":
+        return f"the stack ended while starting 启动中途退出; {hint}"
+    waited = f"not healthy within {START_LIMIT_S:.0f} s / {START_LIMIT_S:.0f} 秒内未就绪"
+    return f"{waited}: waiting for 仍在等待 {', '.join(unwell(now)) or 'the supervisor'}; {hint}"
+
+
 class Stack:
     """The embedded stack in a data folder, up until `down`."""
 
@@ -107,10 +118,7 @@ class Stack:
         limit = time.monotonic() + START_LIMIT_S
         while (now := await status(self.data))["state"] != "healthy":
             if time.monotonic() > limit or now["state"] == "down":
-                unwell = [name for name, s in now["services"].items() if not s["healthy"]]
-                raise DemoError(
-                    f"the stack is {now['state']} ({', '.join(unwell) or 'no service'}); see {self.data / 'logs'}"
-                )
+                raise DemoError(not_up(now, self.data / "logs"))
             await asyncio.sleep(0.2)
         return now
 
@@ -132,9 +140,10 @@ async def play(plan: Plan, stack: Stack, say: Callable[[str], None], opened: Cal
     day = await asyncio.to_thread(plan.day, midnight)
     factor = factor_of(plan, expected_events(day))
     real = time.time() + HEAD_START_S
+    speed = "尽快 as fast as it goes" if plan.speed is None else f"{factor:g}×"
     clock = f"scaled:{real:.3f}:{day.moment(day.window.start).timestamp():.3f}:{factor:g}"
     say(
-        f"{len(day.contacts):,} 次来访 contacts, {len(day.seats)} 位坐席 seats, 约 about {expected_events(day):,} 事件 events, {factor:g}×"
+        f"{len(day.contacts):,} 次来访 contacts, {len(day.seats)} 位坐席 seats, 约 about {expected_events(day):,} 事件 events, {speed}"
     )
     policy = plan.data / "policy.toml"
     await asyncio.to_thread(policy.write_text, for_speed(DEFAULT.read_text(encoding="utf-8"), factor), encoding="utf-8")

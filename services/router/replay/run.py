@@ -15,7 +15,7 @@ from services.router.domain.simulation.bot import BotRun, Picks, run_bot, takes
 from services.router.domain.simulation.compare import Contact, compare
 from services.router.domain.simulation.compare import Runs as Paired
 from services.router.domain.simulation.distributions import Fitted
-from services.router.domain.simulation.figures import GROUPS, Figures, Interval, figures, interval, mean
+from services.router.domain.simulation.figures import GROUPS, Figures, figures, interval, mean
 from services.router.domain.simulation.ordering import placed
 from services.router.domain.simulation.recorded import RecordedDay
 from services.router.domain.simulation.replay import Result, draw, recorded, simulate, without_busiest
@@ -170,16 +170,12 @@ def _body(f: Figures) -> dict[str, Any]:
     }
 
 
-def _error(runs: Sequence[Figures]) -> dict[str, float]:
-    """Half the 95 % interval of the means over the seeds: what the simulation's own chance leaves open."""
+def _error(runs: Sequence[Figures]) -> dict[str, float | None]:
+    """Half the 95 % interval of the means over the seeds: what the simulation's own chance leaves open; None of one run."""
     return {
-        "mean_wait_s": _half(interval([f.mean_wait_s for f in runs])),
-        "abandonment": _half(interval([f.abandonment for f in runs])),
+        "mean_wait_s": interval([f.mean_wait_s for f in runs]).half,
+        "abandonment": interval([f.abandonment for f in runs]).half,
     }
-
-
-def _half(found: Interval) -> float:
-    return found.high - found.mean
 
 
 def _difference(ours: Sequence[Figures], theirs: Sequence[Figures]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from services.router.domain.simulation.compare import Block, Change, Changed, Comparison
+from services.router.domain.simulation.figures import Interval
 from services.router.domain.simulation.ordering import Placed
 
 
@@ -32,12 +33,15 @@ def _block(block: Block) -> dict[str, Any]:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    days = change.over_days
     return {
         "mean": change.mean,
-        "over_seeds": [change.over_seeds.low, change.over_seeds.high],
-        "over_days": None if days is None else [days.low, days.high],
+        "over_seeds": _ends(change.over_seeds),
+        "over_days": _ends(change.over_days),
     }
+
+
+def _ends(found: Interval | None) -> list[float] | None:
+    return None if found is None or found.low is None or found.high is None else [found.low, found.high]
 
 
 def _changed(one: Changed) -> dict[str, Any]:

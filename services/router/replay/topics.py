@@ -103,7 +103,7 @@ def _figures(runs: Sequence[Sequence[Ending]]) -> dict[str, Any]:
         "wanted_human": _mean(runs, lambda e: e.waits),
         "mean_wait_s": means.mean,
         "p90_wait_s": float(np.mean([np.quantile(waits, 0.9) if waits else 0.0 for waits in waited])),
-        "error": {"mean_wait_s": means.high - means.mean},
+        "error": {"mean_wait_s": means.half},
     }
 
 

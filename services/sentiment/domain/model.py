@@ -166,10 +166,11 @@ def _shown(emotion: Sequence[float]) -> tuple[int, ...]:
 
 
 def _mentions(targets: TargetModel, plain: Normalised, score: Score) -> list[Evidence]:
-    """The words behind the targets that are named."""
+    """The words behind the targets that are named; of a word that the lexicon has twice for a stage, the sum, once."""
     named = {t.stage for t in score.targets}
-    return [
-        Evidence(*plain.span(m.start, m.end), m.weight, f"target:{m.stage}")
-        for m in targets.mentions(plain.text, score.language)
-        if m.stage in named
-    ]
+    found: dict[tuple[int, int, str], float] = {}
+    for m in targets.mentions(plain.text, score.language):
+        if m.stage in named:
+            where = (*plain.span(m.start, m.end), f"target:{m.stage}")
+            found[where] = found.get(where, 0.0) + m.weight
+    return [Evidence(start, end, weight, output) for (start, end, output), weight in found.items()]

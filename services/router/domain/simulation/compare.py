@@ -143,18 +143,19 @@ def _change(less: Floats, days: npt.NDArray[np.str_]) -> Change:
     by_run = [float(m) for m in less.mean(axis=1)]
     names = np.unique(days)
     whole = float(less.mean())
-    return Change(whole, interval(by_run), _jackknife(less.mean(axis=0), days, names) if len(names) > 1 else None)
+    return Change(whole, interval(by_run), _jackknife(less.mean(axis=0), days, names))
 
 
-def _jackknife(less: Floats, days: npt.NDArray[np.str_], names: npt.NDArray[np.str_]) -> Interval:
-    """The 95 % interval of a mean over contacts where it is the days that are independent (Miller 1974: pseudo-values)."""
+def _jackknife(less: Floats, days: npt.NDArray[np.str_], names: npt.NDArray[np.str_]) -> Interval | None:
+    """The 95 % interval of a mean over contacts where it is the days that are independent (Miller 1974: pseudo-values); None of one day."""
     n, total = len(names), float(less.sum())
+    if n < 2:
+        return None
     sums = [(float(less[days == name].sum()), int((days == name).sum())) for name in names]
     whole = total / len(less)
     pseudo = [n * whole - (n - 1) * (total - part) / (len(less) - count) for part, count in sums]
-    found = interval(pseudo)
-    half = found.high - found.mean
-    return Interval(whole, whole - half, whole + half)
+    half = interval(pseudo).half
+    return Interval(whole, None if half is None else whole - half, None if half is None else whole + half)
 
 
 def _changed(contacts: Sequence[Contact], ours: Runs, theirs: Runs, most: int) -> tuple[Changed, ...]:

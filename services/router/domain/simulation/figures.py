@@ -54,11 +54,16 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean, and its 95 % interval."""
+    """A mean, and its 95 % interval; one run tells none."""
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+    @property
+    def half(self) -> float | None:
+        """Half the interval's width."""
+        return None if self.high is None else self.high - self.mean
 
 
 def figures(pairs: Sequence[tuple[RecordedDay, Result]]) -> Figures:
@@ -120,11 +125,11 @@ def _counted(values: Iterable[float]) -> float:
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """The mean of independent runs and its 95 % interval by Student's t; a single run has no interval but itself."""
+    """The mean of independent runs and its 95 % interval by Student's t; a single run has none."""
     n = len(values)
     middle = float(np.mean(values))
     if n < 2:
-        return Interval(middle, middle, middle)
+        return Interval(middle, None, None)
     t = _T975[n - 2] if n - 2 < len(_T975) else 1.96
     half = t * float(np.std(values, ddof=1)) / n**0.5
     return Interval(middle, middle - half, middle + half)
