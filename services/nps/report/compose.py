@@ -40,6 +40,7 @@ from services.nps.report.texts import (
     say,
     score,
     semicolon,
+    sentences,
     trend,
 )
 
@@ -125,7 +126,11 @@ def _pains(report: Report, language: Language, zone: ZoneInfo) -> Section:
     return Section(
         "pains",
         title,
-        (*cards, Key(say("bars_key", language), say("rows_key", language)), Text(f"{how} {tests}".strip(), "quiet")),
+        (
+            *cards,
+            Key(say("bars_key", language), say("rows_key", language)),
+            Text(sentences(language, how, tests), "quiet"),
+        ),
     )
 
 

@@ -13,7 +13,20 @@ from services.nps.domain.survey import Segments
 from services.nps.domain.words import Language
 from services.nps.report.build import Report
 from services.nps.report.document import Block, Items, Section, Table, Text, Tone
-from services.nps.report.texts import day, dimension, ends, moved, per100, portion, say, score, semicolon, signed, trend
+from services.nps.report.texts import (
+    day,
+    dimension,
+    ends,
+    moved,
+    per100,
+    portion,
+    say,
+    score,
+    semicolon,
+    sentences,
+    signed,
+    trend,
+)
 
 PLACES: Final = 10
 CALM: Final = 6
@@ -197,7 +210,7 @@ def audit(report: Report, language: Language) -> Section:
         )
         blocks += [Text(say("unsound", language), "bad"), Items(wrong)]
     where = say("from", language, files=files) if files else say("from_live", language)
-    blocks.append(Text(f"{told} {where}", "quiet"))
+    blocks.append(Text(sentences(language, told, where), "quiet"))
     if report.rejected:
         shown = report.rejected[:PLACES]
         blocks.append(Items(tuple(say("rejected_line", language, line=n, reason=reason) for n, reason in shown)))

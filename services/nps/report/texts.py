@@ -218,6 +218,11 @@ def semicolon(language: Language) -> str:
     return "；" if language == "zh" else "; "
 
 
+def sentences(language: Language, *said: str) -> str:
+    """Sentences that follow each other: with a space between them in English alone."""
+    return ("" if language == "zh" else " ").join(s for s in said if s)
+
+
 def colon(language: Language) -> str:
     """What stands between a name and what is said of it."""
     return "：" if language == "zh" else ": "
