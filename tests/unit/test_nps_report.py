@@ -152,6 +152,15 @@ def test_quotes_name_their_pain_alone_before_others_and_stand_once() -> None:
     assert len(texts) == len(set(texts)) == 2
 
 
+def test_a_comment_that_is_likelier_about_something_else_is_quoted_only_where_there_is_none_other() -> None:
+    lines = [answer(i, 0, "送得慢箱子也破，太差了") for i in range(30)] + [
+        answer(100 + i, 5, "箱子破了") for i in range(30)
+    ]
+    report = build(book(*lines, *(answer(200 + i, 9) for i in range(200))), ASKED, Both())
+    quotes = {t.pain.stage: [q.text for q in t.quotes] for t in report.told}
+    assert quotes == {"delivery.time": ["送得慢箱子也破，太差了"], "delivery.packaging": ["箱子破了"]}
+
+
 def test_what_is_stressed_goes_on_to_the_end_of_an_english_word() -> None:
     said = document.Said("", (("terrible packaging, repackaged", ("packag",), ""), ("包装破了", ("包装",), "")))
     page = html.render(_page("en", said))

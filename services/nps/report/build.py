@@ -295,8 +295,10 @@ def _quotes(
                 s.survey_id,
             )
             found.append((key, s, r))
+    # One that is likelier about something else stands here only where there is none other.
+    mainly = [item for item in found if item[2].complains[0] == pain.stage]
     quotes: dict[str, Quote] = {}
-    for _, s, r in sorted(found, key=lambda item: item[0]):
+    for _, s, r in sorted(mainly or found, key=lambda item: item[0]):
         if sum(q.language == r.language for q in quotes.values()) == QUOTES:
             continue
         text = " ".join(mask(s.comment, "zh" if r.language == "zh" else "en").split())
