@@ -19,11 +19,14 @@ from services.cli.nps_report import report, weeks
 from services.nps.domain.enough import enough
 from services.nps.domain.figures import Figure
 from services.nps.domain.tally import Tally
-from services.nps.lines import LineError, read_line
+from services.nps.lines import LineError, OtherType, read_line
+from services.nps.report.book import TYPES
 
 if TYPE_CHECKING:
     from touchline.nps.v1 import nps_pb2
 
+SHOWN: Final = 10
+"""Rejected lines that are told on standard error at most; --json has them all."""
 Breakdown = dict[str, dict[str, Figure]]
 
 
@@ -70,9 +73,10 @@ def _figure(f: "nps_pb2.Figure") -> Figure:
 def compute(file: Path, as_json: bool) -> None:
     """Computes it from FILE: survey events as JSON lines, in order of arrival. 由文件离线计算。
 
-    Exit status 1 if any line was rejected.
+    Lines of the other types that `touchline nps report` reads are passed over and counted on standard error.
+    Exit status 1 if any line was rejected. 周播报的其他类型略过并计数；有拒收行时退出码为 1。
     """
-    tally, rejected = Tally(), []
+    tally, rejected, passed = Tally(), [], 0
     # Lines end with a line feed only: JSON text may hold other characters that Python takes for line ends.
     with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         for number, line in enumerate(lines, 1):
@@ -81,13 +85,23 @@ def compute(file: Path, as_json: bool) -> None:
             try:
                 tally.add(read_line(line))
             except LineError as error:
-                rejected.append({"line": number, "error": str(error)})
+                if isinstance(error, OtherType) and error.kind in TYPES:
+                    passed += 1
+                else:
+                    rejected.append({"line": number, "error": str(error)})
     by: Breakdown = {}
     for dimension, value, figure in tally.segments():
         by.setdefault(dimension, {})[value] = figure
     show(tally.all(), by, as_json, {"rejected": rejected})
-    for bad in rejected:
+    if passed:
+        click.echo(
+            f"{passed} lines are other events of the weekly report: passed over. {passed} 行是周播报的其他事件，已略过。",
+            err=True,
+        )
+    for bad in rejected[:SHOWN]:
         click.echo(f"line {bad['line']}: {bad['error']}", err=True)
+    if len(rejected) > SHOWN:
+        click.echo(f"… and {len(rejected) - SHOWN} more / 另有 {len(rejected) - SHOWN} 行", err=True)
     sys.exit(bool(rejected))
 
 
@@ -98,7 +112,7 @@ def show(all_: Figure, by: Breakdown, as_json: bool, more: dict[str, Any] | None
         # Ids and segments with lone surrogates can't be written as UTF-8: escape everything.
         click.echo(json.dumps({**body, **(more or {})}))
         return
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("segment 分组", overflow="fold")
     for name in ("NPS", "95 %", "n", "9–10/7–8/0–6"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -106,8 +120,9 @@ def show(all_: Figure, by: Breakdown, as_json: bool, more: dict[str, Any] | None
     _row(table, "all 全部", all_)
     for dimension, values in sorted(by.items()):
         table.add_section()
+        table.add_row(escape(_plain(dimension)), style="bold")
         for value, figure in sorted(values.items()):
-            _row(table, f"{dimension} = {value}", figure)
+            _row(table, f"  {value}", figure)
     Console().print(table)
 
 
@@ -122,5 +137,9 @@ FEW: Final = {
 def _row(table: Table, name: str, f: Figure) -> None:
     counts = f"{f.promoters}/{f.passives}/{f.detractors}"
     interval = f"{f.low:.1f} … {f.high:.1f}"
-    name = name.encode(errors="replace").decode()
-    table.add_row(escape(name), f"{f.nps:.1f}", interval, str(f.n), counts, FEW[enough(f).verdict])
+    table.add_row(escape(_plain(name)), f"{f.nps:.1f}", interval, str(f.n), counts, FEW[enough(f).verdict])
+
+
+def _plain(text: str) -> str:
+    """Half a character can't be written: it becomes a question mark."""
+    return text.encode(errors="replace").decode()

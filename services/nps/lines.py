@@ -9,10 +9,21 @@ import msgspec
 from services.nps.domain.survey import SurveyAnswered, SurveyCorrected, SurveyEvent, SurveyRetracted
 
 _decode: Final = msgspec.json.Decoder().decode
+SURVEY: Final = frozenset({"answered", "corrected", "retracted"})
+"""The types of survey events."""
+_SHOWN: Final = 40
 
 
 class LineError(ValueError):
     """A line that is no survey event; its text names the field and the reason."""
+
+
+class OtherType(LineError):
+    """A line of another type than a survey event's, which `kind` names; whatever else it holds was not looked at."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"type: {kind[:_SHOWN]!a} is not a survey event")
+        self.kind = kind
 
 
 def read_line(line: str) -> SurveyEvent:
@@ -20,16 +31,17 @@ def read_line(line: str) -> SurveyEvent:
     found = _json(line)
     if not isinstance(found, dict):
         raise LineError("line: is not a JSON object")
+    kind = _text(found, "type")
+    if kind not in SURVEY:
+        raise OtherType(kind)
     survey_id, event_id, source = _text(found, "survey_id"), _text(found, "id"), _text(found, "source")
     # A survey stands for its customer here: lines name none, and a survey belongs to one.
-    kind, time = found.get("type"), moment(found, "time")
+    time = moment(found, "time")
     if kind == "answered":
         return SurveyAnswered(source, event_id, survey_id, survey_id, time, _score(found), segments(found))
     if kind == "corrected":
         return SurveyCorrected(source, event_id, survey_id, survey_id, time, _score(found))
-    if kind == "retracted":
-        return SurveyRetracted(source, event_id, survey_id, survey_id, time)
-    raise LineError("type: is none of answered, corrected, retracted")
+    return SurveyRetracted(source, event_id, survey_id, survey_id, time)
 
 
 def _json(line: str) -> Any:

@@ -150,6 +150,46 @@ def test_the_command_at_any_time_asked(tmp_path: Path) -> None:
                 assert f["low"] <= 100 * (p - bad) / (p + a + bad + 3) <= f["high"]
 
 
+def test_the_reports_other_events_are_passed_over_and_many_rejected_lines_are_told_shortly(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    answer = {
+        "id": "a",
+        "source": "s",
+        "type": "answered",
+        "time": "2026-11-01T00:00:00Z",
+        "survey_id": "q",
+        "score": 9,
+    }
+    other = [json.dumps({"id": f"o{i}", "source": "s", "type": kind}) for i, kind in enumerate(("contacted", "owned"))]
+    file.write_text("\n".join([json.dumps(answer), *other]), encoding="utf-8")
+    done = CliRunner().invoke(compute, [str(file), "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["rejected"] == []
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["2"]
+    asked = [json.dumps({"id": f"x{i}", "type": "asked"}) for i in range(12)]
+    file.write_text("\n".join([json.dumps(answer), *other, *asked]), encoding="utf-8")
+    done = CliRunner().invoke(compute, [str(file), "--json"])
+    assert done.exit_code == 1
+    told = [line for line in done.stderr.splitlines() if line.startswith("line ")]
+    assert told[0] == "line 4: type: 'asked' is not a survey event"
+    assert len(told) == 10
+    assert "… and 2 more / 另有 2 行" in done.stderr
+    assert len(json.loads(done.stdout)["rejected"]) == 12
+
+
+def test_the_table_names_a_dimension_once_and_a_long_value_fits_a_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    answers = [
+        {"id": f"a{i}", "source": "s", "type": "answered", "time": "2026-11-01T00:00:00Z", "survey_id": f"q{i}", "score": 9,
+         "segments": {"store": f"西南购物中心店{i}"}}
+        for i in range(3)
+    ]  # fmt: skip
+    file.write_text("\n".join(map(json.dumps, answers)), encoding="utf-8")
+    lines = CliRunner().invoke(compute, [str(file)], env={"COLUMNS": "80"}).stdout.splitlines()
+    assert [line.strip() for line in lines if "store" in line] == ["store"]
+    assert sum("西南购物中心店" in line and "100.0" in line for line in lines) == 3
+
+
 def test_the_table_says_where_answers_are_too_few(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     answers = [

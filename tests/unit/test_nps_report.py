@@ -1,8 +1,10 @@
 """The broadcast: what it reads, that its sums are checked, how it is written in both languages, and the command."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +18,7 @@ from services.cli.comments import CommentReader
 from services.cli.nps import nps
 from services.cli.weeks.generator import generate
 from services.nps.domain.words import Language
-from services.nps.report import html, markdown, pdf
+from services.nps.report import document, html, markdown, pdf, svg
 from services.nps.report.book import Book, owner_of, read
 from services.nps.report.build import Asked, Report, build
 from services.nps.report.compose import compose
@@ -107,6 +109,96 @@ def test_a_line_that_cannot_be_read_is_kept_with_its_reason(line: str, says: str
     assert found.lines == {"rejected": 1, "blank": 1, "answered": 1}
 
 
+@pytest.fixture(scope="module")
+def shipped() -> CommentReader:
+    """The shipped models, read once."""
+    return CommentReader()
+
+
+@pytest.mark.parametrize(
+    ("text", "stages"),
+    [
+        ("the website is broken again", {"other.system"}),
+        ("everything arrived damaged in a torn box", {"delivery.packaging"}),
+        ("the zipper is broken", {"goods.quality"}),
+        ("it was broken", {"goods.quality"}),
+        ("the website is fine, but the zipper is broken", {"other.system", "goods.quality"}),
+    ],
+)
+def test_what_is_broken_names_the_goods_only_where_nothing_else_is_said_to_be(
+    text: str, stages: set[str], shipped: CommentReader
+) -> None:
+    found = shipped.read([text])[0]
+    assert {*found.complains, *found.praises} == stages
+
+
+class Both(Plain):
+    """慢 complains of the delivery's time, 破 of the packaging."""
+
+    def _one(self, text: str) -> Remark:
+        stages = tuple(s for sign, s in (("慢", "delivery.time"), ("破", "delivery.packaging")) if sign in text)
+        return Remark("staged" if stages else "other", "zh", stages)
+
+
+def test_quotes_name_their_pain_alone_before_others_and_stand_once() -> None:
+    lines = [answer(i, 0, "送得慢箱子也破，太差了") for i in range(30)]
+    lines += [answer(100 + i, 5, "送得实在太慢了点") for i in range(30)]
+    lines += [answer(200 + i, 9, "") for i in range(200)]
+    report = build(book(*lines), ASKED, Both())
+    quotes = {t.pain.stage: [q.text for q in t.quotes] for t in report.told}
+    assert set(quotes) == {"delivery.time", "delivery.packaging"}
+    assert quotes["delivery.time"][0] == "送得实在太慢了点"
+    texts = [q for own in quotes.values() for q in own]
+    assert len(texts) == len(set(texts)) == 2
+
+
+def test_a_comment_that_is_likelier_about_something_else_is_quoted_only_where_there_is_none_other() -> None:
+    lines = [answer(i, 0, "送得慢箱子也破，太差了") for i in range(30)] + [
+        answer(100 + i, 5, "箱子破了") for i in range(30)
+    ]
+    report = build(book(*lines, *(answer(200 + i, 9) for i in range(200))), ASKED, Both())
+    quotes = {t.pain.stage: [q.text for q in t.quotes] for t in report.told}
+    assert quotes == {"delivery.time": ["送得慢箱子也破，太差了"], "delivery.packaging": ["箱子破了"]}
+
+
+def test_what_is_stressed_goes_on_to_the_end_of_an_english_word() -> None:
+    said = document.Said("", (("terrible packaging, repackaged", ("packag",), ""), ("包装破了", ("包装",), "")))
+    page = html.render(_page("en", said))
+    assert "terrible <mark>packaging</mark>, repackaged" in page
+    assert "<mark>包装</mark>破了" in page
+
+
+def test_markdown_explains_its_rows_and_the_page_its_chart() -> None:
+    key = document.Key("thin line", "◄ more")
+    assert "◄ more" in markdown.render(_page("en", key))
+    assert "thin line" not in markdown.render(_page("en", key))
+    assert "thin line" in html.render(_page("en", key))
+
+
+def test_quotes_in_markdown_end_with_the_last_one() -> None:
+    said = document.Said("客户原话", (("一", (), "打 0 分"), ("二", (), "打 1 分")))
+    assert markdown.render(_page("zh", said)).endswith("客户原话：\n\n> 一（打 0 分）\n>\n> 二（打 1 分）\n")
+
+
+def _page(language: Language, block: document.Block) -> document.Document:
+    return document.Document(language, "", "", "", "", (document.Section("s", "", (block,)),))
+
+
+@pytest.mark.parametrize("values", [(0.8, 5.6, 1.0, 0.9, 7.0, 0.5, 6.0, 0.8), (0.8, 5.6)])
+def test_no_line_of_a_chart_runs_through_a_label(values: tuple[float, ...]) -> None:
+    drawn = svg.line(document.Line("", tuple(("", v, v - 0.2, v + 0.3) for v in values)))
+    dots = [(float(x), float(y)) for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', drawn)]
+    labels = [
+        (float(x), float(y)) for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="middle">', drawn)
+    ]
+    assert len(labels) == len(dots) == len(values)
+    for (x0, y0), (x1, y1) in pairwise(dots):
+        for x, foot in labels:
+            for at in (x - 11, x, x + 11):
+                if x0 <= at <= x1:
+                    assert y0 + (y1 - y0) * (at - x0) / (x1 - x0) > foot
+
+
 LINES = st.lists(
     st.one_of(
         st.builds(
@@ -127,9 +219,9 @@ def test_the_audit_holds_for_any_lines_and_both_languages_can_be_written(lines: 
     assert report.sound, [c for c in report.checks if not c.holds]
     assert sum(report.read.values()) == len(lines)
     for language in LANGUAGES:
-        document = compose(report, language, UTC_ZONE)
-        assert markdown.render(document).startswith("# ")
-        assert html.render(document).startswith("<!doctype html>")
+        composed = compose(report, language, UTC_ZONE)
+        assert markdown.render(composed).startswith("# ")
+        assert html.render(composed).startswith("<!doctype html>")
 
 
 def test_a_sum_that_does_not_agree_is_told() -> None:
@@ -214,15 +306,15 @@ def test_what_customers_write_is_text_in_the_page_and_in_markdown() -> None:
     lines = [answer(i, 2, evil + "甲" * i, region='<img src="x">', store_group="a|b") for i in range(8)]
     report = made(*lines, answer(90, 10, "好", region="华东"), json.dumps(answer(91, 9, "", region="\ud800")))
     for language in LANGUAGES:
-        document = compose(report, language, UTC_ZONE)
-        page = html.render(document)
+        composed = compose(report, language, UTC_ZONE)
+        page = html.render(composed)
         parser = Strict()
         parser.feed(page)
         assert not parser.open
         assert not {"script", "img"} & parser.tags
         assert "&lt;script&gt;" in page
         page.encode()
-        text = markdown.render(document)
+        text = markdown.render(composed)
         assert "<script>" not in text
         assert "\n# 大" not in text
 
@@ -256,6 +348,10 @@ def test_the_command_writes_a_report_and_its_audit(weeks: Path, tmp_path: Path) 
     assert "# 客户体验周播报" in done.stdout
     assert "核对通过" in done.stdout
     assert "weeks.jsonl" in done.stdout
+    mine = "\n".join(line for line in done.stdout.splitlines() if not line.startswith(("> ", "- 第")))
+    assert not re.search(r"[\u3400-\u9fff] ?[(,:;]|[),:;] ?[\u3400-\u9fff]|\([+−\d]", mine)
+    assert "（…" not in mine
+    assert "触点词典：touchpoints.toml v" in mine
     out = tmp_path / "report.html"
     assert (
         run(

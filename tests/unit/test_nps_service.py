@@ -131,4 +131,4 @@ def test_figures_have_their_error_and_say_where_there_are_too_few() -> None:
     assert "too few cases (5)" in sentence(found["satisfaction"], zh=False)
     assert found["complaint_resolution"].value is None
     assert sentence(found["complaint_resolution"], zh=True) == "投诉解决率：没有数据"
-    assert sentence(found["callback"], zh=True).startswith("重复来电率：15.0%（")
+    assert sentence(found["callback"], zh=True).startswith("重复联系率：15.0%（")

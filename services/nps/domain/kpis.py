@@ -41,7 +41,7 @@ class Kpi:
 NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "first_response": ("首次响应时间", "first response time"),
     "resolution": ("解决时长", "resolution time"),
-    "callback": ("重复来电率", "callback rate"),
+    "callback": ("重复联系率", "repeat contact rate"),
     "first_contact_resolution": ("首次解决率", "first-contact resolution"),
     "satisfaction": ("满意度", "satisfaction"),
     "recommendation": ("推荐度", "recommendation"),

@@ -1,4 +1,4 @@
-"""Repeated contacts (重复来电) and their causes: who had to come back about the same matter, and which matter it was.
+"""Repeated contacts (重复联系) and their causes: who had to come back about the same matter, and which matter it was.
 
 A contact repeats an earlier one of the same customer, at most `days` before it, that is about
 

@@ -1,4 +1,4 @@
-"""What the figures say, in a sentence: Chinese and English. Times are given in the reader's zone; points are whole numbers."""
+"""What the figures say, in a sentence: Chinese and English. Times are given in the reader's zone; points are whole numbers unless digits are asked for."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,13 +17,20 @@ WEEKDAYS: Final[dict[Language, tuple[str, ...]]] = {
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def points(value: float) -> str:
-    """Whole points with a sign of their own: +4, −11, 0."""
-    whole = round(value)
-    return f"+{whole}" if whole > 0 else f"−{-whole}" if whole < 0 else "0"
+def points(value: float, digits: int = 0) -> str:
+    """Points with a sign of their own: +4, −11, 0; with one digit +3.5."""
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return f"+{text}" if value > 0 else f"−{text}"
 
 
-def score(f: Figure, language: Language) -> str:
+def beside(told: str, language: Language) -> str:
+    """What stands in brackets after a word: in full width （…） after Chinese, with a space before it after English."""
+    return f"（{told}）" if language == "zh" else f" ({told})"
+
+
+def score(f: Figure, language: Language, digits: int = 0) -> str:
     """The figure with its error, or that there are too few answers, and how many are missing."""
     found = enough(f)
     zh = language == "zh"
@@ -37,13 +44,12 @@ def score(f: Figure, language: Language) -> str:
         )
     if found.verdict == "wide":
         return (
-            f"{points(f.nps)}，但答卷太少（{f.n} 份），误差 ±{round(found.half)}；约再需 {found.more} 份"
+            f"{points(f.nps, digits)}，但答卷太少（{f.n} 份），误差 ±{found.half:.{digits}f}；约再需 {found.more} 份"
             if zh
-            else f"{points(f.nps)}, but too few answers ({f.n}): ±{round(found.half)}; about {found.more} more are needed"
+            else f"{points(f.nps, digits)}, but too few answers ({f.n}): ±{found.half:.{digits}f}; about {found.more} more are needed"
         )
-    return f"{points(f.nps)}（{between(f.low, f.high)}，{f.n} 份答卷）" if zh else (
-        f"{points(f.nps)} ({between(f.low, f.high)}, {f.n} answers)"
-    )  # fmt: skip
+    ends = between(f.low, f.high, digits)
+    return points(f.nps, digits) + beside(f"{ends}，{f.n} 份答卷" if zh else f"{ends}, {f.n} answers", language)
 
 
 def changed(found: Change | None, when: Callable[[int], datetime], language: Language) -> str:
@@ -58,22 +64,31 @@ def changed(found: Change | None, when: Callable[[int], datetime], language: Lan
     return f"changed since {since} by {size} points (it began between {first} and {last})"
 
 
-def parts(found: Split, language: Language) -> str:
+def parts(found: Split, language: Language, digits: int = 0) -> str:
     """How much of a change is real and how much is mix, and which segments carry what is real."""
     zh = language == "zh"
+
+    def part(p: Part) -> str:
+        return points(p.points, digits) + beside(between(p.low, p.high, digits), language)
+
     carriers = [c for c in found.segments if c.certain][:3]
-    named = ("、" if zh else ", ").join(f"{c.segment} {_part(c.real)}" for c in carriers)
+    named = ("、" if zh else ", ").join(f"{c.segment} {part(c.real)}" for c in carriers)
     if zh:
-        who = f"，主要来自 {named}" if named else "，没有哪个分组单独可见"
-        return f"合计 {_part(found.total)}：真实变化 {_part(found.real)}{who}；客群构成变化 {_part(found.mix)}"
+        who = f"，主要来自{named}" if named else "，没有哪个分组单独可见"
+        return f"合计 {part(found.total)}：真实变化 {part(found.real)}{who}；客群构成变化 {part(found.mix)}"
     who = f", carried by {named}" if named else ", no segment of its own to be seen"
-    return f"{_part(found.total)} in all: real {_part(found.real)}{who}; mix {_part(found.mix)}"
+    return f"{part(found.total)} in all: real {part(found.real)}{who}; mix {part(found.mix)}"
 
 
-def between(low: float, high: float) -> str:
+def between(low: float, high: float, digits: int = 0) -> str:
     """Two ends, the smaller one in size first where both are on one side: −6…−11, +3…+9, −2…+4."""
-    first, last = (high, low) if high <= 0 else (low, high)
-    return f"{points(first)}…{points(last)}"
+    first, last = ordered(low, high)
+    return f"{points(first, digits)}…{points(last, digits)}"
+
+
+def ordered(low: float, high: float) -> tuple[float, float]:
+    """Both ends as they are told: the smaller one in size first where both are on one side."""
+    return (high, low) if high <= 0 else (low, high)
 
 
 def moment(at: datetime, language: Language) -> str:
@@ -84,7 +99,3 @@ def moment(at: datetime, language: Language) -> str:
         if language == "zh"
         else f"{day} {at.day} {MONTHS[at.month - 1]} {clock}"
     )
-
-
-def _part(p: Part) -> str:
-    return f"{points(p.points)} ({between(p.low, p.high)})"

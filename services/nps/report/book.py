@@ -15,10 +15,9 @@ from services.nps.domain.figures import Figure
 from services.nps.domain.repeats import Chained, Contact, chain
 from services.nps.domain.survey import Segments, Survey, SurveyAnswered, merge, standing
 from services.nps.domain.tally import Tally
-from services.nps.lines import LineError, moment, read_line, segments
+from services.nps.lines import SURVEY, LineError, moment, read_line, segments
 from services.nps.report.remark import Reader, Remark
 
-SURVEY: Final = frozenset({"answered", "corrected", "retracted"})
 ACTION: Final = frozenset({"promised", "done", "dropped"})
 TYPES: Final = (*sorted(SURVEY), "contacted", *sorted(ACTION), "owned")
 

@@ -167,7 +167,8 @@ def build(book: Records, asked: Asked, reader: Reader) -> Report:
     actions = [a for a in book.actions(asked.end) if _concerns(a, asked)]
     running, since = _running(replies, asked, dimensions)
     contacts = _contacts(book.chained(asked.scope, reader), asked)
-    told = tuple(_told(p, mine, remarks, book, actions, asked, replies) for p in findings.worst)
+    quoted: set[str] = set()
+    told = tuple(_told(p, mine, remarks, book, actions, asked, replies, quoted) for p in findings.worst)
     split_ = None
     if before and now:
         split_ = split(["·".join(v) or "·" for v in strata], last.answers, this.answers)
@@ -258,6 +259,7 @@ def _told(
     actions: Sequence[Action],
     asked: Asked,
     replies: Sequence[Reply],
+    quoted: set[str],
 ) -> Told:
     place = (pain.narrowest,) if pain.narrowest else ()
     named = tuple(sorted({("stage", pain.stage), ("area", pain.stage.partition(".")[0]), *place, *asked.scope}))
@@ -268,32 +270,43 @@ def _told(
         if week or series:
             series.append((start, sum(week), len(week)))
     owner = owner_of([o for o in book.owners() if o.time < asked.end], named)
-    return Told(pain, _quotes(pain, said, remarks, asked), owner, promises, tuple(series))
+    return Told(pain, _quotes(pain, said, remarks, asked, quoted), owner, promises, tuple(series))
 
 
-def _quotes(pain: Pain, said: Sequence[Said], remarks: Sequence[Remark], asked: Asked) -> tuple[Quote, ...]:
-    """The plainest complaints: where the stage rose before others, about little else, unhappy before happy ones, short."""
+def _quotes(
+    pain: Pain, said: Sequence[Said], remarks: Sequence[Remark], asked: Asked, quoted: set[str]
+) -> tuple[Quote, ...]:
+    """The plainest complaints: about nothing else first, then where the stage rose, unhappy before happy ones, short.
+
+    quoted: what other pain points quote; what is chosen is added.
+    """
     found: list[tuple[tuple[object, ...], Said, Remark]] = []
     for s, r in zip(said, remarks, strict=True):
         if pain.stage in r.complains and asked.start <= s.time < asked.end:
             elsewhere = pain.narrowest is not None and pain.narrowest not in s.segments
+            named = len(r.complains) + len(r.praises)
             key = (
+                named > 1,
                 elsewhere,
                 len(s.comment) < _SHORTEST,
-                len(r.complains),
+                named,
                 s.score,
                 abs(len(s.comment) - _USUAL),
                 s.survey_id,
             )
             found.append((key, s, r))
+    # One that is likelier about something else stands here only where there is none other.
+    mainly = [item for item in found if item[2].complains[0] == pain.stage]
     quotes: dict[str, Quote] = {}
-    for _, s, r in sorted(found, key=lambda item: item[0]):
+    for _, s, r in sorted(mainly or found, key=lambda item: item[0]):
         if sum(q.language == r.language for q in quotes.values()) == QUOTES:
             continue
         text = " ".join(mask(s.comment, "zh" if r.language == "zh" else "en").split())
         if len(text) > _LONGEST:
             text = text[:_LONGEST].rstrip() + "…"
-        quotes.setdefault(text, Quote(text, r.language, s.score, r.words.get(pain.stage, ())))
+        if text not in quoted:
+            quoted.add(text)
+            quotes[text] = Quote(text, r.language, s.score, r.words.get(pain.stage, ()))
     return tuple(quotes.values())
 
 

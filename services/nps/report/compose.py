@@ -21,13 +21,28 @@ from services.nps.report.document import (
     Card,
     Document,
     Facts,
+    Key,
     Line,
     Said,
     Section,
     Text,
     Tone,
 )
-from services.nps.report.texts import colon, day, days, dimension, ends, per100, portion, say, trend
+from services.nps.report.texts import (
+    DIGITS,
+    colon,
+    day,
+    days,
+    dimension,
+    ends,
+    per100,
+    portion,
+    say,
+    score,
+    semicolon,
+    sentences,
+    trend,
+)
 
 PLACES: Final = 10
 """Bars, and rows of a table, that are shown of one dimension at most."""
@@ -44,7 +59,7 @@ def compose(report: Report, language: Language, zone: ZoneInfo, links: tuple[tup
         language,
         say("special" if asked.scope else "title", language),
         subtitle,
-        words.points(report.this.all.nps) if report.this.all.n else "–",
+        words.points(report.this.all.nps, DIGITS) if report.this.all.n else "–",
         say("nps", language),
         (
             _headline(report, language, zone),
@@ -68,13 +83,13 @@ def _named(segments: Segments, language: Language) -> str:
 
 def _headline(report: Report, language: Language, zone: ZoneInfo) -> Section:
     this, moved = report.this.all, report.findings.moved
-    blocks: list[Block] = [Text(f"{say('nps', language)} {words.score(this, language)}")]
+    blocks: list[Block] = [Text(f"{say('nps', language)} {score(this, language)}")]
     if moved is None:
         blocks.append(Text(say("no_last", language), "quiet"))
     else:
         blocks += _moved(report, language, zone)
     if report.others is not None:
-        blocks.append(Text(say("others", language, score=words.score(report.others, language))))
+        blocks.append(Text(say("others", language, score=score(report.others, language))))
     if len(report.series) > 1:
         points = tuple((day(at.astimezone(zone), language), f.nps, f.low, f.high) for at, f in report.series if f.n)
         blocks.append(Line(say("nps_series", language), points))
@@ -90,10 +105,11 @@ def _moved(report: Report, language: Language, zone: ZoneInfo) -> list[Block]:
     running = words.changed(report.running, lambda i: (since + timedelta(days=i)).astimezone(zone), language)
     if report.running is None and outside:
         running = say("unconfirmed", language)
-    tone: Tone = "quiet" if not outside else "bad" if moved.points < 0 else "good"
+    # A colour says that it is so; until the test confirms it, the figure stands without one.
+    tone: Tone = "quiet" if not outside else "" if report.running is None else "bad" if moved.points < 0 else "good"
     blocks: list[Block] = [Text(told, tone), Text(running, "" if report.running else "quiet")]
     if outside and report.split is not None:
-        blocks.append(Text(words.parts(report.split, language), "quiet"))
+        blocks.append(Text(words.parts(report.split, language, DIGITS), "quiet"))
     return blocks
 
 
@@ -108,7 +124,13 @@ def _pains(report: Report, language: Language, zone: ZoneInfo) -> Section:
         how = say("compared_how", language, strata=named)
     tests = say("tests", language, tests=report.findings.tests) if report.findings.tests else ""
     return Section(
-        "pains", title, (*cards, Text(say("bars_key", language), "quiet"), Text(f"{how} {tests}".strip(), "quiet"))
+        "pains",
+        title,
+        (
+            *cards,
+            Key(say("bars_key", language), say("rows_key", language)),
+            Text(sentences(language, how, tests), "quiet"),
+        ),
     )
 
 
@@ -169,17 +191,17 @@ def _facts(told: Told, report: Report, language: Language, zone: ZoneInfo) -> li
         facts.append((say("where", language), where or say("where_same", language), ""))
     facts.append((say("owner", language), told.owner or say("nobody", language), "" if told.owner else "unknown"))
     promises = [a for a in told.promises if a.status != "dropped"]
-    said = "; ".join(_promise(a, language, zone) for a in promises)
+    said = semicolon(language).join(_promise(a, language, zone) for a in promises)
     facts.append((say("promised", language), said or say("nothing_promised", language), "" if said else "unknown"))
     return facts
 
 
 def _promise(action: Action, language: Language, zone: ZoneInfo) -> str:
     at = action.promised_at
-    when = f" ({day(at.astimezone(zone), language)})" if at else ""
+    when = words.beside(day(at.astimezone(zone), language), language) if at else ""
     place = tuple(s for s in action.segments if s[0] != STAGE)
-    where = f"{_named(place, language)}: " if place else ""
-    return f"{where}{action.promise}, {action.owner}{when}"
+    where = _named(place, language) + colon(language) if place else ""
+    return f"{where}{action.promise}{'，' if language == 'zh' else ', '}{action.owner}{when}"
 
 
 def _bars(d: str, spots: list[Spot], compared: bool, language: Language) -> Bars:
@@ -187,7 +209,7 @@ def _bars(d: str, spots: list[Spot], compared: bool, language: Language) -> Bars
     bars = tuple(
         Bar(
             s.place[1], 100 * s.share.value, 100 * s.share.low, 100 * s.share.high,
-            100 * s.before.value if compared and s.before.n else None, s.worse, f"{per100(s.share.value)} ({s.share.of}/{s.share.n})",
+            100 * s.before.value if compared and s.before.n else None, s.worse, per100(s.share.value) + words.beside(f"{s.share.of}/{s.share.n}", language),
         )
         for s in shown
     )  # fmt: skip
@@ -200,5 +222,5 @@ def _comments(report: Report, language: Language) -> Section:
     said = say(
         "read_as", language, n=report.this.all.n, none=r["none"], staged=r["staged"], other=r["other"], unread=r["unread"]
     )  # fmt: skip
-    version = taxonomy.load().version
-    return Section("comments", say("comments", language), (Text(said), Text(f"touchpoints.toml v{version}", "quiet")))
+    lexicon = say("taxonomy", language, file="touchpoints.toml", version=taxonomy.load().version)
+    return Section("comments", say("comments", language), (Text(said), Text(lexicon, "quiet")))

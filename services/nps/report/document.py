@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from services.nps.domain.words import Language
+
 Tone = Literal["", "good", "bad", "unknown", "quiet"]
 
 
@@ -59,6 +61,14 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """How bars are read: where they are drawn, and where they are rows of a table."""
+
+    drawn: str
+    rows: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """Values by time, with the ends of their intervals."""
 
@@ -75,7 +85,7 @@ class Table:
     tones: tuple[Tone, ...] = ()
 
 
-Block = Text | Items | Facts | Said | Bars | Line | Table
+Block = Text | Items | Facts | Said | Bars | Key | Line | Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,7 @@ class Section:
 class Document:
     """language: "zh" or "en", as HTML wants it. figure: the one number, and what to say about it. links: words and address."""
 
-    language: str
+    language: Language
     title: str
     subtitle: str
     figure: str

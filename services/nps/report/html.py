@@ -6,7 +6,20 @@ from itertools import groupby
 from typing import Final
 
 from services.nps.report import svg
-from services.nps.report.document import Bars, Block, Card, Document, Facts, Items, Line, Said, Section, Table, Text
+from services.nps.report.document import (
+    Bars,
+    Block,
+    Card,
+    Document,
+    Facts,
+    Items,
+    Key,
+    Line,
+    Said,
+    Section,
+    Table,
+    Text,
+)
 
 STYLE: Final = """
 :root{color-scheme:light dark;--ground:#f4f5f3;--surface:#fff;--line:#dfe3df;--ink:#1b2429;--quiet:#5a666d;--accent:#0f6e84;--soft:#8fc0cb;
@@ -107,6 +120,8 @@ def _block(b: Block) -> str:
         case Bars():
             rest = f'<p class="quiet">{_text(b.rest)}</p>' if b.rest else ""
             return f'<div class="chart"><h4>{_text(b.title)}</h4>{svg.bars(b)}{rest}</div>'
+        case Key():
+            return f'<p class="quiet">{_text(b.drawn)}</p>'
         case Line():
             return f'<div class="chart"><h4>{_text(b.title)}</h4>{svg.line(b)}</div>'
         case Table():
@@ -123,11 +138,17 @@ def _table(t: Table) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
+# The lexicon names English words by their beginnings (packag): what is stressed goes on to the word's end. Chinese has none to find.
+_START: Final = r"(?:(?<![a-z])|(?![a-z]))"
+_END: Final = r"(?:(?<=[a-z])[a-z]*)?"
+
+
 def _stressed(text: str, words: tuple[str, ...]) -> str:
     """The text with the words that name the stage stressed."""
     if not words:
         return _text(text)
-    found = re.compile("|".join(re.escape(w) for w in sorted(words, key=len, reverse=True)), re.IGNORECASE)
+    longest_first = sorted(words, key=len, reverse=True)
+    found = re.compile("|".join(_START + re.escape(w) + _END for w in longest_first), re.IGNORECASE)
     out, at = [], 0
     for m in found.finditer(text):
         out += [_text(text[at : m.start()]), f"<mark>{_text(m[0])}</mark>"]

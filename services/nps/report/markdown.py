@@ -3,7 +3,9 @@
 import re
 from typing import Final
 
-from services.nps.report.document import Bars, Block, Card, Document, Facts, Items, Line, Said, Table, Text
+from services.nps.domain.words import Language, beside
+from services.nps.report.document import Bars, Block, Card, Document, Facts, Items, Key, Line, Said, Table, Text
+from services.nps.report.texts import colon
 
 _BLOCKS: Final = 20
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]<>|~#])")
@@ -21,13 +23,13 @@ def render(document: Document) -> str:
             if isinstance(block, Card):
                 lines += [f"### {_text(block.title)}", "", f"*{_text(block.badge)}*", ""]
                 for inner in block.blocks:
-                    lines += [*_block(inner), ""]
+                    lines += [*_block(inner, document.language), ""]
             else:
-                lines += [*_block(block), ""]
+                lines += [*_block(block, document.language), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _block(b: Block) -> list[str]:
+def _block(b: Block, language: Language) -> list[str]:
     match b:
         case Text():
             return [_text(b.text)]
@@ -36,7 +38,8 @@ def _block(b: Block) -> list[str]:
         case Facts():
             return [f"- **{_text(k)}** {_text(v)}" for k, v, _ in b.facts]
         case Said():
-            return [f"{_text(b.title)}:", "", *(f"> {_text(t)} ({_text(who)})\n>" for t, _, who in b.quotes)]
+            quotes = [f"> {_text(t)}{beside(_text(who), language)}" for t, _, who in b.quotes]
+            return [_title(b.title, language), "", "\n>\n".join(quotes)]
         case Bars():
             top = max([x.value for x in b.bars] + [0.1])
             rows = [
@@ -44,14 +47,22 @@ def _block(b: Block) -> list[str]:
                 for x in b.bars
             ]
             return [f"| {_text(b.title)} | | |", "|---|---|---|", *rows, *(["", _text(b.rest)] if b.rest else [])]
+        case Key():
+            return [_text(b.rows)]
         case Line():
             head = "| " + " | ".join(_text(p[0]) for p in b.points) + " |"
-            values = "| " + " | ".join(f"{p[1]:.1f} ({p[2]:.1f}…{p[3]:.1f})" for p in b.points) + " |"
-            return [f"{_text(b.title)}:", "", head, "|" + "---|" * len(b.points), values]
+            values = (
+                "| " + " | ".join(f"{p[1]:.1f}{beside(f'{p[2]:.1f}…{p[3]:.1f}', language)}" for p in b.points) + " |"
+            )
+            return [_title(b.title, language), "", head, "|" + "---|" * len(b.points), values]
         case Table():
             rule = "|" + "---|" * len(b.head)
             rows = ["| " + " | ".join(_text(c) for c in row) + " |" for row in b.rows]
             return ["| " + " | ".join(_text(h) for h in b.head) + " |", rule, *rows]
+
+
+def _title(title: str, language: Language) -> str:
+    return _text(title) + colon(language).rstrip()
 
 
 def _text(text: str) -> str:

@@ -13,7 +13,20 @@ from services.nps.domain.survey import Segments
 from services.nps.domain.words import Language
 from services.nps.report.build import Report
 from services.nps.report.document import Block, Items, Section, Table, Text, Tone
-from services.nps.report.texts import day, dimension, ends, per100, portion, say, signed, trend
+from services.nps.report.texts import (
+    day,
+    dimension,
+    ends,
+    moved,
+    per100,
+    portion,
+    say,
+    score,
+    semicolon,
+    sentences,
+    signed,
+    trend,
+)
 
 PLACES: Final = 10
 CALM: Final = 6
@@ -63,13 +76,13 @@ def _verdict(action: Action, verdict: str, report: Report, language: Language) -
 
 def _what(action: Action, language: Language, zone: ZoneInfo) -> str:
     at = action.promised_at
-    return action.promise + (f" ({day(at.astimezone(zone), language)})" if at else "")
+    return action.promise + (words.beside(day(at.astimezone(zone), language), language) if at else "")
 
 
 def _kept_row(k: Kept, report: Report, language: Language, zone: ZoneInfo) -> tuple[tuple[str, ...], Tone]:
     known = k.verdict != "not_done" and k.after.n
     both = f"{per100(k.elsewhere[0].value)} → {per100(k.elsewhere[1].value)}" if k.elsewhere else "–"
-    change = f"{signed(100 * k.change)} ({signed(100 * k.low)}…{signed(100 * k.high)})" if known else "–"
+    change = moved(100 * k.change, 100 * k.low, 100 * k.high, language) if known else "–"
     after = say("per_100", language, **portion(k.after)) if k.after.n else "–"
     before = say("per_100", language, **portion(k.before)) if k.before.n else "–"
     cells = (
@@ -83,10 +96,10 @@ def _effect_row(
     a: Action, e: Effect, report: Report, language: Language, zone: ZoneInfo
 ) -> tuple[tuple[str, ...], Tone]:
     known = e.verdict != "not_done" and e.after.n
-    change = f"{signed(e.points)} ({signed(e.low)}…{signed(e.high)})" if known else "–"
+    change = moved(e.points, e.low, e.high, language) if known else "–"
     cells = (
         _what(a, language, zone), named(a.segments, language), a.owner,
-        words.score(e.before, language), words.score(e.after, language) if known else "–", "–",
+        score(e.before, language), score(e.after, language) if known else "–", "–",
         change, _verdict(a, e.verdict, report, language),
     )  # fmt: skip
     return cells, _TONES[e.verdict]
@@ -108,9 +121,9 @@ def better(report: Report, language: Language) -> Section:
 def calm(report: Report, language: Language) -> Section:
     """What looks like a change and is none that could be told from chance."""
     told = []
-    moved = report.findings.moved
-    if moved is not None and moved.low <= 0 <= moved.high:
-        told.append(say("calm_all", language, **ends(moved)))
+    whole = report.findings.moved
+    if whole is not None and whole.low <= 0 <= whole.high:
+        told.append(say("calm_all", language, **ends(whole)))
     for c in report.findings.calm[:CALM]:
         told.append(say("calm_place", language, place=named((c.place,), language), **ends(c.moved)))
     if report.last.all.n:
@@ -150,7 +163,7 @@ def places(report: Report, language: Language) -> Section:
         own = [(place, f) for place, f in report.this.by.items() if place[0] == d]
         own.sort(key=lambda item: (-item[1].n, item[0]))
         rows = tuple(
-            (place[1], words.score(f, language), f"{signed(s.nps, 0)} ({signed(s.low, 0)}…{signed(s.high, 0)})")
+            (place[1], score(f, language), moved(s.nps, s.low, s.high, language))
             for place, f in own[:PLACES]
             for s in [report.shrunk[place]]
         )
@@ -171,7 +184,7 @@ def stages(report: Report, language: Language) -> Section:
         for p in report.findings.pains
     )  # fmt: skip
     head = (
-        say("stage", language), say("last_week", language), say("this_week", language), "/ 100", say("impact", language),
+        say("stage", language), say("last_week", language), say("this_week", language), say("of_100", language), say("impact", language),
     )  # fmt: skip
     return Section("stages", say("stages", language), (Table(head, rows) if rows else Text("–", "quiet"),))
 
@@ -184,7 +197,10 @@ def audit(report: Report, language: Language) -> Section:
     told = say(
         "lines", language, read=sum(lines.values()), actions=actions, **{k: lines.get(k, 0) for k in kinds}
     )  # fmt: skip
-    files = "; ".join(f"{s.name} ({s.size:,} B, SHA-256 {s.sha256[:16]}…)" for s in report.sources)
+    comma = "，" if language == "zh" else ", "
+    files = semicolon(language).join(
+        s.name + words.beside(f"{s.size:,} B{comma}SHA-256 {s.sha256[:16]}…", language) for s in report.sources
+    )
     blocks: list[Block] = []
     if report.sound:
         blocks.append(Text(say("sound", language, checks=len(report.checks)), "good"))
@@ -194,7 +210,7 @@ def audit(report: Report, language: Language) -> Section:
         )
         blocks += [Text(say("unsound", language), "bad"), Items(wrong)]
     where = say("from", language, files=files) if files else say("from_live", language)
-    blocks.append(Text(f"{told} {where}", "quiet"))
+    blocks.append(Text(sentences(language, told, where), "quiet"))
     if report.rejected:
         shown = report.rejected[:PLACES]
         blocks.append(Items(tuple(say("rejected_line", language, line=n, reason=reason) for n, reason in shown)))

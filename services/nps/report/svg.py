@@ -9,6 +9,8 @@ WIDTH: Final = 440
 _LABEL, _NOTE, _ROW = 104, 96, 26
 _CJK: Final = 12.5
 _LATIN: Final = 6.8
+_LABEL_HALF: Final = 16
+"""Half the width of a value's label in a line chart, and a little."""
 
 
 def bars(block: Bars) -> str:
@@ -40,22 +42,30 @@ def line(block: Line) -> str:
     """Values by time with their errors as whiskers."""
     low = min([p[2] for p in block.points] + [0.0])
     high = max([p[3] for p in block.points] + [1.0])
-    left, right, top, bottom = 44, 40, 16, 108
+    left, right, top, bottom = 44, 40, 20, 112
     step = (WIDTH - left - right) / max(1, len(block.points) - 1)
 
     def y(value: float) -> float:
         return round(bottom - (bottom - top) * (value - low) / (high - low), 1)
 
     places = [(round(left + step * i, 1), *p) for i, p in enumerate(block.points)]
+    heights = [y(p[1]) for p in block.points]
+
+    def clear(i: int) -> float:
+        """Where the label's foot is above its whisker and above the lines to both neighbours, as far as it reaches."""
+        reach = min(1.0, _LABEL_HALF / step)
+        lines = [heights[i] + reach * (heights[j] - heights[i]) for j in (i - 1, i + 1) if 0 <= j < len(heights)]
+        return round(min(y(block.points[i][3]), heights[i], *lines) - 5, 1)
+
     path = "M" + "L".join(f"{x} {y(v)}" for x, _, v, _, _ in places)
     drawn = [
         f'<path class="axis" d="M{left - 10} {y(0)}H{WIDTH}"/><text class="note" x="{left - 14}" y="{y(0) + 4}" text-anchor="end">0</text>'
     ]
-    for x, label, value, lower, upper in places:
+    for i, (x, label, value, lower, upper) in enumerate(places):
         drawn.append(
             f"<g><title>{escape(f'{label}: {value:.1f} ({lower:.1f}…{upper:.1f})')}</title>"
             f'<path class="error" d="M{x} {y(lower)}V{y(upper)}"/><circle class="dot" cx="{x}" cy="{y(value)}" r="3.5"/>'
-            f'<text x="{x + 6}" y="{y(value) - 6}">{value:.1f}</text>'
+            f'<text x="{x}" y="{clear(i)}" text-anchor="middle">{value:.1f}</text>'
             f'<text class="note" x="{x}" y="{bottom + 18}" text-anchor="middle">{escape(label)}</text></g>'
         )
     return _svg(bottom + 26, block.title, f'<path class="line" d="{path}"/>' + "".join(drawn))

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Final
 
+from services.nps.domain import words
 from services.nps.domain.compare import Difference, Share
+from services.nps.domain.figures import Figure
 from services.nps.domain.split import Part
 from services.nps.domain.words import MONTHS, Language
 
@@ -19,7 +21,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "better": ("变好的", "What got better"),
     "no_better": ("没有哪一项确定地变好。", "Nothing got better for certain."),
     "calm": ("不必担心的", "What not to worry about"),
-    "repeats": ("重复来电", "Repeated contacts"),
+    "repeats": ("重复联系", "Repeated contacts"),
     "places": ("各地净推荐值", "The score by place"),
     "stages": ("全部触点", "All touchpoints"),
     "comments": ("留言怎么读的", "How the comments were read"),
@@ -29,8 +31,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "perhaps": ("也许有变化，还不能确定", "perhaps changed, not for certain"),
     "fell": ("确定下降", "down for certain"),
     "unconfirmed": (
-        "单看这两周，这样的差距二十次里偶然出现不到一次；随时可看的检验还没有确认它。",
-        "Of these two weeks alone, chance makes such a difference less than once in twenty; the test that may look at all times has not confirmed it yet.",
+        "单看这两周，这样的差距二十次里偶然出现不到一次；但分数每天都在看，看得多了总会碰上这样的偶然，所以误差范围不含 0 还不算确定：随时可看的检验还没有确认它。",
+        "Of these two weeks alone, chance makes such a difference less than once in twenty; but the score is looked at every day, and with so many looks chance will do so "
+        "now and then. So an interval off zero is not certain yet: the test that may look at all times has not confirmed it.",
     ),
     "no_last": ("没有上周可比", "no last week to compare with"),
     "only": ("只在{place}上升，别处没有", "only in {place}, not elsewhere"),
@@ -56,6 +59,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "score_of": ("打 {score} 分", "scored {score}"),
     "bars": ("每百份答卷的抱怨：{dimension}", "complaints of 100 answers by {dimension}"),
     "bars_key": ("横条为本周，细线为 95 % 误差，竖线为上周；深色的确定高于别处", "bar: this week; thin line: its 95 % error; tick: last week; dark: certainly more than elsewhere"),
+    "rows_key": ("横条为本周，◄ 确定高于别处", "bar: this week; ◄: certainly more than elsewhere"),
     "rest": ("其余 {n} 个未列出，全部见数据", "{n} more are not shown"),
     "week": ("周", "week"),
     "series": ("近几周每百份答卷的抱怨", "complaints of 100 answers by week"),
@@ -75,9 +79,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "overdue": ("已逾期", "overdue"),
     "per_100": ("每百份 {per}（{of}/{n}）", "{per} of 100 ({of}/{n})"),
     "kept_how": (
-        "按阶段的承诺看抱怨占答卷的比例，并减去别处同期的变化；其余看净推荐值。误差可以每周重看。坏的一周之后往往自己会好一些。",
+        "按阶段的承诺看抱怨占答卷的比例，并减去别处同期的变化；其余看净推荐值。误差可以每周重看。有效：可以确定变好了；无效：已可排除抱怨减半（看净推荐值的，已可排除承诺要达到的升幅）；其余尚不能确定。坏的一周之后往往自己会好一些。",
         "Promises about a stage are judged by the share of answers that complain of it, less the change elsewhere; others by the score. "
-        "The errors may be looked at every week. A bad week is often followed by a better one by itself.",
+        "The errors may be looked at every week. It worked: it got better for certain; it did not work: even half of the complaints less can be ruled out "
+        "(by the score: the rise aimed at can be); else not yet known. A bad week is often followed by a better one by itself.",
     ),
     "all_places": ("全部", "everywhere"),
     "fewer": ("{stage}：抱怨由每百份 {before} 降到 {after}（{low}…{high}）", "{stage}: complaints from {before} to {after} of 100 ({low}…{high})"),
@@ -93,6 +98,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "times": ("次数", "times"),
     "unsaid": ("第一次没说", "not said at first"),
     "n": ("答卷", "answers"),
+    "of_100": ("每百份", "of 100"),
+    "taxonomy": ("触点词典：{file} v{version}", "Touchpoint taxonomy: {file} v{version}"),
     "shrunk": ("收缩后", "shrunk"),
     "stage": ("触点", "touchpoint"),
     "last_week": ("上周", "last week"),
@@ -100,8 +107,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "others": ("其余答卷的净推荐值：{score}", "all other answers: {score}"),
     "scope": ("专题范围：{scope}", "about {scope}"),
     "read_as": (
-        "{n} 份答卷中 {none} 份没有留言，{staged} 份说到了某个触点，{other} 份没有说到（计为“其他”），{unread} 份是读不懂的语言（不猜）。",
-        "Of {n} answers {none} had no comment, {staged} spoke of a touchpoint, {other} of none (“other”), and {unread} were in a language that isn't read (none is guessed).",
+        "{n} 份答卷中 {none} 份没有留言，{staged} 份说到了某个触点，{other} 份没有说到（未归类），{unread} 份是读不懂的语言（不猜）。",
+        "Of {n} answers {none} had no comment, {staged} spoke of a touchpoint, {other} of none (unclassified), and {unread} were in a language that isn't read (none is guessed).",
     ),
     "compared_how": (
         "“拉低总分”是与同一{strata}里没有这样抱怨的答卷相比：随抱怨而来的差距，不等于由它造成。",
@@ -109,8 +116,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "compared_all": ("“拉低总分”是与没有这样抱怨的答卷相比：随抱怨而来的差距，不等于由它造成。", "What a pain point costs is told against answers without the complaint: it goes with the complaint, and need not be its effect."),
     "tests": (
-        "共比较了 {tests} 处（触点 × 地方）；什么都没变时，整份报告误报一次的概率至多 1 %。",
-        "{tests} comparisons were made (touchpoint × place); were nothing to have changed, the whole report would name a rise with a probability of 1 % at most.",
+        "共比较了 {tests} 处（触点 × 地方）；什么都没变时，整份报告误报一次的概率至多 1 %。看的地方多，单独一处的误差范围不含 0 还不算确定。",
+        "{tests} comparisons were made (touchpoint × place); were nothing to have changed, the whole report would name a rise with a probability of 1 % at most. With so many looked at, a single interval off zero is not certain yet.",
     ),
     "sound": ("核对通过：{checks} 项合计全部相符。", "The audit holds: all {checks} sums agree."),
     "unsound": ("核对不符，请勿使用本报告：", "The audit does not hold. Do not use this report:"),
@@ -136,6 +143,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
 """Texts by name: Chinese, English. In braces: what is put in."""
 
 
+DIGITS: Final = 1
+"""Of points and shares, everywhere in the report: two roundings of one figure look like two figures."""
+
+
 def say(name: str, language: Language, **values: object) -> str:
     """The text of this name."""
     text = WORDS[name][language == "en"]
@@ -151,10 +162,12 @@ def dimension(name: str, language: Language) -> str:
 
 def signed(value: float, digits: int = 1) -> str:
     """+1.2, −3.4, 0.0."""
-    text = f"{abs(value):.{digits}f}"
-    if float(text) == 0:
-        return text
-    return f"+{text}" if value > 0 else f"−{text}"
+    return words.points(value, digits)
+
+
+def score(f: Figure, language: Language) -> str:
+    """The figure with its error, in as many digits as all of the report."""
+    return words.score(f, language, DIGITS)
 
 
 def per100(share: float) -> str:
@@ -164,12 +177,22 @@ def per100(share: float) -> str:
 
 def ends(part: Part) -> dict[str, str]:
     """A part's points and ends, to be put into a text."""
-    return {"points": signed(part.points), "low": signed(part.low), "high": signed(part.high)}
+    return _told(part.points, part.low, part.high)
 
 
 def trend(d: Difference) -> dict[str, str]:
     """A difference of shares in points of a hundred, to be put into a text."""
-    return {"points": signed(100 * d.value), "low": signed(100 * d.low), "high": signed(100 * d.high)}
+    return _told(100 * d.value, 100 * d.low, 100 * d.high)
+
+
+def _told(value: float, low: float, high: float) -> dict[str, str]:
+    first, last = words.ordered(low, high)
+    return {"points": signed(value), "low": signed(first), "high": signed(last)}
+
+
+def moved(value: float, low: float, high: float, language: Language) -> str:
+    """+1.2 with the ends of its interval in brackets."""
+    return signed(value) + words.beside(words.between(low, high, DIGITS), language)
 
 
 def portion(s: Share) -> dict[str, object]:
@@ -188,6 +211,16 @@ def days(first: datetime, last: datetime, language: Language) -> str:
         return f"{first.year}年{day(first, language)} – {day(last, language)}"
     begins = f"{first.day}" if first.month == last.month else day(first, language)
     return f"{begins} – {day(last, language)} {last.year}"
+
+
+def semicolon(language: Language) -> str:
+    """What parts things that are listed."""
+    return "；" if language == "zh" else "; "
+
+
+def sentences(language: Language, *said: str) -> str:
+    """Sentences that follow each other: with a space between them in English alone."""
+    return ("" if language == "zh" else " ").join(s for s in said if s)
 
 
 def colon(language: Language) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from services.sentiment.domain.score import Score
+from services.sentiment.domain.score import Score, Target
 from services.sentiment.domain.targets import TargetModel
 from services.sentiment.domain.text import Language, normalise
 from services.sentiment.domain.tongue import Tongue, tongue
@@ -26,6 +26,11 @@ FAULT: Final = -0.1
 """Tone below which what is named is found fault with."""
 COMPLAINT: Final = 0.5
 """Probability of a complaint from which on a clause finds fault, however calmly: "苹果坏了两个"."""
+_QUALITY: Final = "goods.quality"
+_BREAKS: Final = frozenset({"delivery.packaging", "other.system", "other.place"})
+"""Stages whose own things break: a box is torn, a website broken, a shop's door damaged."""
+_HARM: Final = frozenset({"broken", "broke", "damaged", "torn", "ripped", "crack", "hole", "holes", "leak"})
+"""Words that name the quality of goods, unless what is broken is something else that the clause names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,7 @@ class CommentReader:
             own = [next(clauses) for _ in cs]
             named = tuple(
                 Named(t.stage, _tone_of(t.stage, own, whole) < FAULT, self.words(plain, said, t.stage))
-                for t in whole.targets
+                for t in self._meant(whole.targets, cs or [plain], own or [whole], said)
             )
             found[i] = Remark("staged" if named else "other", said, named)
         return found
@@ -92,6 +97,20 @@ class CommentReader:
         """The words of a normalised text that name a stage."""
         found = self._targets.mentions(plain, language)
         return tuple(dict.fromkeys(plain[m.start : m.end] for m in found if m.stage == stage))
+
+    def _meant(
+        self, targets: Sequence[Target], clauses: Sequence[str], own: Sequence[Score], language: Language
+    ) -> list[Target]:
+        """The targets without the goods' quality where nothing but harm to other things names it: "the website is broken"."""
+        naming = [
+            (c, {t.stage for t in s.targets})
+            for c, s in zip(clauses, own, strict=True)
+            if any(t.stage == _QUALITY for t in s.targets)
+        ]
+        of_others = naming and all(
+            stages & _BREAKS and _HARM.issuperset(self.words(c, language, _QUALITY)) for c, stages in naming
+        )
+        return [t for t in targets if not (of_others and t.stage == _QUALITY)]
 
     def _scored(self, texts: Sequence[tuple[str, Language]]) -> list[Score]:
         return self._tones.score_batch([t for t, _ in texts], [said for _, said in texts])
