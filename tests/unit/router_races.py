@@ -104,9 +104,7 @@ class Schedule:
         self.n += 1
         self.now += timedelta(milliseconds=self.random.randint(0, 30))
         event = kind(event_id=str(self.n), source="race", time=self.now, pool="care", **fields)
-        self.state, made = assignment.decide(
-            self.state, event, self.now, TERMS, record=self.seed % RECORDED == 0
-        )
+        self.state, made = assignment.decide(self.state, event, self.now, TERMS, record=self.seed % RECORDED == 0)
         self._heard(made)
 
     def _deliver(self, most: int) -> int:
@@ -151,7 +149,6 @@ class Schedule:
                     self.where[fact.contact_id] = "closed"
                 case _:
                     pass
-
 
     def _nobody_starves(self, fact: facts.ContactOffered) -> None:
         """Who still waits, and could have been served by this seat, came at most `OVERTAKEN_S` before whom it got."""
