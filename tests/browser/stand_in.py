@@ -26,6 +26,7 @@ from services.nps.domain.actions import Action
 from services.nps.domain.board import Board
 from services.nps.telling import action_row, change_row
 from tests.browser.hu_story import HU_CONTACTS, HU_STEPS
+from tests.browser.supervised import Supervised
 
 Row = dict[str, Any]
 NOW = datetime(2026, 5, 20, 6, 30, tzinfo=UTC)  # 14:30 in Shanghai
@@ -250,6 +251,7 @@ class StandIn:
 
     def __init__(self) -> None:
         self.streams: set[asyncio.Queue[tuple[str, Row] | None]] = set()
+        self.pools = Supervised(NOW)
         self.reset()
         self.app = Starlette(
             routes=[
@@ -260,6 +262,8 @@ class StandIn:
                 Route("/v1/contacts/{id}/explain", self.explain),
                 Route("/v1/follow-ups", self.follow_ups),
                 Route("/v1/follow-ups/{id}/{how}", self.act, methods=["POST"]),
+                Route("/v1/pools/{pool}", self.pools.pool),
+                Route("/v1/pools/{pool}/{command}", self.pools.act, methods=["POST"]),
             ]
         )
 
@@ -267,6 +271,7 @@ class StandIn:
         """Makes it as it is at first; streams of before are broken."""
         self.rows = canned()
         self.tasks = [task(1, "hu", -18, 0.86), task(2, "shopper-2207", 9, 0.71)]
+        self.pools.reset()
         self.now = NOW
         self.away = False
         self.services: Row = {

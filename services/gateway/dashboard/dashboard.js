@@ -25,7 +25,7 @@ const journey = makeJourney(store);
 const followUps = makeFollowUps(store);
 const panels = [
   summaryPanel(store),
-  poolsPanel(store),
+  poolsPanel(store, drawer.open),
   flagsPanel(store),
   contactsPanel(store, drawer.open),
   servicesPanel(store),

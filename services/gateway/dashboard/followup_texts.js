@@ -1,5 +1,6 @@
 // The texts of the follow-ups' page, in Chinese and English side by side.
 export const FOLLOW_UP_TEXTS = {
+  yourName: ["您的姓名或工号", "Your name"],
   followUps: ["跟进任务", "Follow-ups"],
   allFollowUps: ["处理跟进", "Work on them"],
   noFollowUps: ["目前没有待跟进的客户。", "Nobody needs to be followed up right now."],

@@ -80,13 +80,13 @@ function widthFor(series) {
   return span <= 8 * 60 * MINUTE ? 5 * MINUTE : 15 * MINUTE;
 }
 
-/** The panel. */
-export function poolsPanel(store) {
+/** The panel; `explain` shows why a contact was routed so. */
+export function poolsPanel(store, explain) {
   const tiles = hook("pools");
   const chart = hook("chart-pools");
   const details = hook("table-pools");
   const measure = hook("pool-measure");
-  const supervise = makeSupervise();
+  const supervise = makeSupervise(store, explain);
 
   function drawChart(names) {
     const series = store.series("routing", "pool", "PT1M");

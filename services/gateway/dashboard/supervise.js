@@ -1,97 +1,145 @@
 // A supervisor's part: a pool's mode with its switch, promises, who waits, seats; every command goes to the router, which writes it down.
-import { answerOf } from "./answer.js";
-import { millis, timeOfDay } from "./format.js";
-import { el } from "./dom.js";
+import { answerOf, sendTo } from "./answer.js";
+import { count, millis, span, stopwatch, timeOfDay } from "./format.js";
+import { el, mark, say } from "./dom.js";
+import { refusalKey } from "./supervise_texts.js";
 import { t, word } from "./texts.js";
 
-const PATIENCE = 8000; // ms
 const SHOWN = 30; // of each list
+const HUMAN = { managed: false, hand: "", by: "", reason: "", load: 0, enter: 0, leave: 0 };
 
-async function command(pool, what, body) {
-  const response = await fetch(`v1/pools/${encodeURIComponent(pool)}/${what}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(PATIENCE),
-  });
-  if (response.ok) return t("done");
-  const answer = await response.json().catch(() => ({}));
-  return t("refusedBy", { r: answer.error ?? response.status });
+const address = (pool) => `v1/pools/${encodeURIComponent(pool)}`;
+const button = (text, testid, run, more = {}) => el("button", { type: "button", "data-testid": testid, on: { click: run }, ...more }, text);
+const quiet = (text, more = {}) => el("p", { class: "quiet", ...more }, text);
+
+function refusalWords(error) {
+  const known = refusalKey(error.reason ?? "");
+  return t("refusedBy", { r: known ? t(...known) : error.message });
 }
 
+/** What is so, since when and why; a supervisor's word is shown even where the mode was the same already. */
 function modeWords(mode) {
-  const what = t(mode.managed ? "modeManaged" : "modeHuman");
-  if (!mode.since) return what;
-  const why = mode.hand ? t("modeByHand", { b: mode.by, r: mode.reason || "—" }) : t("modeByLoad");
-  return t("modeSince", { m: what, t: timeOfDay(millis(mode.since)), w: why });
+  const since = mode.since ? t("modeSince", { t: timeOfDay(millis(mode.since), false) }) : "";
+  const why = mode.hand ? t("modeByHand", { b: mode.by, r: mode.reason || "—" }) : mode.since ? t("modeByLoad") : "";
+  return [since, why].filter(Boolean).join(" · ");
 }
 
-/** Makes the dialog; gives the function that opens it for a pool. */
-export function makeSupervise() {
+/** Rows of a list, the first ones, and how many more there are. */
+function rows(tag, items, line, empty) {
+  if (!items.length) return quiet(empty);
+  const rest = items.length - SHOWN;
+  return el(tag, { class: "rows" }, ...items.slice(0, SHOWN).map(line), rest > 0 ? el("li", { class: "quiet" }, t("more", { n: rest })) : null);
+}
+
+/** Makes the dialog; gives the function that opens it for a pool. `explain` shows why a contact was routed so. */
+export function makeSupervise(store, explain) {
   const title = el("h2", { id: "h-supervise" });
-  const body = el("div", { class: "body", "data-testid": "supervise-body" });
   const close = el("button", { type: "button", "data-testid": "supervise-close" });
-  const dialog = el("dialog", { class: "drawer", "data-testid": "supervise-dialog", "aria-labelledby": "h-supervise" }, el("div", { class: "head" }, title, close), body);
+  const by = el("input", { id: "supervise-by", "data-testid": "supervise-by", autocomplete: "name", maxlength: "64" });
+  const reason = el("input", { id: "supervise-reason", "data-testid": "supervise-reason", autocomplete: "off", maxlength: "200" });
+  const byLabel = el("label", { for: "supervise-by" });
+  const reasonLabel = el("label", { for: "supervise-reason" });
+  const said = el("p", { class: "said", role: "status", "data-testid": "supervise-said" });
+  const rest = el("div", { class: "body", "data-testid": "supervise-body" });
+  const dialog = el("dialog", { class: "drawer supervise", "data-testid": "supervise-dialog", "aria-labelledby": "h-supervise" }, el("div", { class: "head" }, title, close), el("div", { class: "asks" }, byLabel, by, reasonLabel, reason), said, rest);
   document.body.append(dialog);
-  const by = el("input", { "data-testid": "supervise-by", autocomplete: "name", maxlength: "64" });
-  const reason = el("input", { "data-testid": "supervise-reason", autocomplete: "off", maxlength: "200" });
-  const said = el("p", { role: "status", "data-testid": "supervise-said" });
   let shown = "";
+  let told = 0; // the latest question, so that a slow answer doesn't overwrite a later one
+
+  function tellOutcome(words, level) {
+    say(said, words);
+    mark(said, "data-level", level);
+    if (words) said.scrollIntoView({ block: "nearest" });
+  }
 
   async function act(what, more) {
+    const asked = shown;
     if (!by.value.trim()) {
-      said.textContent = t("nameFirst");
+      tellOutcome(t("nameFirst"), "bad");
       by.focus();
       return;
     }
+    let outcome = [t("commandDone"), null];
     try {
-      said.textContent = await command(shown, what, { ...more, by: by.value.trim(), reason: reason.value.trim() });
+      await sendTo(`${address(asked)}/${what}`, { ...more, by: by.value.trim(), reason: reason.value.trim() });
     } catch (error) {
-      said.textContent = t("notNow", { s: error.name });
+      outcome = [refusalWords(error), "bad"];
     }
+    if (asked !== shown) return;
+    tellOutcome(...outcome);
     await tell();
   }
 
-  const button = (text, testid, run) => el("button", { type: "button", "data-testid": testid, on: { click: run } }, text);
+  function nowPart(pool) {
+    const wait = Number.isFinite(pool.predicted_wait_s) ? t("waitForNext", { t: span(pool.predicted_wait_s) }) : t("waitUnknown");
+    const standing = t("poolNow", { n: count(pool.waiting.length), o: count(pool.offered), s: count(pool.in_service) });
+    return [quiet(`${standing} · ${wait}`, { class: "quiet now", "data-testid": "supervise-now" })];
+  }
 
   function modePart(mode) {
-    const choice = (name, text) => button(t(text), `mode-${name}`, () => act("mode", { mode: name }));
-    const load = t("loadNow", { l: mode.load.toFixed(1), a: mode.enter || "—", b: mode.leave });
-    return [el("h3", {}, t("modeNow")), el("p", { "data-testid": "mode-now" }, modeWords(mode)), el("p", { class: "quiet" }, load), el("p", { class: "out" }, choice("managed", "modeManaged"), choice("human", "modeHuman"), choice("auto", "modeAuto"))];
+    const chosen = mode.hand || "auto";
+    const choice = (name) => button(t(`mode.${name}`), `mode-${name}`, () => act("mode", { mode: name }), { "aria-pressed": String(name === chosen) });
+    const load = t(mode.enter > 0 ? "loadNow" : "loadOnly", { l: mode.load.toFixed(1), a: mode.enter, b: mode.leave });
+    return [
+      el("h3", {}, t("modeNow")),
+      el("p", { "data-testid": "mode-now", "data-level": mode.managed ? "warn" : null }, t(mode.managed ? "modeManaged" : "modeHuman")),
+      quiet(modeWords(mode), { "data-testid": "mode-why" }),
+      quiet(load),
+      el("p", { class: "modes", role: "group", "aria-label": t("modeNow") }, ...["managed", "human", "auto"].map(choice)),
+    ];
   }
 
-  function debtsPart(pool) {
-    const line = (debt) => el("li", { "data-testid": "debt" }, t("debtLine", { c: debt.customer_id, t: timeOfDay(millis(debt.due_at)), l: debt.overdue ? t("debtLate") : "" }));
-    const list = pool.debts.length ? el("ol", {}, ...pool.debts.slice(0, SHOWN).map(line)) : el("p", { class: "quiet" }, t("noDebts"));
-    return [el("h3", {}, t("debtsOpen", { n: pool.debts_open })), list];
+  function giveTo(contact, ready) {
+    if (!ready.length) return [];
+    const seat = el("select", { "data-testid": "assign-seat", "aria-label": t("assignTo", { c: contact }) }, ...ready.map((id) => el("option", { value: id }, id)));
+    return [seat, button(t("assign"), "assign", () => act("assign", { contact_id: contact, seat_id: seat.value }))];
   }
 
-  function waitingPart(pool) {
-    const ready = pool.seats.filter((seat) => seat.state === "ready").map((seat) => seat.seat_id);
-    const line = (one) => {
-      const seat = el("select", { "aria-label": t("assignTo") }, ...ready.map((id) => el("option", { value: id }, id)));
-      const give = button(t("assignTo"), "assign", () => act("assign", { contact_id: one.contact_id, seat_id: seat.value }));
-      return el("li", { "data-testid": "waits" }, `${one.contact_id} `, ready.length ? seat : "", ready.length ? give : "");
+  /** The contact, which opens its explanation, and what is to be known of it. */
+  function contactPart(contact, name, facts) {
+    return el("div", { class: "what" }, button(name || contact, "supervise-explain", () => explain(contact), { class: "plain", "aria-label": `${t("drawer")}: ${contact}` }), el("span", {}, facts.filter(Boolean).join(" · ")));
+  }
+
+  function debtsPart(pool, ready) {
+    const line = (debt) => {
+      const facts = [t("debtBy", { t: timeOfDay(millis(debt.due_at), false) }), word("debt", debt.kind), debt.called ? t("debtCalled") : ""];
+      const what = contactPart(debt.contact_id, debt.customer_id, facts);
+      if (debt.overdue) what.append(el("span", { class: "late" }, t("debtLate", { t: span((store.clock.now() - millis(debt.due_at)) / 1000) })));
+      return el("li", { "data-testid": "debt", "data-level": debt.overdue ? "bad" : null }, what, ...giveTo(debt.contact_id, ready));
     };
-    return [el("h3", {}, t("whoWaits", { n: pool.waiting.length })), el("ol", {}, ...pool.waiting.slice(0, SHOWN).map(line))];
+    return [el("h3", {}, t("debtsOpen", { n: pool.debts_open })), rows("ol", pool.debts, line, t("noDebts"))];
+  }
+
+  function waitingPart(pool, ready) {
+    const line = (one) => {
+      const waited = (store.clock.now() - millis(one.queued_at)) / 1000;
+      const facts = [t("waitsSince", { t: stopwatch(waited) }), t("waitsPriority", { p: one.priority.toFixed(1) }), one.call_back ? t("waitsCallBack") : "", one.parked ? t("waitsParked") : ""];
+      return el("li", { "data-testid": "waits" }, contactPart(one.contact_id, store.contacts.get(one.contact_id)?.customer_id, facts), ...giveTo(one.contact_id, ready));
+    };
+    const none = pool.waiting.length && !ready.length ? quiet(t("noSeatReady")) : null;
+    return [el("h3", {}, t("whoWaits", { n: pool.waiting.length })), none, rows("ol", pool.waiting, line, t("nobodyWaitsHere"))];
   }
 
   function seatsPart(pool) {
-    const line = (seat) => el("li", { "data-testid": "seat" }, `${seat.seat_id} · ${seat.state} · ${seat.contacts.length}/${seat.capacity} `, seat.state === "draining" ? "" : button(t("drain"), "drain", () => act("drain", { seat_id: seat.seat_id })));
-    return [el("h3", {}, t("seatsNow", { n: pool.seats.length })), el("ul", {}, ...pool.seats.slice(0, SHOWN).map(line))];
+    const line = (seat) => {
+      const facts = [word("seat", seat.state), t("seatHolds", { a: seat.contacts.length, b: seat.capacity })].join(" · ");
+      const what = el("div", { class: "what" }, seat.seat_id, el("span", {}, facts));
+      const leaving = seat.state === "draining" || seat.state === "signed_out";
+      return el("li", { "data-testid": "seat", "data-seat": seat.seat_id }, what, leaving ? null : button(t("drain"), "drain", () => act("drain", { seat_id: seat.seat_id }), { "aria-label": t("drainOf", { s: seat.seat_id }) }));
+    };
+    return [el("h3", {}, t("seatsNow", { n: pool.seats.length })), rows("ul", pool.seats, line, t("noSeats"))];
   }
 
   async function tell() {
-    const asked = shown;
-    const name = el("label", {}, t("yourName"), " ", by);
-    const why = el("label", {}, t("yourReason"), " ", reason);
-    const top = [el("p", {}, name), el("p", {}, why), said];
+    const mine = ++told;
     try {
-      const pool = await answerOf(`v1/pools/${encodeURIComponent(asked)}`);
-      if (asked !== shown) return;
-      body.replaceChildren(...top, ...modePart(pool.mode ?? { managed: false, load: 0, enter: 0, leave: 0 }), ...debtsPart(pool), ...waitingPart(pool), ...seatsPart(pool));
+      const pool = await answerOf(address(shown));
+      if (mine !== told) return;
+      const ready = pool.seats.filter((seat) => seat.state === "ready").map((seat) => seat.seat_id);
+      const parts = [...nowPart(pool), ...modePart({ ...HUMAN, ...pool.mode }), ...debtsPart(pool, ready), ...waitingPart(pool, ready), ...seatsPart(pool)];
+      rest.replaceChildren(...parts.filter(Boolean));
     } catch (error) {
-      if (asked === shown) body.replaceChildren(...top, el("p", { class: "empty", role: "status" }, error.message));
+      if (mine === told) rest.replaceChildren(el("p", { class: "empty", role: "status" }, error.message));
     }
   }
 
@@ -99,9 +147,12 @@ export function makeSupervise() {
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   return async function open(pool) {
     shown = pool;
-    said.textContent = "";
-    title.textContent = t("superviseOf", { p: word("pool", pool) });
-    close.textContent = t("close");
+    tellOutcome("", null);
+    say(title, t("superviseOf", { p: word("pool", pool) }));
+    say(close, t("close"));
+    say(byLabel, t("superviseBy"));
+    say(reasonLabel, t("superviseReason"));
+    rest.replaceChildren(quiet(t("loading")));
     if (!dialog.open) dialog.showModal();
     await tell();
   };
