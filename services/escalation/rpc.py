@@ -16,7 +16,7 @@ from services.escalation.domain.fairness import figures
 from services.escalation.domain.opening import opening
 from services.escalation.domain.uplift import ArmCount, uplift
 from services.runtime.clock import Clock
-from services.runtime.commands import CommandBus
+from services.runtime.commands import CommandBus, Unanswered
 from services.runtime.records import timestamp
 from services.runtime.rpc import Servicer, check_batch, invalid, not_found, refused
 
@@ -221,13 +221,17 @@ class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
         if len(command_id) > LONGEST_ID or not command_id.isprintable():
             raise invalid(f"command_id: must be at most {LONGEST_ID} printable characters")
         # The id names the whole call, so that another command under the same command_id isn't given its answer.
-        name = (type(command).__name__, known.follow_up_id, command_id or str(uuid4()))
-        answer = await self._commands.send(
-            command,
-            command_id=json.dumps(name, ensure_ascii=False),
-            subject=known.customer_id,
-            now=self._clock(),
-        )
+        said = [str(value) for field, value in command.ListFields() if field.name != "outcome"]
+        name = (type(command).__name__, *said, command_id or str(uuid4()))
+        try:
+            answer = await self._commands.send(
+                command,
+                command_id=json.dumps(name, ensure_ascii=False),
+                subject=known.customer_id,
+                now=self._clock(),
+            )
+        except Unanswered as error:
+            raise refused("DEADLINE_EXCEEDED", str(error)) from None
         if not answer.ok:
             raise refused(answer.code, f"follow_up_id: {answer.reason}")
         return _follow_up(await store.follow_up(self._pool, known.follow_up_id) or known)

@@ -1,12 +1,14 @@
 """The routes of the gateway's HTTP side."""
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.gateway import pages
+from services.gateway.answers import error
 from services.gateway.broadcast import Broadcast
 from services.gateway.crowd import Crowd
 from services.gateway.followups import FollowUps
@@ -15,6 +17,17 @@ from services.gateway.keys import Right
 from services.gateway.peers import Watch
 from services.gateway.reading import Reading
 from services.gateway.supervise import Supervise
+
+
+async def _refused(_: Request, wrong: Exception) -> Response:
+    """Starlette's own 404 and 405 in the gateway's form."""
+    assert isinstance(wrong, HTTPException)
+    return error(wrong.status_code, wrong.detail, dict(wrong.headers or {}))
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """A defect of the gateway: what it was is in the log, and no caller's."""
+    return error(500, "the gateway failed; its log says why")
 
 
 def build(
@@ -58,4 +71,5 @@ def build(
             Route("/static/{name}", guarded(pages.part)),
         ],
         middleware=[Middleware(Crowd, most=most_requests)],
+        exception_handlers={HTTPException: _refused, Exception: _broken},
     )

@@ -30,6 +30,10 @@ class Broadcast:
         pairs = [one.partition("=") for one in told]
         if len(pairs) > MOST_SEGMENTS or any(not (d and sign and v) for d, sign, v in pairs):
             return error(400, f"segment: must be dimension=value, {MOST_SEGMENTS} at most")
+        named = [d for d, _, _ in pairs]
+        twice = next((d for d in named if named.count(d) > 1), None)
+        if twice is not None:  # a customer has one value of a dimension: only the last would be heard
+            return error(400, f"segment: {twice} is told twice")
         asked = nps_pb2.GetReportRequest(
             week=request.query_params.get("week", ""),
             language=request.query_params.get("lang", ""),

@@ -6,16 +6,13 @@ The gateway decides nothing of it: it asks the escalation service, and tells its
 from collections.abc import Awaitable, Callable
 from datetime import UTC
 from typing import Any
-from uuid import uuid4
 
-from msgspec import DecodeError, Struct, ValidationError, json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 
-from services.gateway.answers import error, refusal, small_json
+from services.gateway.answers import Command, command, error, failure
 from services.gateway.live.rows import iso
-from services.runtime.errors import Transient
 from services.runtime.rpc import LookupFailed
 
 LISTED = 200
@@ -30,14 +27,6 @@ _RESULTS = {
 }
 
 
-class RefusedError(Exception):
-    """The escalation service says no; `status` is HTTP's word for it."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
 class Desk:
     """Asks the escalation service."""
 
@@ -45,46 +34,34 @@ class Desk:
         self._service = escalation_pb2_grpc.EscalationServiceStub(channel)
 
     async def listed(self) -> list[dict[str, Any]]:
-        """Open follow-ups, those due first first. Raises Transient where the service does not answer."""
-        answer = await _asked(
-            self._service.ListFollowUps(escalation_pb2.ListFollowUpsRequest(limit=LISTED), timeout=WITHIN_S)
-        )
+        """Open follow-ups, those due first first. Raises LookupFailed."""
+        answer = await self._service.ListFollowUps(escalation_pb2.ListFollowUpsRequest(limit=LISTED), timeout=WITHIN_S)
         return [_row(f) for f in answer.follow_ups]
 
     async def budgets(self) -> list[dict[str, Any]]:
-        """What teams can still follow up in this shift, and what it takes to be flagged. Raises Transient."""
-        answer = await _asked(self._service.GetBudget(escalation_pb2.GetBudgetRequest(limit=1), timeout=WITHIN_S))
+        """What teams can still follow up in this shift, and what it takes to be flagged. Raises LookupFailed."""
+        answer = await self._service.GetBudget(escalation_pb2.GetBudgetRequest(limit=1), timeout=WITHIN_S)
         return [_budget(b) for b in answer.teams]
 
-    async def claim(self, follow_up_id: str, owner: str) -> dict[str, Any]:
-        """Starts one. Raises RefusedError, Transient."""
-        request = escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=str(uuid4()))
-        return _row((await _asked(self._service.ClaimFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
+    async def claim(self, follow_up_id: str, owner: str, command_id: str) -> dict[str, Any]:
+        """Starts one. Raises LookupFailed."""
+        request = escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=command_id)
+        return _row((await self._service.ClaimFollowUp(request, timeout=DECIDED_WITHIN_S)).follow_up)
 
-    async def release(self, follow_up_id: str, owner: str) -> dict[str, Any]:
-        """Gives one back. Raises RefusedError, Transient."""
-        request = escalation_pb2.ReleaseFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=str(uuid4()))
-        return _row((await _asked(self._service.ReleaseFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
+    async def release(self, follow_up_id: str, owner: str, command_id: str) -> dict[str, Any]:
+        """Gives one back. Raises LookupFailed."""
+        request = escalation_pb2.ReleaseFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=command_id)
+        return _row((await self._service.ReleaseFollowUp(request, timeout=DECIDED_WITHIN_S)).follow_up)
 
-    async def close(self, follow_up_id: str, owner: str, outcome: str, failed: bool) -> dict[str, Any]:
-        """Ends one. Raises RefusedError, Transient."""
+    async def close(self, follow_up_id: str, owner: str, outcome: str, failed: bool, command_id: str) -> dict[str, Any]:
+        """Ends one. Raises LookupFailed."""
         request = escalation_pb2.CloseFollowUpRequest(
-            follow_up_id=follow_up_id, owner=owner, outcome=outcome, failed=failed, command_id=str(uuid4())
+            follow_up_id=follow_up_id, owner=owner, outcome=outcome, failed=failed, command_id=command_id
         )
-        return _row((await _asked(self._service.CloseFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
+        return _row((await self._service.CloseFollowUp(request, timeout=DECIDED_WITHIN_S)).follow_up)
 
 
-async def _asked(call: Awaitable[Any]) -> Any:
-    try:
-        return await call
-    except LookupFailed as failed:
-        refused = refusal(failed)
-        if refused is None:
-            raise Transient("the escalation service does not answer") from failed
-        raise RefusedError(*refused) from failed
-
-
-class _Said(Struct, forbid_unknown_fields=True):
+class _Said(Command):
     owner: str
     outcome: str = ""
 
@@ -102,40 +79,37 @@ class FollowUps:
         return await self._answer(ask)
 
     async def claim(self, request: Request) -> Response:
-        return await self._act(request, lambda desk, name, said: desk.claim(name, said.owner))
+        return await self._act(request, lambda desk, name, said: desk.claim(name, said.owner, said.command_id))
 
     async def release(self, request: Request) -> Response:
-        return await self._act(request, lambda desk, name, said: desk.release(name, said.owner))
+        return await self._act(request, lambda desk, name, said: desk.release(name, said.owner, said.command_id))
 
     async def done(self, request: Request) -> Response:
         return await self._act(
-            request, lambda desk, name, said: desk.close(name, said.owner, said.outcome or "contacted", False)
+            request,
+            lambda desk, name, said: desk.close(name, said.owner, said.outcome or "contacted", False, said.command_id),
         )
 
     async def failed(self, request: Request) -> Response:
         return await self._act(
-            request, lambda desk, name, said: desk.close(name, said.owner, said.outcome or "not_reached", True)
+            request,
+            lambda desk, name, said: desk.close(name, said.owner, said.outcome or "not_reached", True, said.command_id),
         )
 
     async def _act(self, request: Request, act: Callable[[Desk, str, _Said], Awaitable[dict[str, Any]]]) -> Response:
-        body = await small_json(request)
-        if isinstance(body, Response):
-            return body
-        try:
-            said = json.decode(body, type=_Said)
-        except (ValidationError, DecodeError) as wrong:
-            return error(400, f"the body: {wrong}")
-        return await self._answer(lambda desk: act(desk, request.path_params["follow_up_id"], said))
+        said = await command(request, _Said)
+        if isinstance(said, Response):
+            return said
+        name = request.path_params["follow_up_id"]
+        return await self._answer(lambda desk: act(desk, name, said), said.command_id)
 
-    async def _answer(self, ask: Callable[[Desk], Awaitable[dict[str, Any]]]) -> Response:
+    async def _answer(self, ask: Callable[[Desk], Awaitable[dict[str, Any]]], command_id: str = "") -> Response:
         if self._desk is None:
             return error(503, "ESCALATION_ADDR is not set")
         try:
             return JSONResponse(await ask(self._desk), headers={"cache-control": "no-store"})
-        except RefusedError as refused:
-            return error(refused.status, str(refused))
-        except Transient as away:
-            return error(503, str(away), {"retry-after": "2"})
+        except LookupFailed as failed:
+            return failure(failed, "the escalation service", command_id)
 
 
 def _row(f: escalation_pb2.FollowUp) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from starlette.responses import JSONResponse, Response
 
 from services.gateway import cloudevents
 from services.gateway.accept import Envelope, Rejection
+from services.gateway.answers import BODY_WITHIN_S
 from services.gateway.cloudevents import UnsupportedMediaType
 from services.gateway.door import Answer, Door, Verdict
 from services.gateway.keys import Channel
 from services.gateway.settings import GatewaySettings
-
-BODY_WITHIN_S = 20.0
 
 
 class _TooLargeError(Exception):

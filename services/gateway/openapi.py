@@ -42,6 +42,9 @@ def _read(about: str, answers: Json, parameters: list[Json] | None = None) -> Js
     return {"get": got}
 
 
+_AGAIN = "It may yet be carried out: ask again with the command_id that is told, which has one effect."
+
+
 def _act(about: str) -> Json:
     """An operation that changes a follow-up. Elsewhere than on loopback it needs the key of a channel with "act": true."""
     found = _read(
@@ -50,10 +53,12 @@ def _act(about: str) -> Json:
             "200": _answer("The follow-up as it stands now.", "FollowUp"),
             "400": _answer("The body is wrong: the field and the reason.", "Error"),
             "404": _answer("There is no such follow-up.", "Error"),
+            "408": _answer("The body took too long to arrive.", "Error"),
             "409": _answer("It is closed already, or somebody else has started it.", "Error"),
             "413": _answer("The body is too large.", "Error"),
             "415": _answer("The body is not said to be JSON.", "Error"),
-            "503": _answer("The escalation service does not answer.", "Error", retry_after="seconds"),
+            "503": _answer(f"The escalation service does not answer. {_AGAIN}", "Error", retry_after="seconds"),
+            "504": _answer(f"It was not answered in time. {_AGAIN}", "Error"),
         },
         [_parameter("follow_up_id", "the follow-up")],
     )["get"]
@@ -145,6 +150,7 @@ def document() -> Json:
                 "Why a contact was routed as it was",
                 {
                     "200": _answer("The decisions, oldest first.", "Explanation"),
+                    "400": _answer("The contact's id can't be looked up.", "Error"),
                     "404": _answer("The router knows no such contact.", "Error"),
                     "503": _answer("The router does not answer.", "Error", retry_after="seconds"),
                 },
@@ -171,7 +177,10 @@ def document() -> Json:
                 [
                     _query("week", "the ISO week, such as 2026-W45; the last whole week where it is left out"),
                     _query("lang", "zh (where it is left out) or en"),
-                    _query("segment", "dimension=value: only answers that have it (专题); may come several times"),
+                    _query(
+                        "segment",
+                        "dimension=value: only answers that have it (专题); may come several times, each dimension once",
+                    ),
                 ],
             ),
             "/v1/pools/{pool}": _read(
@@ -195,8 +204,12 @@ def document() -> Json:
                         "200": _answer("Done, and when.", "Done"),
                         "400": _answer("A field is missing or wrong.", "Error"),
                         "403": _answer("This channel may not.", "Error"),
+                        "408": _answer("The body took too long to arrive.", "Error"),
                         "409": _answer("It can't be done now, and why.", "Error"),
-                        "503": _answer("The router does not answer.", "Error", retry_after="seconds"),
+                        "413": _answer("The body is too large.", "Error"),
+                        "415": _answer("The body is not said to be JSON.", "Error"),
+                        "503": _answer(f"The router does not answer. {_AGAIN}", "Error", retry_after="seconds"),
+                        "504": _answer(f"It was not answered in time. {_AGAIN}", "Error"),
                     },
                 }
             },
@@ -217,7 +230,7 @@ def document() -> Json:
                         "description": "A part of the dashboard",
                         "content": {kind: {"schema": {"type": "string"}} for kind in ("text/javascript", "text/css")},
                     },
-                    "404": {"description": "There is none of this name.", "content": {"text/plain": {}}},
+                    "404": _answer("There is none of this name.", "Error"),
                 },
                 [_parameter("name", "the file's name")],
             ),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.gateway.answers import LONGEST_COMMAND_ID
 from services.runtime import catalogue
 from services.runtime.records import JSON, PROTOBUF
 
@@ -24,6 +25,12 @@ def ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_COMMAND_ID: Json = {
+    "type": "string",
+    "maxLength": LONGEST_COMMAND_ID,
+    "description": "names the call, so that it can be repeated safely; left out, the gateway names it",
+}
+
 SCHEMAS: Json = {
     "Pool": {
         "type": "object",
@@ -35,7 +42,10 @@ SCHEMAS: Json = {
         "type": "object",
         "description": "mode: mode (managed, human, auto), by, reason. assign: seat_id, contact_id, by, reason. drain: seat_id, by, reason",
         "required": ["by"],
-        "properties": {name: {"type": "string"} for name in ("mode", "seat_id", "contact_id", "by", "reason")},
+        "properties": {
+            **{name: {"type": "string"} for name in ("mode", "seat_id", "contact_id", "by", "reason")},
+            "command_id": _COMMAND_ID,
+        },
         "additionalProperties": False,
     },
     "Done": {"type": "object", "description": "when it was done", "additionalProperties": {"type": "string"}},
@@ -87,7 +97,14 @@ SCHEMAS: Json = {
             "reason": {"type": "string"},
         },
     },
-    "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
+    "Error": {
+        "type": "object",
+        "required": ["error"],
+        "properties": {
+            "error": {"type": "string"},
+            "command_id": {"type": "string", "description": "503 and 504 of a command: with it, ask again"},
+        },
+    },
     "Journey": {
         "type": "object",
         "required": ["customer_id", "mood", "nps", "risk", "steps"],
@@ -191,6 +208,7 @@ SCHEMAS: Json = {
         "properties": {
             "owner": {"type": "string", "minLength": 1, "maxLength": 64, "description": "who does it"},
             "outcome": {"type": "string", "maxLength": 200, "description": "what came of it"},
+            "command_id": _COMMAND_ID,
         },
     },
     "Health": {"type": "object", "required": ["healthy"], "properties": {"healthy": {"type": "boolean"}}},

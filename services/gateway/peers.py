@@ -7,10 +7,10 @@ from typing import Any
 
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 
+from services.gateway.answers import refusal
 from services.gateway.live.rows import iso
 from services.runtime.admin import ServiceStatus, probe
 from services.runtime.clock import Clock
-from services.runtime.errors import Transient
 from services.runtime.rpc import LookupFailed
 from services.runtime.settings import RpcSettings
 
@@ -51,15 +51,15 @@ class Explains:
         self._router = router_pb2_grpc.RouterServiceStub(channel)
 
     async def explain(self, contact_id: str) -> dict[str, Any] | None:
-        """The decisions about a contact, oldest first; None where the router knows none. Raises Transient where it does not answer."""
+        """The decisions about a contact, oldest first; None where the router knows none. Raises LookupFailed where it refuses or does not answer."""
         try:
             answer = await self._router.Explain(
                 router_pb2.ExplainRequest(contact_id=contact_id), timeout=EXPLAIN_WITHIN_S
             )
-        except LookupFailed as error:
-            code = getattr(error, "code", None)
-            if code is not None and code().name == "NOT_FOUND":
+        except LookupFailed as failed:
+            refused = refusal(failed)
+            if refused is not None and refused[0] == 404:
                 return None
-            raise Transient("the router does not answer") from error
+            raise
         decisions = [{"at": iso(d.decided_at), "kind": d.kind, "zh": d.zh, "en": d.en} for d in answer.decisions]
         return {"contact_id": contact_id, "decisions": decisions}

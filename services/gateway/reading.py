@@ -12,12 +12,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from starlette.types import Message, Send
 
 from services.gateway import openapi
-from services.gateway.answers import error
+from services.gateway.answers import error, failure
 from services.gateway.door import Door
 from services.gateway.keys import Right
 from services.gateway.live.hub import Hub, TooManyWatchersError
 from services.gateway.settings import GatewaySettings
-from services.runtime.errors import Transient
+from services.runtime.rpc import LookupFailed
 
 # Everything comes from here, and nothing is framed.
 _SECURE = {
@@ -106,8 +106,8 @@ class Reading:
             return error(503, "ROUTER_ADDR is not set")
         try:
             found = await self._explain(request.path_params["contact_id"])
-        except Transient as away:
-            return error(503, str(away), {"retry-after": "2"})
+        except LookupFailed as failed:
+            return failure(failed, "the router")
         return error(404, "the router knows no such contact") if found is None else _private(found)
 
     async def description(self, _: Request) -> Response:

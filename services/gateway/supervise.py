@@ -1,25 +1,45 @@
 """The supervisor's part: a pool as it stands, and the commands that change it, each audited by the router."""
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
 
 from google.protobuf.json_format import MessageToDict
+from msgspec.structs import asdict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 
-from services.gateway.answers import error, refusal, small_json
+from services.gateway.answers import Command, command, error, failure
 from services.runtime.rpc import LookupFailed
 
 WITHIN_S = 6.0
-_COMMANDS: dict[str, tuple[str, Callable[..., Any], tuple[str, ...]]] = {
-    "mode": ("SetMode", router_pb2.SetModeRequest, ("mode", "by", "reason")),
-    "assign": ("Assign", router_pb2.AssignRequest, ("seat_id", "contact_id", "by", "reason")),
-    "drain": ("Drain", router_pb2.DrainRequest, ("seat_id", "by", "reason")),
+
+
+class _Mode(Command):
+    mode: str = ""
+    by: str = ""
+    reason: str = ""
+
+
+class _Assign(Command):
+    seat_id: str = ""
+    contact_id: str = ""
+    by: str = ""
+    reason: str = ""
+
+
+class _Drain(Command):
+    seat_id: str = ""
+    by: str = ""
+    reason: str = ""
+
+
+_COMMANDS: dict[str, tuple[str, Callable[..., Any], type[Command]]] = {
+    "mode": ("SetMode", router_pb2.SetModeRequest, _Mode),
+    "assign": ("Assign", router_pb2.AssignRequest, _Assign),
+    "drain": ("Drain", router_pb2.DrainRequest, _Drain),
 }
-"""Path → the router's method, its request, the fields of the body."""
+"""Path → the router's method, its request, the body. What is missing the router names."""
 
 
 class Supervise:
@@ -43,33 +63,18 @@ class Supervise:
         known = _COMMANDS.get(request.path_params["command"])
         if known is None:
             return error(404, f"the commands are {', '.join(sorted(_COMMANDS))}")
-        body = await _body(request)
-        if isinstance(body, Response):
-            return body
-        method, make, fields = known
-        for name, value in body.items():
-            if name not in fields or not isinstance(value, str):
-                return error(400, f"{name}: is not known, or no text; known are {', '.join(fields)}")
-        command = make(pool=request.path_params["pool"], command_id=uuid4().hex, **body)
-        return await _answer(getattr(self._router, method)(command, timeout=WITHIN_S))
+        method, make, kind = known
+        said = await command(request, kind)
+        if isinstance(said, Response):
+            return said
+        asked = make(pool=request.path_params["pool"], **asdict(said))
+        return await _answer(getattr(self._router, method)(asked, timeout=WITHIN_S), said.command_id)
 
 
-async def _body(request: Request) -> dict[str, Any] | Response:
-    parts = await small_json(request)
-    if isinstance(parts, Response):
-        return parts
-    try:
-        found = json.loads(parts)
-    except (ValueError, RecursionError):
-        return error(400, "the body is not JSON")
-    return found if isinstance(found, dict) else error(400, "the body is not an object")
-
-
-async def _answer(call: Awaitable[Any]) -> Response:
+async def _answer(call: Awaitable[Any], command_id: str = "") -> Response:
     try:
         answer = await call
     except LookupFailed as failed:
-        refused = refusal(failed)
-        return error(503, "the router does not answer", {"retry-after": "2"}) if refused is None else error(*refused)
+        return failure(failed, "the router", command_id)
     body = MessageToDict(answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     return JSONResponse(body, headers={"cache-control": "no-store"})

@@ -256,6 +256,15 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchl
             await claimed_by_one(stub, follow_up.follow_up_id)
             await given_back_and_taken_by_another(touchline, service, follow_up.follow_up_id, customer)
             close = escalation_pb2.CloseFollowUpRequest(follow_up_id=follow_up.follow_up_id, outcome="contacted")
+            theirs = escalation_pb2.CloseFollowUpRequest(
+                follow_up_id=follow_up.follow_up_id, outcome="contacted", owner="nobody's"
+            )
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.CloseFollowUp(theirs, timeout=15)
+            assert (refused.value.code().name, "somebody else" in (refused.value.details() or "")) == (
+                "FAILED_PRECONDITION",
+                True,
+            )
             closed = (await stub.CloseFollowUp(close, timeout=15)).follow_up
             assert (closed.outcome, closed.owner, closed.result) == ("contacted", "李", escalation_pb2.RESULT_DONE)
             assert closed.HasField("closed_at")

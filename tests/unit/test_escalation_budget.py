@@ -138,6 +138,27 @@ def answers(facts: list[tasks.TeamFact]) -> list[str]:
     return [f.code for f in facts if isinstance(f, tasks.CommandAnswered)]
 
 
+def test_what_somebody_has_started_is_not_closed_in_anothers_name() -> None:
+    shift = Shift()
+    shift.case("a", 0.8)
+    name = shift.open()["a"]
+    shift.claim(name)
+    assert answers(shift.close(name, owner="wang")) == ["claimed"]
+    assert name in shift.state.flags, "it is still open, and li's"
+    facts = shift.close(name, owner="li")
+    assert (answers(facts), [f.owner for f in facts if isinstance(f, tasks.FollowUpClosed)]) == ([""], ["li"])
+
+
+def test_what_went_to_the_supervisor_is_closed_by_anybody() -> None:
+    shift = Shift()
+    shift.case("a", 0.8)
+    name = shift.open()["a"]
+    shift.claim(name)
+    shift.now = shift.state.flags[name].due_at + shift.terms.overflow_after
+    facts = shift.close(name, owner="wang")
+    assert (answers(facts), [f.owner for f in facts if isinstance(f, tasks.FollowUpClosed)]) == ([""], ["wang"])
+
+
 def test_what_was_claimed_is_given_back_by_its_owner_and_its_place_with_it() -> None:
     shift = Shift(Terms(capacity=1))
     shift.case("a", 0.8)

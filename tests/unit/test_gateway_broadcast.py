@@ -82,6 +82,13 @@ async def test_a_segment_that_is_none_is_named(tmp_path: Path, query: str) -> No
     assert (answer.status_code, answer.json()["error"].startswith("segment: ")) == (400, True)
 
 
+async def test_a_dimension_told_twice_is_refused(tmp_path: Path) -> None:
+    service = Service()
+    answer = await get(tmp_path, "?segment=region%3D华东&segment=store%3Da&segment=region%3D华北", service)
+    assert (answer.status_code, answer.json()) == (400, {"error": "segment: region is told twice"})
+    assert not service.asked
+
+
 async def test_it_asks_for_the_right_to_view_and_for_a_service(tmp_path: Path) -> None:
     abroad = "0.0.0.0:8080"
     for key, status in (("", 401), ("a" * 20, 403), ("t" * 20, 200)):

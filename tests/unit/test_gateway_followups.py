@@ -1,6 +1,8 @@
 """Follow-ups at the gateway: who may list and act, what is asked of the service, and what it refuses."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import jsonschema
 import pytest
 from touchline.escalation.v1 import escalation_pb2 as pb
 
-from services.gateway import app, openapi
+from services.gateway import answers, app, openapi
 from services.gateway.door import Door
 from services.gateway.followups import Desk, FollowUps
 from services.gateway.ingest import Ingest
@@ -146,6 +148,10 @@ async def test_what_is_asked_of_the_service(tmp_path: Path, path: str, body: Any
         ({"owner": "li", "more": 1}, {}, 400, "more"),
         (b"{", {}, 400, "the body"),
         (b"x" * 5000, {}, 413, "4096"),
+        (b'{"owner":"\xff"}', {}, 400, "UTF-8"),
+        ({"owner": "li", "command_id": 7}, {}, 400, "command_id"),
+        ({"owner": "li", "command_id": "x" * 201}, {}, 400, "command_id"),
+        ({"owner": "li", "command_id": "a\nb"}, {}, 400, "command_id"),
         ({"owner": "li"}, {"content-type": "text/plain"}, 415, "content-type"),
         ({"owner": "li"}, {"sec-fetch-site": "cross-site"}, 403, "elsewhere"),
         ({"owner": "li"}, {"host": "evil.example"}, 421, "GATEWAY_ALLOWED_HOSTS"),
@@ -179,7 +185,7 @@ async def test_elsewhere_than_on_loopback_a_key_says_who_may(
         ("NOT_FOUND", 404),
         ("INVALID_ARGUMENT", 400),
         ("UNAVAILABLE", 503),
-        ("DEADLINE_EXCEEDED", 503),
+        ("DEADLINE_EXCEEDED", 504),
     ],
 )
 async def test_what_the_service_refuses(tmp_path: Path, code: str, status: int) -> None:
@@ -187,7 +193,66 @@ async def test_what_the_service_refuses(tmp_path: Path, code: str, status: int) 
     bench.service.no = No(code)
     answer = await bench.ask("POST", "/f/done", {"owner": "li"})
     assert answer.status_code == status
-    assert "closed already" in answer.json()["error"] or status == 503
+    (request,) = bench.service.asked
+    if status < 500:
+        assert "closed already" in answer.json()["error"]
+    else:  # it may have been done: the caller is told by which name to ask again
+        assert "may yet be carried out" in answer.json()["error"]
+        assert answer.json()["command_id"] == request.command_id
+        assert ("retry-after" in answer.headers) == (status == 503)
+    check("Error", answer.json())
+
+
+@pytest.mark.parametrize("act", ["claim", "release", "done", "failed"])
+async def test_a_call_is_repeated_under_the_name_it_was_given(tmp_path: Path, act: str) -> None:
+    bench = Bench(tmp_path)
+    for _ in range(2):
+        assert (await bench.ask("POST", f"/f/{act}", {"owner": "li", "command_id": "mine-1"})).status_code == 200
+    assert [r.command_id for r in bench.service.asked] == ["mine-1"] * 2
+    for _ in range(2):
+        await bench.ask("POST", f"/f/{act}", {"owner": "li"})
+    names = {r.command_id for r in bench.service.asked}
+    assert len(names) == 3 and "" not in names
+
+
+async def test_a_list_in_vain_says_nothing_of_repeating(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.service.no = No("DEADLINE_EXCEEDED")
+    answer = await bench.ask("GET", "")
+    assert (answer.status_code, answer.json()) == (503, {"error": "the escalation service does not answer"})
+
+
+async def test_a_body_that_does_not_arrive_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "BODY_WITHIN_S", 0.01)
+    bench = Bench(tmp_path)
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(bench.app), base_url="http://127.0.0.1") as client:
+        kind = {"content-type": "application/json"}
+        answer = await client.post("/v1/follow-ups/f/claim", content=never(), headers=kind)
+    assert (answer.status_code, bench.service.asked) == (408, [])
+    check("Error", answer.json())
+
+
+async def test_a_caller_who_leaves_halfway_is_no_defect(tmp_path: Path) -> None:
+    arriving = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(arriving)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"host", b"127.0.0.1")]
+    path = "/v1/follow-ups/f/claim"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "headers": headers}
+    bench = Bench(tmp_path)
+    await bench.app({**scope, "query_string": b"", "root_path": "", "http_version": "1.1"}, receive, send)
+    assert (sent[0]["status"], bench.service.asked) == (400, [])
 
 
 async def test_without_the_service_it_says_so(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import httpx
 import jsonschema
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.routing import Route
 
 from services.gateway import app, openapi
@@ -58,7 +59,7 @@ class Bench:
 
     async def why(self, contact_id: str) -> dict[str, Any] | None:
         if contact_id == "away":
-            raise Transient("the router does not answer")
+            raise ConnectionError
         decision = {"at": "2026-11-01T09:00:00Z", "kind": "triaged", "zh": "人工", "en": "a human"}
         return {"contact_id": contact_id, "decisions": [decision]} if contact_id == "c1" else None
 
@@ -176,6 +177,21 @@ async def test_explain(bench: Bench) -> None:
     assert [g.status_code for g in got] == [200, 404, 503]
     check("Explanation", got[0].json())
     check("Error", got[1].json())
+
+
+async def test_what_starlette_itself_refuses_is_told_as_all_else(bench: Bench) -> None:
+    async def broken(_: Any) -> Response:
+        raise RuntimeError("a secret")
+
+    bench.app.router.routes.append(Route("/broken", broken))
+    transport = httpx.ASGITransport(bench.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        got = [await client.get(p) for p in ("/v1/none", "/static/none.js", "/broken")] + [await client.post("/docs")]
+    assert [g.status_code for g in got] == [404, 404, 500, 405]
+    for one in got:
+        check("Error", one.json())
+        assert "secret" not in one.text
+    assert "GET" in got[3].headers["allow"]
 
 
 async def test_health_follows_kafka(bench: Bench) -> None:

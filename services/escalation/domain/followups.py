@@ -293,6 +293,8 @@ def _close_by_request(state: Team, event: CloseRequested, now: datetime, terms: 
     flag = state.flags.get(event.follow_up_id)
     if flag is None or flag.held_out:
         return state, _answer(event, "missing", now)
+    if flag.started and event.owner not in ("", flag.owner) and not flag.overflowed:
+        return state, _answer(event, "claimed", now)  # else it would be told as this one's work
     if not flag.started:
         state = _begun(
             state, replace(flag, claimed_at=now), terms
