@@ -1,7 +1,7 @@
 """A ten-fold rush on the live stack: `python -m bench.rush`.
 
 Every service on an embedded Kafka and Postgres, on loopback, on a clock that runs fast. Customers who want a human come
-at a steady rate, ten times as often for a quarter of an hour, and at the steady rate again until all debts are paid and
+at a steady rate, ten times as often for some minutes, and at the steady rate again until all debts are paid and
 a while longer; seats take, miss and decline offers as they do in the demo. The policy is the shipped one, but protected
 customers stand in the pool that is rushed. Whatever the topics tell of it is judged then, and audited. Exit status 0
 only if managed mode (托管) was entered once and left once, all debts are paid, no contact is lost and each protected
@@ -63,11 +63,11 @@ class Rush:
     pace: float = 30.0
     seats: int = 10
     service_s: float = 180.0
-    occupancy: float = 0.5
+    occupancy: float = 0.4
     times: float = 10.0
-    before_min: float = 10.0
-    rush_min: float = 15.0
-    after_min: float = 30.0
+    before_min: float = 5.0
+    rush_min: float = 11.0
+    after_min: float = 15.0
     longest_h: float = 5.0
 
     @property
@@ -263,16 +263,22 @@ def main() -> None:
     """Prints the row; says on standard error what is wrong with it."""
     usual = Rush()
     parser = argparse.ArgumentParser(prog="python -m bench.rush", description=__doc__)
-    parser.add_argument("--seed", type=int, default=usual.seed)
-    parser.add_argument("--pace", type=float, default=usual.pace, help=f"simulated seconds a second ({usual.pace:g})")
-    parser.add_argument("--seats", type=int, default=usual.seats, help=f"({usual.seats})")
-    parser.add_argument(
-        "--rush-min", type=float, default=usual.rush_min, help=f"how long it lasts ({usual.rush_min:g})"
-    )
+    for name, kind, what in (
+        ("seed", int, "of who comes when"),
+        ("pace", float, "simulated seconds a second"),
+        ("seats", int, "of one contact at once"),
+        ("occupancy", float, "of the seats, at the steady rate"),
+        ("before-min", float, "at the steady rate"),
+        ("rush-min", float, "how long it lasts"),
+        ("after-min", float, "after all debts are paid"),
+        ("longest-h", float, "after which it ends anyhow"),
+    ):
+        value = getattr(usual, name.replace("-", "_"))
+        parser.add_argument(f"--{name}", type=kind, default=value, help=f"{what} ({value:g})")
     parser.add_argument("--svg", type=Path, help="where to draw it, such as docs/images/router-rush.svg")
     parser.add_argument("--data", type=Path, help="a folder to keep: the stack's, the journal, the logs")
     args = parser.parse_args()
-    rush = replace(usual, seed=args.seed, pace=args.pace, seats=args.seats, rush_min=args.rush_min)
+    rush = replace(usual, **{key: told for key, told in vars(args).items() if key not in ("svg", "data")})
     try:
         with tempfile.TemporaryDirectory(prefix="touchline-rush-") as folder:
             data = args.data or Path(folder)
