@@ -75,10 +75,10 @@ class World:
         self._planned = 0
         self._order = count()
         self._out: list[Action] = []
-        self._upcoming = len(day.contacts)
+        self._upcoming = 0
         self._seats = {seat.seat_id: seat for seat in day.seats}
         for plan in day.contacts:
-            self._later(plan.at, lambda now, p=plan: self._request(p, now))  # type: ignore[misc]
+            self.comes(plan)
         for item in day.outside:
             self._send_at(item.at, item.event, late=not item.event.get("traceparent"))
         for record in day.unreadable:
@@ -91,6 +91,11 @@ class World:
     def due(self) -> float | None:
         """When something happens next by itself, in seconds after midnight; None where nothing is planned."""
         return self._agenda[0][0] if self._agenda else None
+
+    def comes(self, plan: ContactPlan) -> None:
+        """One contact more, at its time."""
+        self._upcoming += 1
+        self._later(plan.at, lambda now: self._request(plan, now))
 
     def step(self, now: float) -> list[Action]:
         """Everything that people do up to `now`, in order."""
@@ -124,6 +129,11 @@ class World:
         return sum(not c.over for c in self.live.values())
 
     @property
+    def coming(self) -> int:
+        """Contacts that are yet to be requested, and those that are not over."""
+        return self._upcoming + self.open_contacts
+
+    @property
     def waiting(self) -> int:
         """Contacts that wait for a human."""
         return sum(c.waits_since is not None and not c.over for c in self.live.values())
@@ -131,7 +141,7 @@ class World:
     @property
     def finished(self) -> bool:
         """True when everybody came, everybody is served or gone, and nothing more is planned."""
-        return not self._planned and not self._upcoming and not self.open_contacts
+        return not self._planned and not self.coming
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -237,7 +247,7 @@ class World:
 
         def go_home(now: float) -> None:
             # The last shift stays until the last customer is served.
-            if now >= self.day.window.end - 1 and (self.open_contacts or self._upcoming):
+            if now >= self.day.window.end - 1 and self.coming:
                 self._later(now + 60, go_home)
             else:
                 at(now, "SeatSignedOut", dict(who), "out")
