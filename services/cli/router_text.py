@@ -12,9 +12,9 @@ _DIMENSIONS = {"priority": "priority 优先级", "type": "type 类型", "pool": 
 
 
 def show_replay(answer: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(markup=False)
     if not console.is_terminal:
-        console = Console(width=100)
+        console = Console(width=100, markup=False)
     table = Table(box=box.SIMPLE_HEAD, title="Whole period 全部")
     table.add_column("")
     for name in ("history 历史", "bank's rule 银行规则", "policy 策略", "policy − rule 差 (95 %)"):
@@ -60,9 +60,9 @@ def show_replay(answer: dict[str, Any]) -> None:
 
 def show_topics(answer: dict[str, Any]) -> None:
     """A recorded period of our own topics under two policies."""
-    console = Console()
+    console = Console(markup=False)
     if not console.is_terminal:
-        console = Console(width=100)
+        console = Console(width=100, markup=False)
     table = Table(box=box.SIMPLE_HEAD, title="Whole period 全部")
     for i, name in enumerate(("", "recorded 录制", "other 对照", "policy 策略")):
         table.add_column(name, justify="right" if i else "left")
@@ -87,7 +87,7 @@ def show_topics(answer: dict[str, Any]) -> None:
 
 def show_shadow(answer: dict[str, Any]) -> None:
     """How many contacts a candidate would send elsewhere, and from where to where."""
-    console = Console()
+    console = Console(markup=False)
     seen, other = answer["seen"], answer["elsewhere"]
     share = f" ({100 * other / seen:.1f} %)" if seen else ""
     click.echo(f"{seen} decisions 次决策, {other} would go otherwise 会不同{share}: {answer['candidate']}")
