@@ -96,6 +96,8 @@ def report(
     from services.nps.report.compose import compose
     from services.sentiment.model import ModelError
 
+    if output is not None and not output.parent.is_dir():  # before the work, not after it
+        fail(f"{output}: there is no folder {output.parent}. 输出目录不存在。")
     asked = Asked(named(week), *ends(week, zone), tuple(sorted(scope)), where)
     try:
         if form == "pdf":
@@ -113,7 +115,10 @@ def report(
         sys.stdout.buffer.write(written)
         sys.stdout.buffer.flush()
     else:
-        output.write_bytes(written)
+        try:
+            output.write_bytes(written)
+        except OSError as error:
+            fail(error)
     for line, reason in found.rejected:
         click.echo(f"line {line}: {reason}", err=True)
     if not found.sound:

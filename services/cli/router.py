@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,8 @@ def replay(
     """
     if [calls is not None, events_file is not None, from_kafka].count(True) != 1:
         raise click.UsageError("give one of --calls, --events, --from-kafka. 三者须给且只给一个。")
+    if bot_takes is not None and isnan(bot_takes):  # a range lets it through
+        raise click.BadParameter("nan is no share", param_hint="--bot-takes")
     if calls is None:
         if without_busiest_seat or bot_takes is not None:
             raise click.UsageError("--without-busiest-seat and --bot-takes go with --calls. 仅用于 --calls。")

@@ -178,9 +178,9 @@ def _span(found: dict[str, Any], scale: float = 1, unit: str = "") -> str:
 
 
 def _console() -> Console:
-    """Wide enough for the tables where no terminal says how wide."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDE)
+    """Wide enough for the tables where no terminal says how wide. Names from a log are no markup."""
+    console = Console(markup=False)
+    return console if console.is_terminal else Console(width=_WIDE, markup=False)
 
 
 def _show_how(answer: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,6 +88,10 @@ def read(raw: bytes, line: int) -> Asked:
         return Asked(line, error="not a JSON object")
     if "id" not in value:
         return Asked(line, error="id: missing")
+    asked_id = value["id"]
+    finite = math.isfinite(asked_id) if isinstance(asked_id, float) else isinstance(asked_id, str | int | None)
+    if not finite:
+        return Asked(line, error="id: neither a string, a finite number, true, false nor null")
     text = value.get("text")
     if not isinstance(text, str):
         return Asked(line, error="text: missing" if text is None else "text: not a string")
@@ -95,7 +100,7 @@ def read(raw: bytes, line: int) -> Asked:
     lang = value.get("lang")
     if not (lang is None or isinstance(lang, str)) or lang not in _LANGUAGES:
         return Asked(line, error="lang: neither zh nor en")
-    return Asked(line, value["id"], text, _LANGUAGES[lang])
+    return Asked(line, asked_id, text, _LANGUAGES[lang])
 
 
 def answers(model: "SentimentModel", asked: list[Asked]) -> Iterator[str]:

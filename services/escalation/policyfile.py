@@ -39,8 +39,10 @@ def parse(text: str, base: Terms | None = None) -> FollowUpPolicy:
     """Read a policy from TOML text; what a team does not say is as in `base`. Raises BadPolicyError."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a TOMLDecodeError, or an integer of too many digits
         raise BadPolicyError(f"not TOML: {error}") from None
+    except RecursionError:
+        raise BadPolicyError("not TOML: is nested too deeply") from None
     return _Reader(text, base or Terms()).policy(data)
 
 
@@ -165,7 +167,7 @@ class _Reader:
     def _shifts(self, value: object, where: tuple[str, ...]) -> tuple[int, ...]:
         found = []
         for word in self._words(value, where):
-            told = re.fullmatch(r"(\d\d):(\d\d)", word)
+            told = re.fullmatch(r"([0-9]{2}):([0-9]{2})", word)
             if told is None or int(told[1]) > 23 or int(told[2]) > 59:
                 raise self._wrong(where, f'"{word}" is no time of day such as "08:00"')
             found.append(int(told[1]) * 60 + int(told[2]))
@@ -181,7 +183,7 @@ class _Reader:
         raise self._wrong(("group_by",), f"must be one of {', '.join(_GROUPS)}")
 
     def _zone(self, name: str) -> tzinfo:
-        offset = re.fullmatch(r"([+-])(\d\d):([0-5]\d)", name)
+        offset = re.fullmatch(r"([+-])([0-9]{2}):([0-5][0-9])", name)
         if offset and int(offset[2]) < 24:
             shift = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
             return timezone(shift if offset[1] == "+" else -shift)

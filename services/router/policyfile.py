@@ -77,8 +77,10 @@ def parse(text: str) -> Policy:
     """Read a policy from TOML text. Raises BadPolicyError. Its version is the declared one and a hash of the text."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a TOMLDecodeError, or an integer of too many digits
         raise BadPolicyError(f"not TOML: {error}") from None
+    except RecursionError:
+        raise BadPolicyError("not TOML: is nested too deeply") from None
     try:
         return _policy(data, text)
     except BadPolicyError as error:
@@ -321,7 +323,7 @@ def _whole(value: object, where: str, low: int, high: int) -> int:
 
 def _span(value: object, where: str) -> Span:
     words = value if isinstance(value, list) else []
-    found = [re.fullmatch(r"(\d\d):(\d\d)", word) for word in words if isinstance(word, str)]
+    found = [re.fullmatch(r"([0-9]{2}):([0-9]{2})", word) for word in words if isinstance(word, str)]
     minutes = [int(m[1]) * 60 + int(m[2]) for m in found if m and int(m[2]) < 60]
     if len(words) != 2 or len(minutes) != 2 or max(minutes) > 1440 or minutes[0] == minutes[1]:
         raise BadPolicyError(f'{where}: must be two different times of day, such as ["08:00", "22:00"]')
@@ -329,7 +331,7 @@ def _span(value: object, where: str) -> Span:
 
 
 def _zone(name: str) -> tzinfo:
-    offset = re.fullmatch(r"([+-])(\d\d):(\d\d)", name)
+    offset = re.fullmatch(r"([+-])([0-9]{2}):([0-9]{2})", name)
     if offset:
         shift = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
         if shift < timedelta(hours=24):

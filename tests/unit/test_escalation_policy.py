@@ -62,6 +62,9 @@ def test_a_case_goes_to_the_team_that_names_its_touchpoint() -> None:
         ("due_minutes = 30", "[risk]\nangry = 1", "line 11: risk.angry: is not known"),
         ("due_minutes = 30", "[risk]\nwaiting = { steep = 1 }", "risk.waiting.steep: is not known"),
         ("[teams.care]", "[teams.care", "not TOML: "),
+        ("[teams.care]", f"a = {'[' * 100_000}\n[teams.care]", "not TOML: is nested too deeply"),
+        ("[teams.care]", f"a = {'9' * 5000}\n[teams.care]", "not TOML: "),
+        ("+08:00", "+٠٨:00", "timezone: "),
     ],
 )  # fmt: skip
 def test_a_wrong_one_is_refused(old: str, new: str, says: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from services.escalation.tickets.budget import Budget
 from services.escalation.tickets.fading import Fading
 from services.escalation.tickets.features import NAMES, Walker
 from services.escalation.tickets.forest import joined
-from services.escalation.tickets.log import read
+from services.escalation.tickets.log import _Minutes, _Unreadable, read
 from services.escalation.tickets.world import KEYS, keys
 from tests.unit.escalation_tickets_world import made_up, write
 
@@ -248,12 +249,29 @@ def test_the_shipped_model_is_small_and_its_figures_are_kept() -> None:
     assert not math.isnan(told["breached 24 h recall 0.2"])
 
 
+@pytest.mark.parametrize(
+    "wrong", ["+29/2/2016 01:23", "29/2/2016 1_0:00", "29/2/2016 10:-0", "٢٩/2/2016 01:23", "29/2/2016 01"]
+)
+def test_a_time_is_read_as_it_is_written_or_not_at_all(wrong: str) -> None:
+    of = _Minutes().of
+    leap = datetime(2016, 2, 29, 1, 23, tzinfo=UTC)
+    for right in ("29/2/2016 01:23", "29/02/2016 1:23:59"):
+        assert of({"opened_at": right}, "opened_at") == leap.timestamp() // 60
+    with pytest.raises(_Unreadable, match="is no time like"):
+        of({"opened_at": wrong}, "opened_at")
+
+
 def test_a_model_of_other_features_is_told(tmp_path: Path) -> None:
     shipped.save(tmp_path, shipped.load())
     told = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
     told["features"] = told["features"][1:]
     (tmp_path / "model.json").write_text(json.dumps(told), encoding="utf-8")
     with pytest.raises(shipped.ModelError, match="other features"):
+        shipped.load(tmp_path)
+    (tmp_path / "weights.npz").write_bytes((tmp_path / "weights.npz").read_bytes()[:1000])
+    shipped_json = (shipped.FOLDER / "model.json").read_bytes()
+    (tmp_path / "model.json").write_bytes(shipped_json)
+    with pytest.raises(shipped.ModelError, match="can't be read"):
         shipped.load(tmp_path)
     (tmp_path / "model.json").unlink()
     with pytest.raises(shipped.ModelError, match="can't be read"):

@@ -71,6 +71,9 @@ def test_the_version_follows_the_text() -> None:
         ("[pools.care]", "[pools.bot]", "pools: at least one human pool"),
         ('name = "night"', 'name = "handover"', 'rule "handover": the name is used twice or is reserved'),
         ("[[rules]]", "[[rules", "not TOML"),
+        ("[[rules]]", f"a = {'[' * 100_000}\n[[rules]]", "not TOML: is nested too deeply"),
+        ("[[rules]]", f"a = {'9' * 5000}\n[[rules]]", "not TOML: "),
+        ("+08:00", "+٠٨:00", 'timezone: "+٠٨:00" is neither'),
     ],
 )
 def test_a_wrong_policy_is_refused(old: str, new: str, says: str) -> None:

@@ -118,6 +118,19 @@ def test_one_run_claims_no_interval(small: Path):
     assert "仅一次运行，无区间 / one run: no interval" in shown
 
 
+def test_a_type_is_shown_as_it_is_written(tmp_path: Path):
+    rows = (row(i, f"9:0{i}:00", 20 * (i % 2), priority=i % 2, kind="[/x]") for i in range(6))
+    done = invoke("--calls", str(log(tmp_path, *rows)), "--runs", "1")
+    assert done.exit_code == 0, done.output
+    assert "[/x]" in done.stdout
+
+
+def test_a_share_that_is_no_number_is_refused(small: Path):
+    done = invoke("--calls", str(small), "--bot-takes", "nan")
+    assert done.exit_code == 2
+    assert "--bot-takes: nan is no share" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
@@ -127,7 +140,10 @@ def test_one_run_claims_no_interval(small: Path):
         (row(1, "8:00:00", served=-5), 'line 2: ser_time: "-5"'),
         (row(1, "8:00:00", day="1999-13-01"), 'line 2: date: "1999-13-01"'),
         (row(1, "8:00:00", kind=""), "line 2: type: is empty"),
+        (row(1, "8:00:00", kind="P\0"), "line 2: type: holds a control character"),
+        (row(1, "8:00:00", served="٦"), 'line 2: ser_time: "٦"'),  # type: ignore[arg-type]
         ("AA01,1,0", "line 2: has too few fields"),
+        (row(1, "8:00:00") + ",more", "line 2: has too many fields"),
         (row(1, "8:00:00", outcome="PHANTOM"), "holds no contact"),
     ],
 )

@@ -49,6 +49,16 @@ def test_bad_lines_are_answered_in_their_place() -> None:
     }
 
 
+def test_an_id_is_a_string_a_finite_number_a_truth_or_nothing() -> None:
+    good = ['"a"', "7", "1.5", "true", "null"]
+    wrong = ["[" * 900 + "]" * 900, "{}", "NaN", "1e999", "-Infinity"]
+    done, out = asked("\n".join(f'{{"text":"谢谢","id":{one}}}' for one in good + wrong))
+    assert done.exit_code == 1
+    assert [o["id"] for o in out[:5]] == ["a", 7, 1.5, True, None]
+    why = "id: neither a string, a finite number, true, false nor null"
+    assert out[5:] == [{"line": n, "error": why} for n in range(6, 11)]
+
+
 def test_bytes_that_are_no_utf8_are_a_bad_line() -> None:
     done, out = asked(b'{"id":"a","text":"\xff\xfe"}\n{"id":"b","text":"ok"}\n')
     assert done.exit_code == 1

@@ -5,6 +5,7 @@ Times are minutes since 1970-01-01 in the log's own clock. A row that can't be r
 
 import csv
 import gzip
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -42,6 +43,8 @@ _UNKNOWN: Final = "?"
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _BOOLEANS: Final = {"true": True, "false": False}
 _YEARS: Final = range(1990, 2101)
+_DAY: Final = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}")
+_CLOCK: Final = re.compile(r"[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2})?")
 
 
 class LogError(Exception):
@@ -215,11 +218,15 @@ class _Minutes:
         try:
             start = self.days.get(day)
             if start is None:
+                if not _DAY.fullmatch(day):
+                    raise ValueError
                 d, m, y = (int(x) for x in day.split("/"))
                 if y not in _YEARS:
                     raise _Unreadable(name, f"the year {y} is not between {_YEARS[0]} and {_YEARS[-1]}")
                 start = self.days[day] = (date(y, m, d).toordinal() - _EPOCH) * 1440
-            hour, minute = int(clock[: clock.index(":")]), int(clock.split(":")[1])
+            if not _CLOCK.fullmatch(clock):
+                raise ValueError
+            hour, minute, *_ = map(int, clock.split(":"))
         except ValueError:
             raise _Unreadable(name, f"{text[:24]!r} is no time like 29/2/2016 01:23") from None
         if not (0 <= hour < 24 and 0 <= minute < 60):

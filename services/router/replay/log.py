@@ -50,6 +50,8 @@ def _calls(path: Path) -> Iterator[tuple[str, Call]]:
                 raise LogError(f"{path.name}: line 1: there is no column {', '.join(lacking)}")
             for row in rows:
                 where = f"{path.name}: line {rows.line_num}"
+                if None in row:
+                    raise LogError(f"{where}: has too many fields")
                 if None in row.values():
                     raise LogError(f"{where}: has too few fields")
                 found = _call(row, where)
@@ -76,6 +78,8 @@ def _call(row: Mapping[str, str], where: str) -> tuple[str, Call] | None:
         raise LogError(f'{where}: priority: "{group[:20]}" is none of 0, 1, 2')
     if not row["type"]:
         raise LogError(f"{where}: type: is empty")
+    if not row["type"].isprintable():
+        raise LogError(f"{where}: type: holds a control character")
     try:
         day = date.fromisoformat(row["date"]).isoformat()
     except ValueError:
@@ -102,14 +106,14 @@ def _call(row: Mapping[str, str], where: str) -> tuple[str, Call] | None:
 
 def _seconds(row: Mapping[str, str], name: str, where: str) -> int:
     value = row[name]
-    if not re.fullmatch(r"\d{1,6}", value) or int(value) > DAY_S:
+    if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) > DAY_S:
         raise LogError(f'{where}: {name}: "{value[:20]}" is not a number of seconds from 0 to {DAY_S}')
     return int(value)
 
 
 def _clock(row: Mapping[str, str], name: str, where: str) -> int:
     value = row[name]
-    found = re.fullmatch(r"(\d{1,2}):([0-5]\d):([0-5]\d)", value)
+    found = re.fullmatch(r"([0-9]{1,2}):([0-5][0-9]):([0-5][0-9])", value)
     if found is None or int(found[1]) > 23:
         raise LogError(f'{where}: {name}: "{value[:20]}" is not a time of day such as 9:05:00')
     return int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])

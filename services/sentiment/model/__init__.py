@@ -5,6 +5,8 @@ calibration and the figures measured when they were trained (see docs/models/sen
 """
 
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -50,7 +52,7 @@ def load(folder: Path = FOLDER) -> SentimentModel:
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         with np.load(folder / "weights.npz", allow_pickle=False) as stored:
             tables = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as e:
         raise ModelError(f"sentiment model in {folder}: {e}") from e
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None

@@ -1,6 +1,8 @@
 """The shipped model of the incident log, beside this file: weights.npz, model.json."""
 
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -110,7 +112,7 @@ def load(folder: Path = FOLDER) -> Model:
         scores = {name: _score(arrays, name) for name in TARGETS}
         known = {name: arrays[f"{name} known"] for name in TARGETS}
         past = {k.removeprefix("past "): v for k, v in arrays.items() if k.startswith("past ")}
-    except (OSError, ValueError, KeyError) as e:
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, zlib.error, zipfile.BadZipFile) as e:
         raise ModelError(f"the model in {folder.name} can't be read: {e}") from e
     return Model(scores, known, past, about)
 
