@@ -13,6 +13,7 @@ from touchline.router.v1 import router_pb2, router_pb2_grpc
 from touchline.seat.v1 import events_pb2 as seat
 
 from services.router import store, telling
+from services.router.domain.debts import MODES
 from services.router.domain.explain import explain_all
 from services.router.domain.facts import BOT
 from services.runtime.clock import Clock
@@ -152,6 +153,8 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         self, request: router_pb2.SetModeRequest, context: Any
     ) -> router_pb2.SetModeResponse:
         """A supervisor switches a pool's mode."""
+        if request.mode and request.mode not in MODES:
+            raise invalid(f"mode: is none of {', '.join(MODES)}")
         command = wire.ModeRequested(pool=request.pool, by=request.by, reason=request.reason, mode=request.mode)
         return router_pb2.SetModeResponse(set_at=timestamp(await self._send(command, request)))
 
@@ -180,7 +183,9 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         try:
             check(command)
         except Unreadable as error:
-            raise invalid(f"{error.field.removeprefix('data.')}: {error.reason}") from None
+            told = error.field.removeprefix("data.")  # JSON's name; the caller of this service wrote proto's
+            name = next((f.name for f in command.DESCRIPTOR.fields if f.json_name == told), told)
+            raise invalid(f"{name}: {error.reason}") from None
         if len(request.command_id) > LONGEST_COMMAND_ID or not request.command_id.isprintable():
             raise invalid(f"command_id: must be at most {LONGEST_COMMAND_ID} printable characters")
         # The id names the whole call, so that another command under the same command_id isn't given its answer.

@@ -191,6 +191,7 @@ async def claimed_by_one(stub, follow_up_id: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as taken:
         await stub.ClaimFollowUp(escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up_id, owner="王"), timeout=15)
     assert taken.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    await not_closed_by_another(stub, follow_up_id)
 
 
 async def given_back_and_taken_by_another(touchline, service, follow_up_id: str, customer: str) -> None:
@@ -214,6 +215,13 @@ async def budget_is_spent(stub) -> None:
     budgets = (await stub.GetBudget(escalation_pb2.GetBudgetRequest(team="care"), timeout=10)).teams
     assert [b.team for b in budgets] == ["care"]
     assert budgets[0].capacity == 60 and budgets[0].thresholds[0].started >= 1
+
+
+async def not_closed_by_another(stub, follow_up: str) -> None:
+    close = escalation_pb2.CloseFollowUpRequest(follow_up_id=follow_up, outcome="contacted", owner="nobody's")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.CloseFollowUp(close, timeout=15)
+    assert (refused.value.code().name, "somebody else" in refused.value.details()) == ("FAILED_PRECONDITION", True)
 
 
 async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchline):
@@ -256,15 +264,6 @@ async def test_a_complaint_is_flagged_listed_and_closed(stack, publisher, touchl
             await claimed_by_one(stub, follow_up.follow_up_id)
             await given_back_and_taken_by_another(touchline, service, follow_up.follow_up_id, customer)
             close = escalation_pb2.CloseFollowUpRequest(follow_up_id=follow_up.follow_up_id, outcome="contacted")
-            theirs = escalation_pb2.CloseFollowUpRequest(
-                follow_up_id=follow_up.follow_up_id, outcome="contacted", owner="nobody's"
-            )
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await stub.CloseFollowUp(theirs, timeout=15)
-            assert (refused.value.code().name, "somebody else" in (refused.value.details() or "")) == (
-                "FAILED_PRECONDITION",
-                True,
-            )
             closed = (await stub.CloseFollowUp(close, timeout=15)).follow_up
             assert (closed.outcome, closed.owner, closed.result) == ("contacted", "李", escalation_pb2.RESULT_DONE)
             assert closed.HasField("closed_at")

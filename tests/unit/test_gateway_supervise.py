@@ -49,7 +49,7 @@ class Bench:
         door = Door(KeyRing(keys, lambda: 0.0), None, wall_clock, settings)  # type: ignore[arg-type]
         self.router = Router()
         supervise, explains = Supervise(None), Explains(_NoChannel())
-        supervise._router = explains._router = self.router  # type: ignore[assignment]
+        supervise._router = explains._router = self.router
         hub = Hub(LiveView(), watch.status, waiting=2, watchers=1)
         reading = Reading(hub, explains.explain, door, settings)
         self.app = app.build(Ingest(door, settings), reading, watch, supervise=supervise)

@@ -24,6 +24,7 @@ from services.nps.report.build import Asked, Report, build
 from services.nps.report.compose import compose
 from services.nps.report.remark import SILENT, Remark
 from services.nps.report.texts import WORDS
+from services.nps.report.week import ends, monday
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 ASKED = Asked("2026-W45", MONDAY, MONDAY + timedelta(days=7))
@@ -373,6 +374,19 @@ def test_a_rejected_line_is_told_and_the_report_comes_all_the_same(tmp_path: Pat
     assert done.exit_code == 1
     assert "line 2: line: is not JSON" in done.stderr
     assert "第 2 行" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["0001-W01", "1969-W52", "9991-W01", "9999-W01"])
+def test_a_week_at_the_calendars_ends_is_refused_with_the_years_that_are_known(name: str) -> None:
+    with pytest.raises(ValueError, match="is not in the years 1970 to 9990"):
+        monday(name)
+
+
+@pytest.mark.parametrize("name", ["1970-W01", "9990-W52"])
+def test_the_first_and_the_last_week_have_their_ends_in_every_zone(name: str) -> None:
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        start, end = ends(monday(name), ZoneInfo(zone))
+        assert start < end
 
 
 @pytest.mark.parametrize(

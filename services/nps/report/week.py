@@ -3,13 +3,17 @@
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-_FORM = re.compile(r"(\d{4})-?W(\d{2})")
+_FORM = re.compile(r"(\d{4})-?W(\d{2})", re.ASCII)
+FIRST_YEAR, LAST_YEAR = 1970, 9990
+"""A report looks some weeks back, and zones move midnights: at the calendar's own ends there is no such time."""
 
 
 def monday(name: str) -> date:
     """The Monday with which a week begins. Raises ValueError where there is no such week."""
     found = _FORM.fullmatch(name)
-    if not found or not 1 <= int(found[1]) < 9999 or not 1 <= int(found[2]) <= _weeks(int(found[1])):
+    if found and not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
+        raise ValueError(f"{name!r} is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+    if not found or not 1 <= int(found[2]) <= _weeks(int(found[1])):
         raise ValueError(f"{name!r} is not a week such as 2026-W45")
     return date.fromisocalendar(int(found[1]), int(found[2]), 1)
 

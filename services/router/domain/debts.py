@@ -34,6 +34,9 @@ from services.router.domain.pool import Debt, Mode, Pool, Waiting
 
 D = TypeVar("D", bound=DebtFact)
 
+MODES = ("managed", "human", "auto")
+"""What a supervisor may ask for."""
+
 
 def fresh(draft: Draft) -> int:
     """How many wait, without the debts that were called in."""
@@ -73,8 +76,8 @@ def follow_load(draft: Draft) -> list[PoolFact]:
 
 def by_hand(draft: Draft, event: ModeRequested) -> str | list[PoolFact]:
     """Do as a supervisor says. Returns the reason where it makes no sense."""
-    if event.mode not in ("managed", "human", "auto"):
-        return f'mode "{event.mode}" is none of managed, human, auto'
+    if event.mode not in MODES:
+        return f'mode "{event.mode}" is none of {", ".join(MODES)}'
     hand = "" if event.mode == "auto" else event.mode
     managed = draft.mode.managed if event.mode == "auto" else event.mode == "managed"
     if managed == draft.mode.managed:
