@@ -150,10 +150,10 @@ async def test_a_pools_tile_shows_its_mode_debts_and_wait(floor: Served, visit: 
         "托管中：机器人先接待" if zh else "Managed: the bot keeps the line"
     )
     await expect(tile.locator(hook("pool-debts"))).to_have_text(
-        "欠账 3 · 最早 14:30 到期" if zh else "owed 3 · next due 14:30"
+        "待兑现承诺 3 · 最早 14:30 到期" if zh else "owed 3 · next due 14:30"
     )
     await expect(tile.locator(hook("pool-wait"))).to_have_text("预计等待 2:05" if zh else "told to wait 2:05")
     floor.at.send("pool", row | owed | {"debts_overdue": 2})
     debts = tile.locator(hook("pool-debts")).locator("span")
-    await expect(debts).to_have_text("欠账 3 · 已逾期 2" if zh else "owed 3 · overdue 2")
+    await expect(debts).to_have_text("待兑现承诺 3 · 已逾期 2" if zh else "owed 3 · overdue 2")
     await expect(debts).to_have_attribute("data-level", "bad")

@@ -24,7 +24,7 @@ from services.cli.day.policy import for_speed
 from services.cli.day.run import FASTEST, Plan, expected_events, factor_of
 from services.cli.day.world import Fact
 from services.cli.demo import demo
-from services.cli.events import _batches, describe
+from services.cli.events import BATCH_BYTES, _batches, describe, events
 from services.router.policyfile import DEFAULT, parse
 from services.runtime.errors import Unreadable
 from services.runtime.records import Record, read, write
@@ -169,9 +169,63 @@ def test_a_wrong_option_is_named_and_ends_with_2(args: list[str], says: str) -> 
 
 def test_lines_that_are_no_events_are_rejected_by_number() -> None:
     rejected: list[dict[str, object]] = []
-    found = list(_batches(io.StringIO('{"id": 1}\n\nnot json\n[]\n{"id": 2}\n'), rejected))
+    found = list(_batches(io.BytesIO(b'{"id": 1}\n\nnot json\n[]\n{"id": 2}\n'), rejected))
     assert found == [[(1, {"id": 1}), (5, {"id": 2})]]
     assert [r["line"] for r in rejected] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (rb'{"id": "\ud800"}', "surrogate"),
+        (b'{"id": "\xff"}', "UTF-8"),
+        (b"[" * 100_000, "nested"),
+        (b'{"id": ' + b"[" * 100_000, "nested"),
+        (b'{"id": 1e999}', "not finite"),
+        (b'{"id": NaN}', "not finite"),
+        (b'{"id": ' + b"9" * 5000 + b"}", "too long"),
+        (b'{"id": "' + b"x" * BATCH_BYTES + b'"}', "larger"),
+    ],
+)
+def test_a_line_that_cannot_be_sent_is_rejected_with_its_reason(line: bytes, why: str) -> None:
+    rejected: list[dict[str, str]] = []
+    found = list(_batches(io.BytesIO(b'{"id": 1}\n' + line + b'\n{"id": 3}\n'), rejected))
+    assert found == [[(1, {"id": 1}), (3, {"id": 3})]]
+    assert [r["line"] for r in rejected] == [2]
+    assert why in rejected[0]["reason"]
+
+
+def test_a_batch_is_cut_by_its_bytes_and_by_its_events() -> None:
+    lines = [json.dumps({"id": i, "text": "好" * 6_667}, ensure_ascii=False).encode() for i in range(600)]
+    batches = list(_batches(io.BytesIO(b"\n".join(lines)), []))
+    assert [number for batch in batches for number, _ in batch] == list(range(1, 601))
+    for batch in batches:
+        assert len(json.dumps([event for _, event in batch], ensure_ascii=False).encode()) <= BATCH_BYTES + 2
+    assert [len(b) for b in _batches(io.BytesIO(b'{"id": 1}\n' * 501), [])] == [500, 1]
+
+
+def test_what_was_accepted_is_what_the_gateway_says(
+    gateway: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A first body taken but for an event, a second refused whole, a third that ends it."""
+    monkeypatch.setattr("services.cli.events._status", lambda _: {"gateway": {"url": gateway, "api_key": "key"}})
+    monkeypatch.setattr("services.cli.events.BATCH", 2)
+    one = {"index": 1, "field": "id", "reason": "is missing"}
+    whole = {"index": 0, "field": "body", "reason": "is not JSON"}
+    first, second = ({"accepted": 1, "rejected": [one]}, {"accepted": 0, "rejected": [whole]})
+    Answers.script = [
+        (202, {}, json.dumps(first).encode()),
+        (400, {}, json.dumps(second).encode()),
+        (413, {}, b"too large"),
+    ]
+    file = tmp_path / "events.jsonl"
+    file.write_text('{"id": 1}\n' * 6, encoding="utf-8")
+    done = CliRunner().invoke(events, ["send", str(file), "--data", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "413: too large" in done.stderr
+    told = json.loads(done.stdout)
+    assert told["accepted"] == 1
+    assert [(r["line"], r["field"]) for r in told["rejected"]] == [(2, "id"), (3, "body"), (4, "body")]
 
 
 def test_a_record_is_described_with_its_data_or_its_bytes() -> None:

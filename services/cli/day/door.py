@@ -35,6 +35,10 @@ class Door:
 
     def send_now(self, events: Sequence[CloudEvent]) -> dict[int, dict[str, Any]]:
         """The same, blocking."""
+        return self.answer_now(events)[1]
+
+    def answer_now(self, events: Sequence[CloudEvent]) -> tuple[int, dict[int, dict[str, Any]]]:
+        """How many the gateway says it accepted, and the refusals by index. Raises DoorError."""
         body = json.dumps(list(events), ensure_ascii=False).encode()
         limit, last = time.monotonic() + self._patience_s, "no answer"
         while time.monotonic() < limit:
@@ -42,7 +46,7 @@ class Door:
             try:
                 status, retry_after, answer = self._post(body)
                 if status in (200, 202, 207, 400):
-                    return _refusals(answer, status)
+                    return _read(answer, status)
                 if status not in _AGAIN:
                     raise DoorError(f"POST /v1/events answered {status}: {answer[:300].decode(errors='replace')}")
                 last, wait = f"status {status}", retry_after
@@ -69,8 +73,9 @@ class Door:
             self._connection = None
 
 
-def _refusals(answer: bytes, status: int) -> dict[int, dict[str, Any]]:
+def _read(answer: bytes, status: int) -> tuple[int, dict[int, dict[str, Any]]]:
     try:
-        return {int(r["index"]): r for r in json.loads(answer)["rejected"]}
+        told = json.loads(answer)
+        return int(told["accepted"]), {int(r["index"]): r for r in told["rejected"]}
     except (ValueError, KeyError, TypeError):
         raise DoorError(f"POST /v1/events answered {status} with a body that can't be read: {answer[:300]!r}") from None

@@ -101,7 +101,7 @@ def _promise(fact: DebtFact) -> Sentence:
             return Sentence(
                 fact.at,
                 "promised",
-                f"坐席组 {fact.pool} 正在托管，由机器人先接待，承诺 {by} 前由人工联系客户（记为一笔欠账）。",
+                f"坐席组 {fact.pool} 正在托管，由机器人先接待，承诺 {by} 前由人工联系客户（记为一项待兑现承诺）。",
                 f"Pool {fact.pool} is in managed mode: the bot keeps the line, and a human was promised by {by} (a debt).",
             )
         case DebtCalled():
@@ -129,7 +129,7 @@ def _promise(fact: DebtFact) -> Sentence:
             return Sentence(
                 fact.at,
                 "overdue",
-                f"承诺的时间（{by}）已过，还没有人工联系客户；欠账仍在，已告警。",
+                f"承诺的时间（{by}）已过，还没有人工联系客户；承诺仍在，已告警。",
                 f"The promised time ({by}) has passed without a human; the debt stands, and an alert was raised.",
             )
 
