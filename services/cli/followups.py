@@ -15,7 +15,7 @@ from uuid import uuid4
 import click
 
 from services.cli.calls import reason_of, service_address
-from services.cli.common import data_option, fail
+from services.cli.common import TEXT, data_option, fail
 
 if TYPE_CHECKING:
     from touchline.escalation.v1 import escalation_pb2
@@ -43,12 +43,13 @@ def _acts(command: F) -> F:
         _json_option,
         click.option(
             "--owner",
+            type=TEXT,
             default=_me,
             show_default="the user's name",
             help="Who does it. 由谁。",
         ),
         data_option,
-        click.argument("follow_up_id"),
+        click.argument("follow_up_id", type=TEXT),
     ):
         command = option(command)
     return command
@@ -62,8 +63,8 @@ def follow_ups() -> None:
 @follow_ups.command("list")
 @data_option
 @click.option("--all", "include_closed", is_flag=True, help="Closed ones as well. 包括已关闭的。")
-@click.option("--customer", default="", help="Only those of one customer. 只看一位客户。")
-@click.option("--team", default="", help="Only those of one team. 只看一个小组。")
+@click.option("--customer", type=TEXT, default="", help="Only those of one customer. 只看一位客户。")
+@click.option("--team", type=TEXT, default="", help="Only those of one team. 只看一个小组。")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many. 最多几条。"
 )
@@ -104,7 +105,7 @@ def release(follow_up_id: str, data: Path, owner: str, as_json: bool) -> None:
 
 @follow_ups.command("done")
 @_acts
-@click.option("--outcome", default="contacted", show_default=True, help="What came of it. 结果。")
+@click.option("--outcome", type=TEXT, default="contacted", show_default=True, help="What came of it. 结果。")
 def done(follow_up_id: str, data: Path, owner: str, as_json: bool, outcome: str) -> None:
     """Ends a follow-up: somebody saw to it. 完成跟进任务。"""
     _close(follow_up_id, data, owner, outcome, failed=False, as_json=as_json)
@@ -112,16 +113,16 @@ def done(follow_up_id: str, data: Path, owner: str, as_json: bool, outcome: str)
 
 @follow_ups.command("failed")
 @_acts
-@click.option("--outcome", default="not_reached", show_default=True, help="What came of it. 结果。")
+@click.option("--outcome", type=TEXT, default="not_reached", show_default=True, help="What came of it. 结果。")
 def failed(follow_up_id: str, data: Path, owner: str, as_json: bool, outcome: str) -> None:
     """Ends a follow-up: it was tried in vain. 跟进未成功。"""
     _close(follow_up_id, data, owner, outcome, failed=True, as_json=as_json)
 
 
 @follow_ups.command("close")
-@click.argument("follow_up_id")
+@click.argument("follow_up_id", type=TEXT)
 @data_option
-@click.option("--outcome", default="contacted", show_default=True, help="What came of it. 结果。")
+@click.option("--outcome", type=TEXT, default="contacted", show_default=True, help="What came of it. 结果。")
 @_json_option
 def close(follow_up_id: str, data: Path, outcome: str, as_json: bool) -> None:
     """Ends a follow-up in the name of whoever has started it. 以认领人的名义关闭跟进任务。"""
