@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-_RESULTS = {0: None, 1: "done", 2: "failed", 3: "overtaken", 4: "displaced"}
 _DECIDED_WITHIN_S = 10
 
 
@@ -156,32 +155,11 @@ def _call(data: Path, ask: Callable[[Any], Awaitable[T]]) -> T:
 
 def _tell(f: "escalation_pb2.FollowUp", as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(_row(f), ensure_ascii=False))
+        from services.gateway.followups import row
+
+        click.echo(json.dumps(row(f), ensure_ascii=False))
     else:
         _print(f)
-
-
-def _row(f: "escalation_pb2.FollowUp") -> dict[str, Any]:
-    return {
-        "follow_up_id": f.follow_up_id,
-        "customer_id": f.customer_id,
-        "contact_id": f.contact_id,
-        "touchpoint": f.touchpoint,
-        "risk": f.risk,
-        "reasons": [{"code": r.code, "weight": r.weight, "value": r.value} for r in f.reasons],
-        "flagged_at": f.flagged_at.ToJsonString(),
-        "due_at": f.due_at.ToJsonString(),
-        "team": f.team,
-        "owner": f.owner or None,
-        "claimed_at": f.claimed_at.ToJsonString() if f.HasField("claimed_at") else None,
-        "supervisor": f.supervisor or None,
-        "closed_at": f.closed_at.ToJsonString() if f.HasField("closed_at") else None,
-        "result": _RESULTS.get(f.result),
-        "outcome": f.outcome,
-        "overdue": f.overdue,
-        "opening_zh": f.opening_zh,
-        "opening_en": f.opening_en,
-    }
 
 
 def _print(f: "escalation_pb2.FollowUp") -> None:

@@ -49,7 +49,7 @@ class Desk:
         answer = await _asked(
             self._service.ListFollowUps(escalation_pb2.ListFollowUpsRequest(limit=LISTED), timeout=WITHIN_S)
         )
-        return [_row(f) for f in answer.follow_ups]
+        return [row(f) for f in answer.follow_ups]
 
     async def budgets(self) -> list[dict[str, Any]]:
         """What teams can still follow up in this shift, and what it takes to be flagged. Raises Transient."""
@@ -59,19 +59,19 @@ class Desk:
     async def claim(self, follow_up_id: str, owner: str) -> dict[str, Any]:
         """Starts one. Raises RefusedError, Transient."""
         request = escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=str(uuid4()))
-        return _row((await _asked(self._service.ClaimFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
+        return row((await _asked(self._service.ClaimFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
 
     async def release(self, follow_up_id: str, owner: str) -> dict[str, Any]:
         """Gives one back. Raises RefusedError, Transient."""
         request = escalation_pb2.ReleaseFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=str(uuid4()))
-        return _row((await _asked(self._service.ReleaseFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
+        return row((await _asked(self._service.ReleaseFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
 
     async def close(self, follow_up_id: str, owner: str, outcome: str, failed: bool) -> dict[str, Any]:
         """Ends one. Raises RefusedError, Transient."""
         request = escalation_pb2.CloseFollowUpRequest(
             follow_up_id=follow_up_id, owner=owner, outcome=outcome, failed=failed, command_id=str(uuid4())
         )
-        return _row((await _asked(self._service.CloseFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
+        return row((await _asked(self._service.CloseFollowUp(request, timeout=DECIDED_WITHIN_S))).follow_up)
 
 
 async def _asked(call: Awaitable[Any]) -> Any:
@@ -138,7 +138,8 @@ class FollowUps:
             return error(503, str(away), {"retry-after": "2"})
 
 
-def _row(f: escalation_pb2.FollowUp) -> dict[str, Any]:
+def row(f: escalation_pb2.FollowUp) -> dict[str, Any]:
+    """A follow-up as the dashboard and the command line tell it; what it has not is null."""
     return {
         "follow_up_id": f.follow_up_id,
         "customer_id": f.customer_id,

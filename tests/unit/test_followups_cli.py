@@ -63,7 +63,7 @@ def run(*arguments: str) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "asked", "told"),
     [
-        (("list", "--team", "care", "--customer", "hu", "--all"), {"team": "care", "customer_id": "hu", "include_closed": True}, {"result": None}),
+        (("list", "--team", "care", "--customer", "hu", "--all"), {"team": "care", "customer_id": "hu", "include_closed": True}, {"result": None, "outcome": None, "contact_id": None}),
         (("claim", "f1", "--owner", "李"), {"follow_up_id": "f1", "owner": "李"}, {"owner": "李"}),
         (("release", "f1", "--owner", "李"), {"follow_up_id": "f1", "owner": "李"}, {"owner": None}),
         (("done", "f1", "--owner", "李"), {"owner": "李", "outcome": "contacted", "failed": False}, {"result": "done"}),
