@@ -1,7 +1,7 @@
 """What commands share: the data folder, and how a failure is told."""
 
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -18,6 +18,23 @@ class Failed(click.ClickException):
     """A run that failed: the reason on standard error, exit status 1."""
 
     exit_code = 1
+
+
+class Text(click.ParamType):
+    """A text that can be sent: bytes of the command line that are no UTF-8 come as lone surrogates, and are refused."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("is not UTF-8. 不是 UTF-8 文本。", param, ctx)
+        return text
+
+
+TEXT = Text()
 
 
 def fail(reason: object) -> NoReturn:

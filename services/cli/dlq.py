@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from services.cli.common import fail
+from services.cli.common import TEXT, fail
 from services.cli.kafka import kafka_of, run_async, where
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def which(command: C) -> C:
         click.option("--since", metavar="WHEN", help="Put aside since: 15m, 2h, 7d, or an RFC 3339 time. 起始时间。"),
         click.option("--reason", metavar="TEXT", help="Only whose field or reason holds this. 原因中包含。"),
         click.option("--pipeline", metavar="NAME", help="Only what this pipeline refused. 只看一个处理流程。"),
-        click.option("--topic", metavar="NAME", help="Only what came on this topic. 只看一个主题。"),
+        click.option("--topic", type=TEXT, metavar="NAME", help="Only what came on this topic. 只看一个主题。"),
     ):
         command = option(command)
     return command
@@ -69,7 +69,7 @@ def list_(
 
 
 @dlq.command(short_help="Show one dead letter. 查看一条死信。")
-@click.argument("place")
+@click.argument("place", type=TEXT)
 @click.option(
     "--value", is_flag=True, help="Also what the event says, customers' words included. 显示内容（含客户原文）。"
 )
@@ -88,7 +88,7 @@ def show(place: str, value: bool, as_json: bool, data: Path, bootstrap: str | No
 
 
 @dlq.command(short_help="Send dead letters again. 将死信原样重新发送。")
-@click.argument("places", nargs=-1, metavar="[PLACE]...")
+@click.argument("places", type=TEXT, nargs=-1, metavar="[PLACE]...")
 @click.option("--all", "everything", is_flag=True, help="All that were not sent again yet. 所有未重放的。")
 @which
 @click.option("--again", is_flag=True, help="Also what was sent again already. 包括已重放过的。")

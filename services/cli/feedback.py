@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from services.cli.calls import reason_of, service_address
-from services.cli.common import data_option, fail
+from services.cli.common import TEXT, data_option, fail
 
 if TYPE_CHECKING:
     from touchline.sentiment.v1 import sentiment_pb2
@@ -28,7 +28,10 @@ def feedback() -> None:
 @feedback.command(short_help="Write the corrections that are kept. 导出人工更正。")
 @data_option
 @click.option(
-    "--address", default="", help="The service's gRPC address; by default the one that is up on --data. 服务地址。"
+    "--address",
+    type=TEXT,
+    default="",
+    help="The service's gRPC address; by default the one that is up on --data. 服务地址。",
 )
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Only numbers above this. 只要此编号之后的。")
 def export(data: Path, address: str, after: int) -> None:

@@ -15,14 +15,13 @@ from uuid import uuid4
 import click
 
 from services.cli.calls import reason_of, service_address
-from services.cli.common import data_option, fail
+from services.cli.common import TEXT, data_option, fail
 
 if TYPE_CHECKING:
     from touchline.escalation.v1 import escalation_pb2
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-_RESULTS = {0: None, 1: "done", 2: "failed", 3: "overtaken", 4: "displaced"}
 _DECIDED_WITHIN_S = 10
 
 
@@ -43,12 +42,13 @@ def _acts(command: F) -> F:
         _json_option,
         click.option(
             "--owner",
+            type=TEXT,
             default=_me,
             show_default="the user's name",
             help="Who does it. 由谁。",
         ),
         data_option,
-        click.argument("follow_up_id"),
+        click.argument("follow_up_id", type=TEXT),
     ):
         command = option(command)
     return command
@@ -62,8 +62,8 @@ def follow_ups() -> None:
 @follow_ups.command("list", short_help="List follow-ups, first due first. 列出跟进任务。")
 @data_option
 @click.option("--all", "include_closed", is_flag=True, help="Closed ones as well. 包括已关闭的。")
-@click.option("--customer", default="", help="Only those of one customer. 只看一位客户。")
-@click.option("--team", default="", help="Only those of one team. 只看一个小组。")
+@click.option("--customer", type=TEXT, default="", help="Only those of one customer. 只看一位客户。")
+@click.option("--team", type=TEXT, default="", help="Only those of one team. 只看一个小组。")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many. 最多几条。"
 )
@@ -104,7 +104,7 @@ def release(follow_up_id: str, data: Path, owner: str, as_json: bool) -> None:
 
 @follow_ups.command("done", short_help="End it: somebody saw to it. 完成跟进任务。")
 @_acts
-@click.option("--outcome", default="contacted", show_default=True, help="What came of it. 结果。")
+@click.option("--outcome", type=TEXT, default="contacted", show_default=True, help="What came of it. 结果。")
 def done(follow_up_id: str, data: Path, owner: str, as_json: bool, outcome: str) -> None:
     """Ends a follow-up: somebody saw to it. 完成跟进任务。"""
     _close(follow_up_id, data, owner, outcome, failed=False, as_json=as_json)
@@ -112,16 +112,16 @@ def done(follow_up_id: str, data: Path, owner: str, as_json: bool, outcome: str)
 
 @follow_ups.command("failed", short_help="End it: without success. 跟进未成功。")
 @_acts
-@click.option("--outcome", default="not_reached", show_default=True, help="What came of it. 结果。")
+@click.option("--outcome", type=TEXT, default="not_reached", show_default=True, help="What came of it. 结果。")
 def failed(follow_up_id: str, data: Path, owner: str, as_json: bool, outcome: str) -> None:
     """Ends a follow-up: it was tried without success. 跟进未成功。"""
     _close(follow_up_id, data, owner, outcome, failed=True, as_json=as_json)
 
 
 @follow_ups.command("close", short_help="End it for whoever started it. 以认领人的名义关闭。")
-@click.argument("follow_up_id")
+@click.argument("follow_up_id", type=TEXT)
 @data_option
-@click.option("--outcome", default="contacted", show_default=True, help="What came of it. 结果。")
+@click.option("--outcome", type=TEXT, default="contacted", show_default=True, help="What came of it. 结果。")
 @_json_option
 def close(follow_up_id: str, data: Path, outcome: str, as_json: bool) -> None:
     """Ends a follow-up in the name of whoever has started it. 以认领人的名义关闭跟进任务。"""
@@ -155,32 +155,11 @@ def _call(data: Path, ask: Callable[[Any], Awaitable[T]]) -> T:
 
 def _tell(f: "escalation_pb2.FollowUp", as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(_row(f), ensure_ascii=False))
+        from services.gateway.followups import row
+
+        click.echo(json.dumps(row(f), ensure_ascii=False))
     else:
         _print(f)
-
-
-def _row(f: "escalation_pb2.FollowUp") -> dict[str, Any]:
-    return {
-        "follow_up_id": f.follow_up_id,
-        "customer_id": f.customer_id,
-        "contact_id": f.contact_id,
-        "touchpoint": f.touchpoint,
-        "risk": f.risk,
-        "reasons": [{"code": r.code, "weight": r.weight, "value": r.value} for r in f.reasons],
-        "flagged_at": f.flagged_at.ToJsonString(),
-        "due_at": f.due_at.ToJsonString(),
-        "team": f.team,
-        "owner": f.owner or None,
-        "claimed_at": f.claimed_at.ToJsonString() if f.HasField("claimed_at") else None,
-        "supervisor": f.supervisor or None,
-        "closed_at": f.closed_at.ToJsonString() if f.HasField("closed_at") else None,
-        "result": _RESULTS.get(f.result),
-        "outcome": f.outcome,
-        "overdue": f.overdue,
-        "opening_zh": f.opening_zh,
-        "opening_en": f.opening_en,
-    }
 
 
 def _print(f: "escalation_pb2.FollowUp") -> None:

@@ -36,7 +36,7 @@ class Desk:
     async def listed(self) -> list[dict[str, Any]]:
         """Open follow-ups, those due first first. Raises LookupFailed."""
         answer = await self._service.ListFollowUps(escalation_pb2.ListFollowUpsRequest(limit=LISTED), timeout=WITHIN_S)
-        return [_row(f) for f in answer.follow_ups]
+        return [row(f) for f in answer.follow_ups]
 
     async def budgets(self) -> list[dict[str, Any]]:
         """What teams can still follow up in this shift, and what it takes to be flagged. Raises LookupFailed."""
@@ -46,19 +46,19 @@ class Desk:
     async def claim(self, follow_up_id: str, owner: str, command_id: str) -> dict[str, Any]:
         """Starts one. Raises LookupFailed."""
         request = escalation_pb2.ClaimFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=command_id)
-        return _row((await self._service.ClaimFollowUp(request, timeout=DECIDED_WITHIN_S)).follow_up)
+        return row((await self._service.ClaimFollowUp(request, timeout=DECIDED_WITHIN_S)).follow_up)
 
     async def release(self, follow_up_id: str, owner: str, command_id: str) -> dict[str, Any]:
         """Gives one back. Raises LookupFailed."""
         request = escalation_pb2.ReleaseFollowUpRequest(follow_up_id=follow_up_id, owner=owner, command_id=command_id)
-        return _row((await self._service.ReleaseFollowUp(request, timeout=DECIDED_WITHIN_S)).follow_up)
+        return row((await self._service.ReleaseFollowUp(request, timeout=DECIDED_WITHIN_S)).follow_up)
 
     async def close(self, follow_up_id: str, owner: str, outcome: str, failed: bool, command_id: str) -> dict[str, Any]:
         """Ends one. Raises LookupFailed."""
         request = escalation_pb2.CloseFollowUpRequest(
             follow_up_id=follow_up_id, owner=owner, outcome=outcome, failed=failed, command_id=command_id
         )
-        return _row((await self._service.CloseFollowUp(request, timeout=DECIDED_WITHIN_S)).follow_up)
+        return row((await self._service.CloseFollowUp(request, timeout=DECIDED_WITHIN_S)).follow_up)
 
 
 class _Said(Command):
@@ -112,7 +112,8 @@ class FollowUps:
             return failure(failed, "the escalation service", command_id)
 
 
-def _row(f: escalation_pb2.FollowUp) -> dict[str, Any]:
+def row(f: escalation_pb2.FollowUp) -> dict[str, Any]:
+    """A follow-up as the dashboard and the command line tell it; what it has not is null."""
     return {
         "follow_up_id": f.follow_up_id,
         "customer_id": f.customer_id,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from click.testing import CliRunner
@@ -188,7 +188,7 @@ def test_lines_that_are_no_events_are_rejected_by_number() -> None:
     ],
 )
 def test_a_line_that_cannot_be_sent_is_rejected_with_its_reason(line: bytes, why: str) -> None:
-    rejected: list[dict[str, str]] = []
+    rejected: list[dict[str, Any]] = []
     found = list(_batches(io.BytesIO(b'{"id": 1}\n' + line + b'\n{"id": 3}\n'), rejected))
     assert found == [[(1, {"id": 1}), (3, {"id": 3})]]
     assert [r["line"] for r in rejected] == [2]

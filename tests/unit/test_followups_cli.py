@@ -63,7 +63,7 @@ def run(*arguments: str) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "asked", "told"),
     [
-        (("list", "--team", "care", "--customer", "hu", "--all"), {"team": "care", "customer_id": "hu", "include_closed": True}, {"result": None}),
+        (("list", "--team", "care", "--customer", "hu", "--all"), {"team": "care", "customer_id": "hu", "include_closed": True}, {"result": None, "outcome": None, "contact_id": None}),
         (("claim", "f1", "--owner", "李"), {"follow_up_id": "f1", "owner": "李"}, {"owner": "李"}),
         (("release", "f1", "--owner", "李"), {"follow_up_id": "f1", "owner": "李"}, {"owner": None}),
         (("done", "f1", "--owner", "李"), {"owner": "李", "outcome": "contacted", "failed": False}, {"result": "done"}),
@@ -101,3 +101,23 @@ def test_without_an_owner_given_it_is_whoever_is_signed_in(desk: Desk, monkeypat
     monkeypatch.setattr(followups.getpass, "getuser", lambda: "zhao")
     assert run("claim", "f1").exit_code == 0
     assert desk.asked[0].owner == "zhao"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("escalation", "follow-ups", "list", "--customer", "\udcff"),
+        ("escalation", "follow-ups", "list", "--team", "\udcff"),
+        ("escalation", "follow-ups", "claim", "\udcff"),
+        ("escalation", "follow-ups", "claim", "f1", "--owner", "\udcff"),
+        ("escalation", "follow-ups", "close", "f1", "--outcome", "\udcff"),
+        ("dlq", "show", "\udcff/0/1"),
+        ("dlq", "replay", "\udcff/0/1"),
+        ("dlq", "list", "--topic", "\udcff"),
+        ("sentiment", "feedback", "export", "--address", "\udcff"),
+    ],
+)
+def test_an_argument_that_is_no_utf8_is_refused(arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 2
+    assert "is not UTF-8" in done.stderr

@@ -413,3 +413,12 @@ def test_the_same_lines_give_the_same_report(weeks: Path) -> None:
     first, again = (build(read([weeks]), ASKED, reader) for _ in range(2))
     for language in LANGUAGES:
         assert html.render(compose(first, language, UTC_ZONE)) == html.render(compose(again, language, UTC_ZONE))
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(tmp_path: Path) -> None:
+    file = tmp_path / "answers.jsonl"
+    file.write_text("", encoding="utf-8")
+    away = tmp_path / "away" / "report.md"
+    done = CliRunner().invoke(nps, ["report", str(file), "--week", "2026-W44", "-o", str(away)])
+    assert done.exit_code == 1
+    assert "there is no folder" in done.stderr
