@@ -2,6 +2,8 @@
 
 from collections import Counter, defaultdict
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from services.cli.audit.ledger import DEAD, EVENT_TOPICS, FACT_TOPICS, INTERNAL, POOLS, TOUCHPOINTS, Ledger
 from services.cli.audit.report import Check, Findings
 from services.cli.audit.wire import Event, Name
@@ -134,7 +136,7 @@ def check_once(ledger: Ledger) -> Check:
         known: dict[tuple[object, ...], Event] = {}
         for event in ledger.facts.get(kind, ()):
             ids += 1
-            natural = tuple(getattr(event.message, field) for field in fields)
+            natural = tuple(_plain(getattr(event.message, field)) for field in fields)
             if natural in known:
                 findings.add(
                     f"{kind} {', '.join(map(str, natural))}: two facts, {known[natural].name[1]} and {event.name[1]}"
@@ -147,6 +149,11 @@ def check_once(ledger: Ledger) -> Check:
         findings.add(f"{event.kind} {event.name[1]}: the repeat says something else")
     repeats = sum(ledger.repeats[topic] for topic in FACT_TOPICS)
     return findings.check("恰好一次", "each effect has one fact", effects, ids, f"重复发布 published again {repeats:,}")
+
+
+def _plain(value: object) -> object:
+    """A field's value that can be a key: a time as its nanoseconds."""
+    return value.ToNanoseconds() if isinstance(value, Timestamp) else value
 
 
 def _triaged(ledger: Ledger, findings: Findings) -> int:
