@@ -243,7 +243,7 @@ def requested(journal: Path) -> set[str]:
     return {
         line["event"]["data"]["contactId"]
         for line in lines
-        if line.get("accepted") and line["event"]["type"] == "touchline.contact.ContactRequested.v1"
+        if line.get("accepted") and line.get("event", {}).get("type") == "touchline.contact.ContactRequested.v1"
     }
 
 

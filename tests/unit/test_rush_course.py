@@ -1,5 +1,6 @@
 """A rush is judged by its facts: what is right passes, and each thing that may go wrong is told."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
@@ -10,7 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.router.v1 import events_pb2 as wire
 
-from bench.rush import Rush, policy_of
+from bench.rush import Rush, policy_of, requested
 from bench.rush_chart import Spans, draw
 from bench.rush_course import Course, figures, guarded, wrong
 from services.router.domain.policy import Managed
@@ -133,3 +134,14 @@ def test_the_policy_is_the_shipped_one_with_the_protected_in_the_rushed_pool() -
     assert mine.terms("service").managed == parse(shipped).terms("service").managed
     with pytest.raises(ValueError, match="protects nobody"):
         policy_of("version = '1'", 30)
+
+
+def test_who_was_requested_is_read_from_the_journal_past_its_calls(tmp_path: Any) -> None:
+    kind = "touchline.contact.ContactRequested.v1"
+    lines = [
+        {"accepted": True, "event": {"type": kind, "data": {"contactId": "a"}}},
+        {"accepted": False, "event": {"type": kind, "data": {"contactId": "refused"}}},
+        {"accepted": True, "call": "Accept"},
+    ]
+    (tmp_path / "journal.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    assert requested(tmp_path / "journal.jsonl") == {"a"}
