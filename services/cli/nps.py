@@ -20,7 +20,6 @@ from services.nps.domain.enough import enough
 from services.nps.domain.figures import Figure
 from services.nps.domain.tally import Tally
 from services.nps.lines import LineError, OtherType, read_line
-from services.nps.report.book import TYPES
 
 if TYPE_CHECKING:
     from touchline.nps.v1 import nps_pb2
@@ -76,6 +75,8 @@ def compute(file: Path, as_json: bool) -> None:
     Lines of the other types that `touchline nps report` reads are passed over and counted on standard error.
     Exit status 1 if any line was rejected. 周播报的其他类型略过并计数；有拒收行时退出码为 1。
     """
+    from services.nps.report.book import TYPES
+
     tally, rejected, passed = Tally(), [], 0
     # Lines end with a line feed only: JSON text may hold other characters that Python takes for line ends.
     with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
