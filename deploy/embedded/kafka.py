@@ -126,7 +126,8 @@ class Broker:
         cluster = self.cluster or new_cluster_id()
         command = [jars.java(), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "-cp", self._classpath()]
         command += ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        # In a session of its own: Ctrl-C at the terminal waits until it is whole.
+        done = subprocess.run(command, check=False, capture_output=True, text=True, start_new_session=True)
         if done.returncode != 0:
             raise StartError(f"{self.part}: storage could not be formatted\n{done.stdout}{done.stderr}")
 

@@ -124,6 +124,7 @@ class Postgres:
             group=gid,
             extra_groups=None if uid is None else [],
             cwd="/",
+            start_new_session=True,  # Ctrl-C at the terminal waits until it is whole
         )
         if done.returncode != 0:
             shutil.rmtree(self.data, ignore_errors=True)

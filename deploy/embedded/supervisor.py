@@ -135,6 +135,8 @@ class Supervisor:
                 try:
                     task.result()
                 except StartError:
+                    if self.stopping.is_set():  # Ctrl-C reaches what a part's start runs as well
+                        return 0
                     stop.cancel()
                     raise
         return 0

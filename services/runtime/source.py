@@ -91,6 +91,8 @@ class KafkaSource:
             "queued.min.messages": max(1000, 5 * batch.max_records),
             "queued.max.messages.kbytes": 16 * 1024,
             "fetch.queue.backoff.ms": 10,
+            # A broker that has yet to hear of a new topic says that there is none, and is asked again then (default: 5 min).
+            "topic.metadata.refresh.interval.ms": 3000,
             "error_cb": self._on_error,
         }
         self._thread = Worker(f"{group}-poll")

@@ -186,9 +186,11 @@ def test_ctrl_c_ends_everything(data: Path) -> None:
     assert not (data / "run").exists()
 
 
-def test_ctrl_c_while_starting_ends_everything(data: Path) -> None:
+@pytest.mark.parametrize("after_s", [0, 0.7])
+def test_ctrl_c_while_starting_ends_everything(data: Path, after_s: float) -> None:
     supervisor = supervise(data)
     until("state file", (data / "touchline.json").exists)
+    time.sleep(after_s)  # while storage is formatted, and while parts come up
     os.killpg(supervisor.pid, signal.SIGINT)
     assert supervisor.wait(30) == 0
     assert belonging_to(data) == []

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from services.runtime.admin import create_topics
-from services.runtime.errors import Fenced
+from services.runtime.errors import Fenced, Transient
 from services.runtime.publisher import Publisher
 from services.runtime.settings import BatchSettings, KafkaSettings
 from services.runtime.source import KafkaSource
@@ -52,6 +52,25 @@ async def test_it_reads_on_after_a_batch_that_took_long(stack, anew: bool) -> No
     finally:
         await source.stop()
         await publisher.stop()
+
+
+async def test_a_topic_that_no_broker_knew_at_first_is_read_once_it_is_there(stack) -> None:
+    """On several brokers it is enough that the one asked has yet to hear of it: the client by itself waits five minutes."""
+    topic = f"t{uuid4().hex[:8]}"
+    kafka = KafkaSettings(bootstrap=stack.bootstrap)
+    source = KafkaSource(kafka, f"g.{topic}", (topic,), BatchSettings())
+    await source.start(_nothing_to_give_up)
+    try:
+        async with asyncio.timeout(40):
+            with pytest.raises(Transient, match="UNKNOWN_TOPIC"):
+                while True:
+                    await source.poll(10, 100)
+            await asyncio.sleep(2)  # past the moments in which the client asks again by itself
+            await create_topics(stack.bootstrap, [Topic(topic, "", 1)])
+            while not source.assigned():
+                await source.poll(10, 100)
+    finally:
+        await source.stop()
 
 
 async def test_a_static_member_whose_name_another_takes_says_so_and_does_not_stand_still(stack) -> None:
