@@ -59,7 +59,12 @@ proto-baseline: setup ## takes proto/ as it stands for what later changes must n
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/train.lock
 	@touch $@
 
-train: setup .venv/train ## trains the models anew from ../shared/data (TEACHER=1 asks the teacher first, FEEDBACK=file learns from corrections)
+.venv/teacher: .venv/ready requirements/teacher.lock
+	@echo '→ packages for the teacher: some gigabytes'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/teacher.lock
+	@touch $@
+
+train: setup .venv/train $(if $(TEACHER),.venv/teacher) ## trains the models anew from ../shared/data (TEACHER=1 asks the teacher first, FEEDBACK=file learns from corrections)
 	@$(BIN)/python -m services.sentiment.training --data ../shared/data $(if $(TEACHER),--teacher .teacher/notes.npz) $(if $(FEEDBACK),--feedback $(FEEDBACK)) $(ARGS)
 	@$(BIN)/python -m services.escalation.training --data ../shared/data
 
@@ -86,7 +91,8 @@ screenshots: setup ## takes the README's pictures of the dashboard and of a trac
 
 lock: ## locks the packages anew (needs uv); by hashes, without addresses
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements/dev.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/dev.lock --extra train --extra teacher pyproject.toml -o requirements/train.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/dev.lock --extra train pyproject.toml -o requirements/train.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/train.lock --extra teacher pyproject.toml -o requirements/teacher.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements/run.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements/bench.in -o requirements/bench.lock
 

@@ -70,7 +70,8 @@ class Identity:
             return None
 
 
-def _die_with_parent(parent: int, number: int) -> None:
+def die_with_parent(parent: int, number: int) -> None:
+    """Asks the kernel to send us this signal when our parent dies (Linux; elsewhere nothing)."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:  # it died before we asked
@@ -102,7 +103,7 @@ class Child:
                 group=gid,
                 extra_groups=None if uid is None else [],
                 # Two system calls through a library loaded before: safe after a fork, also with threads about.
-                preexec_fn=lambda: _die_with_parent(parent, number),  # noqa: PLW1509
+                preexec_fn=lambda: die_with_parent(parent, number),  # noqa: PLW1509
             )
         self.identity = Identity.of(self.popen.pid)
 

@@ -1,12 +1,15 @@
 """Many schedules in a row: `python -m tests.simulation --schedules N --seed S [--jobs 2]`, or one again: `--replay SEED`."""
 
 import argparse
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
+from deploy.embedded.process import die_with_parent
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.oracle import sort_of
 from tests.simulation.run import TRUE, Outcome, Parts, run
@@ -51,8 +54,12 @@ def _tallies(first: int, count: int, jobs: int, mutation: str) -> Iterator[Tally
         for at, size in chunks:
             yield stretch(at, size, mutation)
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(stretch, *zip(*chunks, strict=True), [mutation] * len(chunks))
+    # Their work ends with us, also where we are killed: nobody would hear of it.
+    with ProcessPoolExecutor(jobs, initializer=die_with_parent, initargs=(os.getpid(), signal.SIGKILL)) as pool:
+        try:
+            yield from pool.map(stretch, *zip(*chunks, strict=True), [mutation] * len(chunks))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def many(first: int, count: int, jobs: int, mutation: str, keep_going: bool) -> int:

@@ -54,7 +54,7 @@ class Notes:
         pieces = list(teacher.load().tokeniser.pieces)
         known = {k: words.words([e.text for e in own if e.split == TRAIN], k, pieces) for k, own in examples.items()}
         made = {k: blends.blended(own, k) for k, own in examples.items()}
-        spec = encoder.TuneSpec(group=(second.EMOTIONS,), seconds=seconds)
+        spec = encoder.TuneSpec(group=second.EMOTIONS, seconds=seconds)
         answers, vectors = second.teach(examples, made, known, spec, None)
         return cls(answers, vectors, known, made)
 

@@ -32,7 +32,7 @@ _TAUGHT_ALONE: Final = 0.3
 _HEAVIEST: Final = 5.0
 EMOTIONS: Final = tuple(range(EMOTION.start, EMOTION.stop))
 _KEPT: Final[dict[str, int]] = {
-    "online_shopping_zh": 5_000,
+    "online_shopping_zh": 8_000,
     "atec_zh": 500,
     "citizens_zh": 300,
     "banking77_en": 200,
@@ -43,7 +43,11 @@ _KEPT: Final[dict[str, int]] = {
 }
 """How many of a large set's texts the teacher sees; all of the others, and the small labelled ones twice."""
 _TWICE: Final = ("weibo_covid_zh", "complaints_en")
-_MEASURED: Final = ("waimai_zh", "weibo_covid_zh", "airline_en", "complaints_en", "random_tweets_en")
+_ASKED: Final[dict[str, int | None]] = {
+    "online_shopping_zh": 20_000,
+    **dict.fromkeys(("waimai_zh", "weibo_covid_zh", "airline_en", "complaints_en", "random_tweets_en")),
+}
+"""How many of a set's texts the teacher answers for, besides its lessons."""
 TAUGHT: Final[dict[Language, tuple[int, ...]]] = {
     "zh": (POLARITY, NEUTRAL, *EMOTIONS),
     "en": (POLARITY, NEUTRAL, COMPLAINT),
@@ -78,6 +82,15 @@ def lessons_for_teacher(examples: Sequence[Example], language: Language) -> tupl
     return [e.text for e in taken], target.astype(np.float32), weight.astype(np.float32)
 
 
+def asked(examples: Sequence[Example]) -> list[str]:
+    """The texts besides the lessons that the teacher answers for: the small sets whole, some of the large one."""
+    found = []
+    for source, most in _ASKED.items():
+        mine = sorted((e for e in examples if e.source == source), key=lambda e: key(e.text))
+        found += [e.text for e in mine[:most]]
+    return found
+
+
 def teach(
     examples: Mapping[Language, Sequence[Example]],
     blends: Mapping[Language, Sequence[str]],
@@ -90,17 +103,18 @@ def teach(
     whole = teacher.load(folder)
     begun = time.monotonic()
     names = list(dict.fromkeys(w for known in vocabulary.values() for w in known))
-    plain = encoder.start(whole, len(OUTPUTS), spec)
-    _, vectors = encoder.answers(whole, plain, encoder.tokens(whole, names, spec.longest), spec)
+    plain = encoder.Encoder(whole, len(OUTPUTS), spec).eval()
+    _, vectors = encoder.answers(whole, plain, encoder.tokens(whole, names, spec.longest))
     print(f"teacher: {len(names)} words, {time.monotonic() - begun:.0f} s", flush=True)
     found: dict[int, Floats] = {}
     for language, own in examples.items() if spec.seconds > 0 else ():
         texts, target, weight = lessons_for_teacher(own, language)
         share = replace(spec, seconds=spec.seconds / len(examples))
-        tuned = encoder.tune(whole, encoder.tokens(whole, texts, spec.longest), target, weight, share)
-        print(f"teacher: tuned for {language}, {time.monotonic() - begun:.0f} s", flush=True)
-        some = list(dict.fromkeys([*texts, *(e.text for e in own if e.source in _MEASURED), *blends[language]]))
-        out, _ = encoder.answers(whole, tuned, encoder.tokens(whole, some, spec.longest), spec)
+        lessons = encoder.tokens(whole, texts, spec.longest)
+        tuned = encoder.tune(whole, lessons, target, weight, share, f"teacher for {language}")
+        some = list(dict.fromkeys([*texts, *asked(own), *blends[language]]))
+        print(f"teacher: {len(some)} texts to answer for, {time.monotonic() - begun:.0f} s", flush=True)
+        out, _ = encoder.answers(whole, tuned, encoder.tokens(whole, some, spec.longest))
         found |= {key(t): o for t, o in zip(some, out, strict=True)}
         print(f"teacher: {len(some)} answers, {time.monotonic() - begun:.0f} s", flush=True)
     return found, dict(zip(names, vectors, strict=True))
