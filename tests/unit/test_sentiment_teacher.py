@@ -9,7 +9,9 @@ from services.sentiment.training import encoder
 from services.sentiment.training.teacher import _BLOCK_TYPE, Teacher, Tokeniser
 
 SIZE, LAYERS = 32, 2
-PIECES = {piece: number for number, piece in enumerate(("<s>", "</s>", "<unk>", "\u2581query:", "\u2581好", "\u2581坏"))}
+PIECES = {
+    piece: number for number, piece in enumerate(("<s>", "</s>", "<unk>", "\u2581query:", "\u2581好", "\u2581坏"))
+}
 
 
 def a_teacher() -> Teacher:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from services.sentiment.training.teacher import Teacher
 
@@ -71,7 +71,11 @@ class Encoder(torch.nn.Module):  # type: ignore[misc,unused-ignore]
         self.heads, self.layers, self.dropout = teacher.heads, teacher.layers, spec.dropout
         size = given["emb.ln.w"].size
         self.inner = torch.nn.ParameterDict(
-            {k.replace(".", "_"): _parameter(v) for k, v in given.items() if k.startswith("l") or k.startswith("emb.ln")}
+            {
+                k.replace(".", "_"): _parameter(v)
+                for k, v in given.items()
+                if k.startswith("l") or k.startswith("emb.ln")
+            }
         )
         for name, tensor in self.inner.items():
             tensor.requires_grad_(name[0] == "l" and int(name[1 : name.index("_")]) >= spec.frozen)
@@ -88,25 +92,25 @@ class Encoder(torch.nn.Module):  # type: ignore[misc,unused-ignore]
             x = self._layer(x, hidden, f"l{number}_")
         mask = there[:, :, None].float()
         pooled = (x * mask).sum(1) / mask.sum(1)
-        return self.head(F.dropout(pooled, self.dropout, self.training)), pooled
+        return self.head(functional.dropout(pooled, self.dropout, self.training)), pooled
 
     def _layer(self, x: torch.Tensor, hidden: torch.Tensor, name: str) -> torch.Tensor:
         batch, length, size = x.shape
-        q, k, v = (
-            self._product(x, name + part).view(batch, length, self.heads, -1).transpose(1, 2) for part in "qkv"
-        )
+        q, k, v = (self._product(x, name + part).view(batch, length, self.heads, -1).transpose(1, 2) for part in "qkv")
         # Written out: the fused one takes ten times as long on its way back, on a processor.
         looks = torch.softmax((q @ k.transpose(2, 3)) * (size / self.heads) ** -0.5 + hidden, dim=-1)
         mixed = (looks.to(v.dtype) @ v).transpose(1, 2).reshape(batch, length, size)
         x = self._norm(x + self._product(mixed, name + "ao"), name + "aln")
-        inner = F.gelu(self._product(x, name + "fi"))
+        inner = functional.gelu(self._product(x, name + "fi"))
         return self._norm(x + self._product(inner, name + "fo"), name + "oln")
 
     def _product(self, x: torch.Tensor, name: str) -> torch.Tensor:
-        return F.linear(x, self.inner[name + "_w"].t(), self.inner[name + "_b"])
+        return functional.linear(x, self.inner[name + "_w"].t(), self.inner[name + "_b"])
 
     def _norm(self, x: torch.Tensor, name: str) -> torch.Tensor:
-        return F.layer_norm(x.float(), x.shape[-1:], self.inner[name + "_w"], self.inner[name + "_b"], _EPSILON)
+        return functional.layer_norm(
+            x.float(), x.shape[-1:], self.inner[name + "_w"], self.inner[name + "_b"], _EPSILON
+        )
 
 
 def _parameter(tensor: NDArray[np.float32]) -> torch.nn.Parameter:
@@ -115,11 +119,11 @@ def _parameter(tensor: NDArray[np.float32]) -> torch.nn.Parameter:
 
 def _loss(out: torch.Tensor, target: torch.Tensor, weight: torch.Tensor, group: Sequence[int]) -> torch.Tensor:
     single = [c for c in range(out.shape[1]) if c not in group]
-    entropy = F.binary_cross_entropy_with_logits(out[:, single], target[:, single], reduction="none")
+    entropy = functional.binary_cross_entropy_with_logits(out[:, single], target[:, single], reduction="none")
     total = (entropy * weight[:, single]).sum()
     if group:
         own = list(group)
-        total = total - ((F.log_softmax(out[:, own], 1) * target[:, own]).sum(1) * weight[:, own[0]]).sum()
+        total = total - ((functional.log_softmax(out[:, own], 1) * target[:, own]).sum(1) * weight[:, own[0]]).sum()
     return total / out.shape[0]
 
 
@@ -173,9 +177,7 @@ def _plan(data: Tokens, spec: TuneSpec, rng: np.random.Generator) -> Iterator[tu
         yield plan[i]
 
 
-def rectangle(
-    teacher: Teacher, data: Tokens, rows: NDArray[np.int64], width: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def rectangle(teacher: Teacher, data: Tokens, rows: NDArray[np.int64], width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Token embeddings of some texts, padded to `width`, and where a token is."""
     there = np.zeros((len(rows), width), dtype=bool)
     numbers = np.zeros((len(rows), width), dtype=np.int64)
