@@ -14,11 +14,12 @@ from services.sentiment.domain.cascade import COMPLAINT, EMOTION, NEUTRAL, OUTPU
 from services.sentiment.domain.network import Network
 from services.sentiment.domain.text import Language
 from services.sentiment.domain.units import SPECIAL, UNKNOWN_SIGN, UNKNOWN_WORD, Vocabulary
-from services.sentiment.training import encoder, mixing, student, teacher, words
+from services.sentiment.training import mixing, student, teacher, words
 from services.sentiment.training.build import EMOTION_WEIGHT
 from services.sentiment.training.data import TRAIN, Example
 
 if TYPE_CHECKING:
+    from services.sentiment.training import encoder
     from services.sentiment.training.notes import Notes
 
 Floats = NDArray[np.float32]
@@ -95,11 +96,13 @@ def teach(
     examples: Mapping[Language, Sequence[Example]],
     blends: Mapping[Language, Sequence[str]],
     vocabulary: Mapping[Language, Sequence[str]],
-    spec: encoder.TuneSpec,
+    spec: "encoder.TuneSpec",
     folder: Path | None,
 ) -> tuple[Mapping[int, Floats], dict[str, Floats]]:
     """Fine-tunes the teacher for each language, half of `spec.seconds` each (if any), and asks it about the texts that it was
     taught, the other texts of the small sets and the blends; and before that, what each word means to it: a vector."""
+    from services.sentiment.training import encoder  # only who asks the teacher has PyTorch
+
     whole = teacher.load(folder)
     begun = time.monotonic()
     names = list(dict.fromkeys(w for known in vocabulary.values() for w in known))
