@@ -223,7 +223,7 @@ def test_the_student_serves_what_it_learnt() -> None:
     assert ((served[:, 0] > 0) == (good[:6, 0] > 0.5)).all()
     padded = student.padded(data_, np.arange(6), MAX_UNITS)
     assert served == pytest.approx(
-        np.asarray(jax.jit(student.forward, static_argnums=2)(params, padded, spec)), abs=1e-4
+        np.asarray(jax.jit(student.forward, static_argnums=2)(params, padded, spec)[0]), abs=1e-4
     )
 
 

@@ -92,11 +92,22 @@ def fit_parts(language: Language, examples: Sequence[Example], vocabulary: Vocab
     return Parts(linear, vocabulary, network, params)
 
 
-def train(language: Language, examples: Sequence[Example], notes: Notes) -> Trained:
-    """Trains on the training split, fits the mix on the tuning split, measures on the validation split."""
+def train(language: Language, examples: Sequence[Example], notes: Notes, *, refit: bool = True) -> Trained:
+    """Trains on the training split, fits the mix on the tuning split, measures on the validation split; then trains on all."""
     mine = [e for e in examples if e.split == TRAIN]
     vocabulary = Vocabulary(notes.words[language] or words.words([e.text for e in mine], language))
-    return judge(language, examples, fit_parts(language, mine, vocabulary, notes))
+    measured = judge(language, examples, fit_parts(language, mine, vocabulary, notes))
+    return refitted(measured, fit_parts(language, examples, vocabulary, notes)) if refit else measured
+
+
+def refitted(measured: Trained, parts: Parts) -> Trained:
+    """What is shipped: the parts fitted on all texts, once the figures are taken, under the mix and limits of those measured."""
+    before = measured.kept.model
+    kinds = before.kinds
+    if kinds is not None and parts.linear.kinds is not None:
+        kinds = replace(kinds, heads=parts.linear.kinds)
+    model = replace(before, polar=parts.linear.polar, side=parts.linear.side, kinds=kinds, network=parts.network)
+    return replace(measured, kept=_kept(model, parts))
 
 
 def judge(language: Language, examples: Sequence[Example], parts: Parts) -> Trained:
@@ -197,6 +208,9 @@ def main() -> int:
         "--teacher-seconds", type=float, default=1200.0, help="how long it is fine-tuned; 0: only its words are used"
     )
     parser.add_argument("--feedback", type=Path, help="corrections: lines of `touchline sentiment feedback export`")
+    parser.add_argument(
+        "--no-refit", action="store_true", help="ship what was measured, not the same trained on all texts"
+    )
     parser.add_argument("--accept-worse", action="store_true", help="replace the shipped model even by a worse one")
     args = parser.parse_args()
     begun = time.monotonic()
@@ -204,7 +218,7 @@ def main() -> int:
         corrections = feedback.read(args.feedback) if args.feedback else []
         examples = {k: read(args.data, k, feedback.examples(corrections, k)) for k in LANGUAGES}
         notes = Notes.of(args.teacher, examples, args.teacher_seconds)
-        trained = {k: train(k, examples[k], notes) for k in LANGUAGES}
+        trained = {k: train(k, examples[k], notes, refit=not args.no_refit) for k in LANGUAGES}
         told = feedback.calibration(corrections).error if corrections else None
         listed = ship(args.out, args.card, examples, trained, notes.told(), told, accept_worse=args.accept_worse)
     except (DataError, feedback.FeedbackError, TeacherError, gate.GateError) as e:

@@ -54,6 +54,8 @@ _PATTERNS: Final[dict[Language, dict[int, str]]] = {
 {P}型号是{N}{N}{N}|我这边是{A}|我要预约{D}|预约{T}{D}|请问{W}{T}来吗|需要准备什么吗|包装要留着吗|{P}是{C}的吗|给孩子买的|送人用的
 好的，我知道了|好，{T}等你们|好的没问题|行，就{T}|嗯嗯|哦哦|好滴|OK|明白了|了解|好的好的|好的，麻烦你了|你好，我想问一下|喂，你好|{T}好像有空|好吧
 {D}单可以寄到{A}吗|{P}能寄到公司吗|发票可以开电子的吗|{A}的店{T}开门吗|{P}能不能送到单位|{T}几点能到|{P}选哪个好|哪款{P}好一点|{C}好还是{C}好|推荐一款{P}|{P}和{P}一起买吗|{C}的{P}和{P}有什么不同|我再对比一下|{P}一般用几年|{C}的够用吗
+{P}修好了吗|{W}说{T}再来一次|{P}已经报修了|维修单号{N}{N}{N}|{W}到了吗|{P}什么时候能修好|还要再约一次吗|退款要几天到账|{P}要换新的吗|{W}姓什么
+换一台{C}的要补差价吗|少的那份还补送吗|{P}送到几楼|{D}完要签字吗|{P}漏水要找哪个部门|{P}坏了找谁修|怎么投诉{W}|{D}出问题了联系谁
 """,
         NEGATIVE: """
 {P}怎么还没{D}|都{N}天了还没{D}|为什么还不{D}|等了{N}个小时|{P}又坏了|修了{N}次还是不行|{W}态度很差|{W}没来|{W}迟到了{N}个小时
@@ -62,12 +64,18 @@ _PATTERNS: Final[dict[Language, dict[int, str]]] = {
 再这样我就去消协|骗人的|{W}说话很难听|{W}爱理不理|{P}噪音特别大|{P}有划痕|{P}不新鲜|{P}是二手的吧|和描述不符|{D}一拖再拖|一直推来推去|没人管
 {P}跟没修一样|{W}把墙弄坏了|等到现在也没见人|怎么又改时间|我请了一天假白等了|{D}预约了也不来|太贵了不值|不想再买你们的{P}了|{P}刚装好就出问题
 没人理我|一直不回消息|怎么又不来了|又要改{D}时间？|发了{N}条消息都不回|根本不是我要的{P}|{D}的人一直没来|{P}少了配件|能不能快点，都{N}天了|{P}越修越差
+{W}来了{N}次还是没修好|{P}修了{N}次还是漏水|刚修好又坏了|{P}修完反而更响了|{W}说修好了，用了一天又不行了|同一个毛病修了{N}回|{P}装好以后一直漏|外卖少了一份
+少送了{N}件|汤全洒了|{P}颜色发错了|{P}到现在还没修好|{P}用了不到一个月就坏了|{P}开不了机|约好{T}上门，没有来|预约了{N}次都没人上门|一直没人联系我
+问题还是没解决|到现在也没给答复|{P}还是老样子|{P}又开始漏水了|换了新的还是有问题|退款一直没到账|多收了我{N}块钱|钱少退了|{P}少一个零件|{P}里面是空的
+{W}来了也没修好|{W}装错了|{D}改了{N}次时间了|上次的问题又出现了|第{N}次报修了|维修费白花了|{P}送来的时候盒子是烂的|说好的{D}没有做|答应的事没有做到
 """,
         POSITIVE: """
 谢谢{W}|{W}很热情|{W}很有耐心|{D}很及时|{P}很好用|{P}质量不错|{P}很喜欢|非常满意|服务很好|{W}服务周到|{D}速度真快|太好了|解决了，谢谢|问题解决了，感谢
 {W}很专业|{P}物美价廉|会推荐给朋友|下次还买你们的{P}|给{W}点赞|五星好评|很负责任|好评|辛苦{W}了|真不错|没想到{D}这么快|{P}比想象的好|{P}颜色很正
 家里人都喜欢这个{P}|{W}提前到的，很准时|修好了，{W}真厉害|{P}性价比高|安静省电，{P}买对了|{W}把现场收拾得干干净净|满意|挺好的|还不错
 比之前的{P}好多了|比别家{D}快|{W}打扫得很干净|服务真到位|{P}比图片上好看|一点都不贵|没有任何问题，很好|{W}人真好|不错不错|好极了
+{W}来了一次就修好了|{P}修好了，现在不漏水了|问题解决了|修完好用多了|装得很快，也没有漏水|退款到账了，谢谢|{W}一次就搞定了|换了新的，没问题了|很快就有人联系我了
+{P}修过以后再也没坏|{W}准时上门，修得很好|少的那份马上补送了，很好|{P}完好无损|答应的都做到了|{W}讲得很清楚|这次{D}没让我等
 """,
     },
     "en": {
@@ -79,17 +87,21 @@ Please check my {P} order|Where can I find the {D} form?|Can I pay by card?|Plea
 Which {P} is bigger?|Which of these two lasts longer?|Could you mail the {D} form to my home?|Is the {C} {P} heavier than the other one?|Will the {P} fit in a small room?
 When will the {P} be here?|Can you email me the {D}?|Does it come with a cable?
 I'm at home {T}|It is on floor {N}|How big is the {P}?|Is there a discount on the {P}?|When does the store close?|I'll think about it|Let me check|I need an invoice
+Has the {P} been repaired yet?|The {W} said he will come {T}|When will the repair be done?|Who do I call about a leaking {P}?|How long does a refund take?|Is the {W} on the way?
 """,
         NEGATIVE: """
 The {P} is broken|My {P} still hasn't arrived|I have been waiting for {N} hours|The {W} was rude|The {W} never showed up|Nobody answers the phone|This is the {N} time it breaks
 I want to complain about the {W}|I want my money back|The {D} is late again|You promised {D} {T} and nobody came|The {P} stopped working after {N} days|The {P} leaks
 You sent the wrong {P}|The {P} arrived damaged|Terrible {D}|The {P} is not good|not happy with the {P}|I'm not satisfied with the {D}|The {W} overcharged me|no one replies to me
 this {P} is a waste of money|The {W} made it worse|I demand compensation|I took a day off and nobody came|still not fixed|very disappointed with the {D}|that was no help
+The {W} came {N} times and the {P} still leaks|fixed last week and broken again|It still does not work after the repair|one item was missing from my order|the soup was spilled
+I was charged twice|nobody called me back|my refund has not arrived|the same fault again|the {P} was never repaired|the {W} fitted the wrong part|the box was empty
 """,
         POSITIVE: """
 Thank you, the {W} was great|The {W} was very friendly|The {W} was polite and professional|{D} was fast|I love the {P}|The {P} works perfectly|Very happy with the {P}
 Great {D}, thanks|The {W} fixed it quickly|Excellent {D}|Not bad at all|The {P} is really good|I will recommend you|Thanks, that solved it|Five stars for the {W}
 The {P} looks beautiful|the {W} arrived early and was so helpful|very satisfied with the {D}|brilliant, thanks|The {P} is better than I expected|everything went smoothly
+The {W} came once and fixed it|The {P} works again, thanks|the leak is gone|got my refund, thank you|the missing item came the same day, great|no problems since the repair
 """,
     },
 }

@@ -41,26 +41,33 @@ class StudentSpec:
     word_dropout: float = 0.15
     dropout: float = 0.3
     decay: float = 1e-4
+    hint: float = 0.3
+    """What a text's hints weigh."""
     seed: int = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Texts as unit numbers with `bounds`, and for each text and output a target (0 … 1) and its weight."""
+    """Texts as unit numbers with `bounds`, for each text and output a target (0 … 1) and its weight, and the teacher's hints at how
+    it sees the text (not a number: none)."""
 
     numbers: NDArray[np.uint16]
     bounds: NDArray[np.int64]
     target: Floats
     weight: Floats
+    hints: Floats
 
 
-def lessons(vocabulary: Vocabulary, texts: Sequence[str], target: Floats, weight: Floats) -> Lessons:
+def lessons(
+    vocabulary: Vocabulary, texts: Sequence[str], target: Floats, weight: Floats, hints: Floats | None = None
+) -> Lessons:
     """What to learn from the normalised texts."""
     numbers, bounds = unit_numbers(vocabulary, encode_normalised(texts))
-    return Lessons(numbers, bounds, target.astype(np.float32), weight.astype(np.float32))
+    hints = np.zeros((len(texts), 0), np.float32) if hints is None else hints
+    return Lessons(numbers, bounds, target.astype(np.float32), weight.astype(np.float32), hints)
 
 
-def start(embedding: Floats, outputs: int, spec: StudentSpec) -> Params:
+def start(embedding: Floats, outputs: int, spec: StudentSpec, hints: int = 0) -> Params:
     """Fresh parameters around the given embedding."""
     rng = np.random.default_rng(spec.seed)
     size = embedding.shape[1]
@@ -76,11 +83,12 @@ def start(embedding: Floats, outputs: int, spec: StudentSpec) -> Params:
         "hidden_bias": np.zeros(spec.hidden, np.float32),
         "output": dense(spec.hidden, outputs, fan=4 * spec.hidden),
         "output_bias": np.zeros(outputs, np.float32),
+        "hint": dense(2 * spec.channels, hints, fan=8 * spec.channels),
     }
 
 
 def forward(params: Params, numbers: Any, spec: StudentSpec, key: Any = None) -> Any:
-    """The outputs for a padded batch; with a key, units and hidden features are dropped at random."""
+    """The outputs for a padded batch and what they are worked out from; with a key, units and features are dropped at random."""
     there = (numbers != PAD)[:, :, None]
     embedded = params["embedding"][numbers]
     if key is not None:
@@ -96,13 +104,17 @@ def forward(params: Params, numbers: Any, spec: StudentSpec, key: Any = None) ->
     pooled = jnp.concatenate([channels.max(1), mean], axis=1)
     if key is not None:
         pooled *= jax.random.bernoulli(features, 1 - spec.dropout, pooled.shape) / (1 - spec.dropout)
+    return _answers(params, pooled), pooled
+
+
+def _answers(params: Params, pooled: Any) -> Any:
     inner = jax.nn.relu(pooled @ params["hidden"] + params["hidden_bias"])
     return inner @ params["output"] + params["output_bias"]
 
 
-def loss(params: Params, numbers: Any, target: Any, weight: Any, key: Any, spec: StudentSpec) -> Any:
-    """Weighted cross entropy: a softmax over the group's columns, each other column on its own."""
-    out = forward(params, numbers, spec, key)
+def loss(params: Params, numbers: Any, target: Any, weight: Any, hints: Any, key: Any, spec: StudentSpec) -> Any:
+    """Weighted cross entropy: a softmax over the group's columns, each other column on its own; and how far the hints are missed."""
+    out, pooled = forward(params, numbers, spec, key)
     single = np.array([c for c in range(out.shape[1]) if c not in spec.group], dtype=int)
     z = out[:, single]
     entropy = jnp.maximum(z, 0) - z * target[:, single] + jnp.log1p(jnp.exp(-jnp.abs(z)))
@@ -111,6 +123,9 @@ def loss(params: Params, numbers: Any, target: Any, weight: Any, key: Any, spec:
         group = np.array(spec.group)
         log_p = jax.nn.log_softmax(out[:, group], axis=1)
         total -= ((log_p * target[:, group]).sum(1) * weight[:, group[0]]).sum()
+    if hints.shape[1]:
+        missed = (pooled @ params["hint"] - jnp.nan_to_num(hints)) ** 2
+        total += spec.hint * (missed.mean(1) * ~jnp.isnan(hints[:, 0])).sum()
     return total / numbers.shape[0]
 
 
@@ -148,10 +163,10 @@ def train(params: Params, data: Lessons, spec: StudentSpec, say: str = "") -> Pa
             at += 1
         mean = float(np.mean([float(v) for v in values]))
         print(f"{say} epoch {epoch + 1}: loss {mean:.4f}, {time.monotonic() - begun:.0f} s", flush=True)
-    return {k: np.asarray(p) for k, p in params.items()}
+    return {k: np.asarray(p) for k, p in params.items() if k != "hint"}
 
 
-def _batches(data: Lessons, spec: StudentSpec, rng: np.random.Generator) -> Iterator[tuple[Any, Any, Any]]:
+def _batches(data: Lessons, spec: StudentSpec, rng: np.random.Generator) -> Iterator[tuple[Any, Any, Any, Any]]:
     """All texts once, in a random order, those of like length together; each batch full (padded by repeats)."""
     lengths = np.diff(data.bounds)
     order = rng.permutation(len(lengths))
@@ -167,7 +182,7 @@ def _batches(data: Lessons, spec: StudentSpec, rng: np.random.Generator) -> Iter
         if len(rows) < size:
             weight = np.concatenate([weight, np.zeros((size - len(rows), weight.shape[1]), np.float32)])
             rows = np.concatenate([rows, np.full(size - len(rows), rows[0])])
-        yield padded(data, rows, width), data.target[rows], weight
+        yield padded(data, rows, width), data.target[rows], weight, data.hints[rows]
 
 
 def padded(data: Lessons, rows: NDArray[np.int64], width: int) -> NDArray[np.int32]:
