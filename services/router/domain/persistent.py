@@ -96,6 +96,26 @@ class PMap(Mapping[str, V]):
         return new
 
 
+def differing(before: Mapping[str, V], after: Mapping[str, V]) -> Iterator[tuple[str, V | None]]:
+    """Yield what is not in `after` as it was: key and value, None where it is gone. Values are never None."""
+    if isinstance(before, PMap) and isinstance(after, PMap):
+        for was, now in zip(before._buckets, after._buckets, strict=True):
+            if was is not now:
+                yield from _differing(was, now)
+    else:
+        yield from _differing(before, after)
+
+
+def _differing(was: Mapping[str, V], now: Mapping[str, V]) -> Iterator[tuple[str, V | None]]:
+    for key, value in now.items():
+        before = was.get(key)
+        if before is not value and before != value:
+            yield key, value
+    for key in was:
+        if key not in now:
+            yield key, None
+
+
 class Ordered(Generic[T]):
     """Tuples in their order, each once, in chunks."""
 
