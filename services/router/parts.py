@@ -26,7 +26,7 @@ _entry = {name: msgspec.json.Decoder(get_type_hints(Pool)[name].__args__[1]) for
 
 def head(pool: Pool) -> Pool:
     """Return the pool without what is kept in parts, and without its index."""
-    return changed(pool, index=None, **dict.fromkeys(MAPS, _NONE))
+    return changed(pool, index=None, closed=tuple(pool.closed), **dict.fromkeys(MAPS, _NONE))
 
 
 def parts(before: Pool | None, after: Pool) -> dict[str, bytes | None]:

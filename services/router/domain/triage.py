@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from services.router.domain.copying import quick
 from services.router.domain.events import (
     CallBackCancelled,
     CallBackRequested,
@@ -53,6 +54,7 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One contact of the customer."""
@@ -71,6 +73,7 @@ class Visit:
     """The human spoke last."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Customer:
     """A customer's contacts, oldest first, the last 20."""
