@@ -13,7 +13,7 @@ from services.router.domain.policy import Policy
 from services.router.domain.pool import Pool
 from services.router.domain.triage import Customer
 from services.router.lookups import Lookups
-from services.router.packing import Packing
+from services.router.parts import IN_PARTS
 from services.router.policybox import PolicyBox
 from services.router.settings import PeerSettings, RouterSettings
 from services.runtime.beside import HOUR_S, again
@@ -59,7 +59,7 @@ def assignment_pipeline(policy: Policy | Callable[[], Policy]) -> Pipeline[Pool,
         decide=lambda state, event, now: assignment.decide(state, event, now, now_in_force().terms(state.pool)),
         tick=lambda state, now: assignment.tick(state, now, now_in_force().terms(state.pool)),
         due=assignment.due,
-        pack=Packing(),
+        parts=IN_PARTS,
         write=codec.from_fact,
         project=store.project_assignment,
         count=counters.count,

@@ -14,7 +14,9 @@ from services.router.domain.explain import Explained
 from services.router.domain.facts import BOT, Outcome
 from services.router.domain.pool import Pool
 from services.router.domain.triage import Customer
+from services.router.parts import whole
 from services.runtime.pipeline import Change, Db
+from services.runtime.postgres import states_of
 
 TURNS = 50
 """Turns of a conversation that the human sees on taking over."""
@@ -241,8 +243,8 @@ async def decisions(pool: Any, contact_id: str) -> list[Explained]:
 
 async def pool_state(pool: Any, pipeline: str, name: str) -> Pool | None:
     """A pool as its owner last committed it; None where nothing has happened in it."""
-    body = await pool.fetchval("SELECT body::text FROM runtime.entity WHERE pipeline = $1 AND key = $2", pipeline, name)
-    return msgspec.json.decode(body, type=Pool) if body is not None else None
+    found = (await states_of(pool, pipeline, [name], parts=True)).get(name)
+    return whole(found) if found is not None else None
 
 
 async def forget(pool: Any, before: datetime) -> None:
@@ -267,6 +269,6 @@ async def acts(pool: Any, name: str, limit: int = 50) -> list[tuple[Any, ...]]:
 async def accounts(pool: Any, pipeline: str) -> tuple[list[Pool], list[tuple[str, str, str]]]:
     """Every pool as committed, and every contact (pool, contact, state) that the read model says one has: of one moment."""
     async with pool.acquire() as db, db.transaction(isolation="repeatable_read", readonly=True):
-        states = await db.fetch("SELECT body::text FROM runtime.entity WHERE pipeline = $1", pipeline)
+        states = await states_of(db, pipeline, parts=True)
         rows = await db.fetch("SELECT pool, contact_id, state FROM contact WHERE ended_at IS NULL AND pool <> $1", BOT)
-    return [msgspec.json.decode(row[0], type=Pool) for row in states], [tuple(row) for row in rows]
+    return [whole(saved) for saved in states.values()], [tuple(row) for row in rows]

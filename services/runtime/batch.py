@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.runtime.checkpoint import Cell, Saved
+from services.runtime.checkpoint import Cell, Commit, Saved
 from services.runtime.counters import Tally
 from services.runtime.errors import Permanent, Unreadable
 from services.runtime.letters import about, dead_letter
@@ -57,37 +57,51 @@ class States(Generic[S]):
         self._pipeline = pipeline
         self._bound = bound
         self._entries: OrderedDict[str, Entry[S]] = OrderedDict()
+        self._unparted: set[str] = set()  # keys of which the database has no parts yet
         self._decoder = msgspec.json.Decoder(pipeline.state_type)
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         return sorted({k for k in keys if k not in self._entries})
 
     def fill(self, keys: Iterable[str], saved: dict[str, Saved]) -> None:
+        parts = self._pipeline.parts
         for key in keys:
             found = saved.get(key)
-            self._entries[key] = (
-                Entry(found.partition, found.version, self._decoder.decode(found.body))
-                if found
-                else Entry(-1, 0, self._pipeline.initial(key))
-            )
+            if found is None:
+                self._entries[key] = Entry(-1, 0, self._pipeline.initial(key))
+            else:
+                state = self._decoder.decode(found.body)
+                self._entries[key] = Entry(
+                    found.partition, found.version, parts.join(state, found.parts) if parts else state
+                )
+            if parts and (found is None or not found.parts):
+                self._unparted.add(key)
 
     def get(self, key: str) -> Entry[S]:
         self._entries.move_to_end(key)
         return self._entries[key]
 
-    def keep(self, entries: dict[str, Entry[S]]) -> None:
-        """Takes over what a batch decided, for the next batch to decide on top of it."""
-        self._entries.update(entries)
+    def keep(self, decisions: "Decisions[S, Any]", commit: Commit) -> None:
+        """Takes over what a batch decided, for the next batch to decide on top of it, and writes it into its transaction:
+        JSON, which an engineer can read in the database, and of a state in parts only those that are not as they were.
+        """
+        due, parts = self._pipeline.due, self._pipeline.parts
+        for key, entry in decisions.entries.items():
+            state, body = entry.state, entry.state
+            if parts:
+                before = None if key in self._unparted else self._entries[key].state
+                commit.parts[key] = parts.changed(before, state)
+                self._unparted.discard(key)
+                body = parts.head(state)
+            at = decisions.postponed.get(key) or (due(state) if due else None)
+            commit.states[key] = (entry.partition, entry.version, at, msgspec.json.encode(body))
+        self._entries.update(decisions.entries)
         while len(self._entries) > self._bound:
-            self._entries.popitem(last=False)
+            self._unparted.discard(self._entries.popitem(last=False)[0])
 
     def clear(self) -> None:
         self._entries.clear()
-
-
-def encode(state: object) -> bytes:
-    """A state as the database keeps it: JSON, which an engineer can read there."""
-    return msgspec.json.encode(state)
+        self._unparted.clear()
 
 
 @dataclass

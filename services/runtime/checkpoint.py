@@ -31,11 +31,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A key's state as the database has it."""
+    """A key's state as the database has it. parts: those that are kept beside the body, by name."""
 
     partition: int
     version: int
     body: bytes
+    parts: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Commit:
 
     moves: place → (claim that we hold, next offset from now on).
     seen: the events' names. states: key → (partition, version, due, body).
+    parts: key → the parts of its state that changed, by name; None for one that is gone.
     outbox: partition → records in order. done: rows of the outbox that Kafka has acknowledged.
     project: writes the service's own tables. sent: counter cells whose version is now in the outbox.
     """
@@ -80,6 +82,7 @@ class Commit:
     now: datetime
     seen: list[UUID] = field(default_factory=list)
     states: dict[str, tuple[int, int, datetime | None, bytes]] = field(default_factory=dict)
+    parts: dict[str, Mapping[str, bytes | None]] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     sent: list[Dirty] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
@@ -118,8 +121,8 @@ class Store(Protocol):
         """What earlier owners decided and perhaps never published, in order."""
         ...
 
-    async def load(self, keys: Sequence[str]) -> dict[str, Saved]:
-        """The states of keys, where there are any."""
+    async def load(self, keys: Sequence[str], *, parts: bool = False) -> dict[str, Saved]:
+        """The states of keys, where there are any, of one moment. parts: with the parts beside them."""
         ...
 
     async def due(self, partitions: Iterable[int], now: datetime, limit: int) -> list[str]:

@@ -84,8 +84,18 @@ class Change(Generic[S, F]):
     facts: tuple[F, ...]
 
 
-def _as_it_is(state: object) -> object:
-    return state
+@dataclass(frozen=True)
+class InParts(Generic[S]):
+    """How a large state is kept in parts, each a row of its own, so that a batch writes only the parts that it changed.
+
+    head: the state without its parts, as msgspec can write it and read it again as `state_type`.
+    changed: (before, after) → part's name → its JSON, or None where it is gone; with no before, every part of after.
+    join: (head, part's name → JSON) → the state. A state that was stored whole comes with no parts, and is the head.
+    """
+
+    head: Callable[[S], S]
+    changed: Callable[[S | None, S], Mapping[str, bytes | None]]
+    join: Callable[[S, Mapping[str, bytes]], S]
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,7 @@ class Pipeline(Generic[S, E, F]):
     enrich: looks up what `decide` needs from other services or a model, for a whole batch at once; never raises, a failed lookup stands in the event.
     project: writes read models in the batch's transaction, from its changes.
     count: the counter changes that follow from a fact.
-    pack: a state as msgspec can write it and read it again as `state_type`, where in memory it holds more than that.
+    parts: how a large state is kept in parts, beside a head; None where it is written whole.
     """
 
     name: str
@@ -118,4 +128,4 @@ class Pipeline(Generic[S, E, F]):
     project: Callable[[Db, Sequence[Change[S, F]]], Awaitable[None]] | None = None
     count: Callable[[F], Iterable[Delta]] | None = None
     metric: Metric | None = None
-    pack: Callable[[S], object] = _as_it_is
+    parts: InParts[S] | None = None

@@ -37,7 +37,7 @@ class _State(msgspec.Struct):
     body: msgspec.Raw
 
 
-_states = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder()
 
 
 def _guard(error: Exception) -> Exception:
@@ -46,6 +46,26 @@ def _guard(error: Exception) -> Exception:
     if isinstance(error, asyncpg.SyntaxOrAccessError):
         return error  # ours: a bug
     return Transient(f"Postgres is away: {type(error).__name__}")
+
+
+async def states_of(
+    db: "Pool[Any] | Db", pipeline: str, keys: Sequence[str] | None = None, *, parts: bool = False
+) -> dict[str, Saved]:
+    """A pipeline's states as committed, of one moment: of these keys, or all. parts: with the parts beside them."""
+    which, wanted = ("AND key = ANY($2)", [keys]) if keys is not None else ("", [])
+    sql = f"SELECT key, partition, version, body::text, NULL AS part FROM runtime.entity WHERE pipeline = $1 {which}"
+    if parts:
+        sql += f" UNION ALL SELECT key, 0, 0, body::text, part FROM runtime.entity_part WHERE pipeline = $1 {which}"
+    rows = await db.fetch(sql, pipeline, *wanted)
+    beside: dict[str, dict[str, bytes]] = {}
+    for key, _, _, body, part in rows:
+        if part is not None:
+            beside.setdefault(key, {})[part] = body.encode()
+    return {
+        key: Saved(partition, version, body.encode(), beside.get(key, {}))
+        for key, partition, version, body, part in rows
+        if part is None
+    }
 
 
 class PostgresStore:
@@ -99,13 +119,11 @@ class PostgresStore:
         )
         return [Unsent(r["id"], unpack(r["body"])) for r in rows]
 
-    async def load(self, keys: Sequence[str]) -> dict[str, Saved]:
-        rows = await self._fetch(
-            "SELECT key, partition, version, body::text FROM runtime.entity WHERE pipeline = $1 AND key = ANY($2)",
-            self._pipeline,
-            keys,
-        )
-        return {r["key"]: Saved(r["partition"], r["version"], r["body"].encode()) for r in rows}
+    async def load(self, keys: Sequence[str], *, parts: bool = False) -> dict[str, Saved]:
+        try:
+            return await states_of(self._pool, self._pipeline, keys, parts=parts)
+        except _AWAY as error:
+            raise _guard(error) from error
 
     async def due(self, partitions: Iterable[int], now: datetime, limit: int) -> list[str]:
         rows = await self._fetch(
@@ -162,7 +180,7 @@ class PostgresStore:
     async def commit(self, commit: Commit) -> list[int]:
         try:
             async with self._pool.acquire() as connection:
-                if not (commit.cells or commit.sent or commit.answers or commit.project):
+                if not (commit.cells or commit.sent or commit.answers or commit.project or commit.parts):
                     return await self._take_effect(connection, commit)
                 async with connection.transaction():
                     rows = await self._take_effect(connection, commit)
@@ -193,7 +211,7 @@ class PostgresStore:
             # Thousands of values travel as one text: the driver's arrays cost ten times as much.
             "{" + ",".join([name.hex for name in commit.seen]) + "}",
             commit.now,
-            _states.encode(
+            _encoder.encode(
                 [
                     _State(key, partition, version, due, msgspec.Raw(body))
                     for key, (partition, version, due, body) in commit.states.items()
@@ -209,6 +227,8 @@ class PostgresStore:
 
     async def _transact(self, db: Db, commit: Commit) -> None:
         """What only some batches change, in the same transaction."""
+        if commit.parts:
+            await self._write_parts(db, commit.parts)
         if commit.cells:
             await self._add(db, commit.cells)
         if commit.sent:
@@ -230,6 +250,31 @@ class PostgresStore:
             await self._answer(db, commit.answers)
         if commit.project is not None:
             await commit.project(db)
+
+    async def _write_parts(self, db: Db, changed: Mapping[str, Mapping[str, bytes | None]]) -> None:
+        gone = [(key, name) for key, parts in changed.items() for name, body in parts.items() if body is None]
+        kept = [
+            (key, name, msgspec.Raw(body))
+            for key, parts in changed.items()
+            for name, body in parts.items()
+            if body is not None
+        ]
+        if gone:
+            await db.execute(
+                """DELETE FROM runtime.entity_part p USING unnest($2::text[], $3::text[]) AS n(key, part)
+                   WHERE p.pipeline = $1 AND p.key = n.key AND p.part = n.part""",
+                self._pipeline,
+                [key for key, _ in gone],
+                [name for _, name in gone],
+            )
+        if kept:
+            await db.execute(
+                """INSERT INTO runtime.entity_part (pipeline, key, part, body)
+                   SELECT $1, n.value ->> 0, n.value ->> 1, n.value -> 2 FROM jsonb_array_elements($2::text::jsonb) AS n(value)
+                   ON CONFLICT (pipeline, key, part) DO UPDATE SET body = excluded.body""",
+                self._pipeline,
+                _encoder.encode(kept).decode(),
+            )
 
     async def _add(self, db: Db, cells: Sequence[Cell]) -> None:
         # Spelled out field by field: adding arrays by unnest and aggregate costs several times as much.

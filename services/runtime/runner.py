@@ -11,7 +11,7 @@ from typing import Generic
 from uuid import UUID
 
 from services.runtime import faults, signals
-from services.runtime.batch import Decider, Decisions, Read, States, encode
+from services.runtime.batch import Decider, Decisions, Read, States
 from services.runtime.checkpoint import FORGET_AT_ONCE, Claim, Commit, Place, Store, Unsent
 from services.runtime.clock import Clock
 from services.runtime.counters import counter_record, totals
@@ -382,7 +382,7 @@ class Runner(Generic[S, E, F]):
     async def _fill(self, keys: Iterable[str]) -> None:
         missing = self._states.missing(keys)
         if missing:
-            self._states.fill(missing, await self._store.load(missing))
+            self._states.fill(missing, await self._store.load(missing, parts=self.pipeline.parts is not None))
             if not self._owned:
                 raise GivenUp  # a drain that took too long has emptied the states meanwhile
 
@@ -397,11 +397,6 @@ class Runner(Generic[S, E, F]):
         """A batch that is decided. One without records moves no offset, but is fenced all the same."""
         commit = Commit({p: m if isinstance(m, tuple) else (m, m.next_offset) for p, m in moves.items()}, now)
         commit.seen = made.seen
-        due, pack, later = self.pipeline.due, self.pipeline.pack, made.postponed
-        commit.states = {
-            key: (e.partition, e.version, later.get(key) or (due(e.state) if due else None), encode(pack(e.state)))
-            for key, e in made.entries.items()
-        }
         commit.cells = made.cells()
         commit.answers = made.answers
         commit.outbox = made.outbox
@@ -411,7 +406,7 @@ class Runner(Generic[S, E, F]):
         # From here on the next batch is decided on top of this one.
         for place, (claim, offset) in commit.moves.items():
             self._ahead[place] = Claim(offset, claim.epoch)
-        self._states.keep(made.entries)
+        self._states.keep(made, commit)
         self._recent.add(made.seen)
         return Flight(commit, made, trace or BatchTrace(self.pipeline.name, 0), size, asyncio.get_running_loop().time())
 

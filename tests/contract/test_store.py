@@ -1,6 +1,7 @@
 """The Store's contract, kept by Postgres and by the simulation's memory alike."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -166,6 +167,47 @@ async def test_states_are_kept_and_found_when_due(keeper):
     await store.commit(moving(HERE, Claim(1, claim.epoch), 2, states={"first": (0, 2, None, b'{"n": 6}')}))
     assert await store.due([0], NOW, 10) == ["second"]
     assert (await store.load(["first"]))["first"].version == 2
+
+
+async def test_a_state_in_parts_keeps_what_a_batch_did_not_change(keeper):
+    store = keeper.store()
+    claim = (await store.claim({HERE: 0}))[HERE]
+    first = {"k": {"a/1": b'{"n": 1}', "a/2": b"2", "b/x/y": '"早上好"'.encode()}, "other": {"a/1": b"7"}}
+    states = dict.fromkeys(first, (0, 1, None, b'{"head": 1}'))
+    await store.commit(moving(HERE, claim, 1, states=states, parts=first))
+    found = await store.load(["k", "nobody"], parts=True)
+    assert {name: json.loads(body) for name, body in found["k"].parts.items()} == {
+        "a/1": {"n": 1}, "a/2": 2, "b/x/y": "早上好",
+    }  # fmt: skip
+    assert list(found) == ["k"] and json.loads(found["k"].body) == {"head": 1}
+    assert (await store.load(["k"]))["k"].parts == {}
+    then = moving(
+        HERE, Claim(1, claim.epoch), 2,
+        states={"k": (0, 2, None, b'{"head": 2}')},
+        parts={"k": {"a/1": None, "a/2": b"[3]", "c": b"4", "never there": None}},
+    )  # fmt: skip
+    await store.commit(then)
+    found = await store.load(["k", "other"], parts=True)
+    assert {name: json.loads(body) for name, body in found["k"].parts.items()} == {
+        "a/2": [3],
+        "b/x/y": "早上好",
+        "c": 4,
+    }
+    assert found["k"].version == 2 and found["other"].parts == {"a/1": b"7"}
+
+
+async def test_parts_stand_and_fall_with_their_batch(keeper):
+    store = keeper.store()
+    lost = (await store.claim({HERE: 0}))[HERE]
+    claim = (await store.claim({HERE: 0}))[HERE]
+    states = {"k": (0, 1, None, b"{}")}
+    with pytest.raises(Fenced):
+        await store.commit(moving(HERE, lost, 1, states=states, parts={"k": {"a": b"1"}}))
+    with pytest.raises(Permanent):
+        await store.commit(moving(HERE, claim, 1, states=states, parts={"k": {"a": b"1", "b": b'"\\u0000"'}}))
+    assert await store.load(["k"], parts=True) == {}
+    await store.commit(moving(HERE, claim, 1, states=states, parts={"k": {"a": b"1"}}))
+    assert (await store.load(["k"], parts=True))["k"].parts == {"a": b"1"}
 
 
 async def test_what_cannot_be_stored_is_refused_for_good_and_whole(keeper):

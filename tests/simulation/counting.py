@@ -1,14 +1,15 @@
 """The pipeline of the simulation: small, and such that whatever is lost, doubled or out of order shows in its state or its facts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from touchline.contact.v1 import events_pb2 as contact
 from touchline.nps.v1 import nps_pb2
 
 from services.runtime.errors import Unreadable
-from services.runtime.pipeline import Answer, Change, Delta, Metric, Pipeline, Publish
+from services.runtime.pipeline import Answer, Change, Delta, InParts, Metric, Pipeline, Publish
 from services.runtime.records import Incoming, Outgoing, write
 from tests.simulation.client import UNWELCOME
 
@@ -109,8 +110,26 @@ async def _project(db: object, changes: Sequence[Change[Ledger, Told]]) -> None:
         await db.put(change.key, change.state.facts)  # type: ignore[attr-defined]
 
 
+def _changed(before: Ledger | None, after: Ledger) -> dict[str, bytes | None]:
+    """A part for each event that took effect, which comes and stays, and one for the time that is due, which goes as well."""
+    had = len(before.applied) if before is not None else 0
+    parts: dict[str, bytes | None] = {f"{i:09}": b"%d" % n for i, n in enumerate(after.applied) if i >= had}
+    if before is None or after.due_at != before.due_at:
+        parts["due"] = msgspec.json.encode(after.due_at) if after.due_at is not None else None
+    return parts
+
+
+def joined(head: Ledger, parts: Mapping[str, bytes]) -> Ledger:
+    """A ledger as it was before it was kept in parts."""
+    due = msgspec.json.decode(parts["due"], type=datetime) if "due" in parts else None
+    return replace(head, applied=tuple(int(parts[name]) for name in sorted(parts) if name != "due"), due_at=due)
+
+
+IN_PARTS = InParts[Ledger](lambda state: replace(state, applied=(), due_at=None), _changed, joined)
+
+
 def pipeline(topics: tuple[str, ...]) -> Pipeline[Ledger, Heard, Told]:
-    """Counts what is said, on one topic or on two that share their keys' states."""
+    """Counts what is said, on one topic or on two that share their keys' states; its states are kept in parts."""
     return Pipeline(
         name=NAME,
         topics=topics,
@@ -124,6 +143,7 @@ def pipeline(topics: tuple[str, ...]) -> Pipeline[Ledger, Heard, Told]:
         project=_project,
         count=_count,
         metric=METRIC,
+        parts=IN_PARTS,
     )
 
 

@@ -48,6 +48,7 @@ class Database:
     checkpoint: dict[Place, Claim] = field(default_factory=dict)
     seen: dict[UUID, datetime] = field(default_factory=dict)
     entities: dict[str, tuple[int, int, datetime | None, bytes]] = field(default_factory=dict)
+    parts: dict[str, dict[str, bytes]] = field(default_factory=dict)
     cells: dict[CellKey, CellRow] = field(default_factory=dict)
     outbox: dict[int, tuple[int, tuple[Outgoing, ...]]] = field(default_factory=dict)
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
@@ -86,9 +87,10 @@ class Database:
             self._check_moves(commit.moves)
         if deduplicated:
             self._check_seen(commit.seen)
-        for _, _, _, body in commit.states.values():
-            if NUL in body:
-                raise Permanent("cannot be stored: UntranslatableCharacterError")
+        bodies = [body for _, _, _, body in commit.states.values()]
+        bodies += [body for changed in commit.parts.values() for body in changed.values() if body is not None]
+        if any(NUL in body for body in bodies):
+            raise Permanent("cannot be stored: UntranslatableCharacterError")
         table = Table(self.models)
         if commit.project is not None:
             _drive(commit.project(table))  # type: ignore[arg-type]
@@ -100,6 +102,9 @@ class Database:
         for name in commit.seen:
             self.seen[name] = commit.now
         self.entities.update(commit.states)
+        for key, changed in commit.parts.items():
+            after = self.parts.get(key, {}) | changed
+            self.parts[key] = {name: body for name, body in after.items() if body is not None}
         self._add(commit.cells)
         for sent in commit.sent:
             row = self.cells[(sent.metric, sent.window, sent.start, sent.segment, sent.partition)]
@@ -135,6 +140,13 @@ class Database:
             row.version += 1
             row.counts = [(row.counts[i] if i < len(row.counts) else 0) + added for i, added in enumerate(c.counts)]
             row.traceparent = c.traceparent or row.traceparent
+
+    def states_of(self, keys: Iterable[str], *, parts: bool) -> dict[str, Saved]:
+        found = {k: self.entities[k] for k in keys if k in self.entities}
+        return {
+            k: Saved(p, version, body, dict(self.parts.get(k, {})) if parts else {})
+            for k, (p, version, _, body) in found.items()
+        }
 
     def dirty(self, partitions: Iterable[int], limit: int) -> list[Dirty]:
         wanted = set(partitions)
@@ -192,12 +204,8 @@ class MemoryStore:
             "unsent", lambda: [Unsent(row, records) for row, (p, records) in sorted(rows.items()) if p in wanted]
         )
 
-    async def load(self, keys: Sequence[str]) -> dict[str, Saved]:
-        def read() -> dict[str, Saved]:
-            found = {k: self.database.entities[k] for k in keys if k in self.database.entities}
-            return {k: Saved(p, version, body) for k, (p, version, _, body) in found.items()}
-
-        return await self.link.call("load", read)
+    async def load(self, keys: Sequence[str], *, parts: bool = False) -> dict[str, Saved]:
+        return await self.link.call("load", lambda: self.database.states_of(keys, parts=parts))
 
     async def due(self, partitions: Iterable[int], now: datetime, limit: int) -> list[str]:
         wanted = set(partitions)

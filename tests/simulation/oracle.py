@@ -11,7 +11,7 @@ from touchline.nps.v1 import nps_pb2
 from services.runtime.checkpoint import Place
 from tests.simulation.bus import Written, partition_of
 from tests.simulation.client import UNWELCOME
-from tests.simulation.counting import COUNTERS, FACTS, FACTS_OF, LETTERS, SOURCE, Ledger
+from tests.simulation.counting import COUNTERS, FACTS, FACTS_OF, LETTERS, SOURCE, Ledger, joined
 from tests.simulation.world import World
 
 Origin = tuple[str, int, int]  # topic, partition, offset
@@ -57,8 +57,8 @@ def judge(world: World) -> list[str]:
 
 
 def _ledger(world: World, key: str) -> Ledger:
-    row = world.database.entities.get(key)
-    return msgspec.json.decode(row[3], type=Ledger) if row else Ledger(key)
+    row = world.database.states_of([key], parts=True).get(key)
+    return joined(msgspec.json.decode(row.body, type=Ledger), row.parts) if row else Ledger(key)
 
 
 def _key(world: World, key: str, facts: list[tuple[Fact, Written]]) -> Iterator[str]:

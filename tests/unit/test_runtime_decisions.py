@@ -14,7 +14,7 @@ from touchline.metrics.v1 import counter_pb2
 from touchline.nps.v1 import nps_pb2
 
 from services.runtime.batch import LARGEST_FACT, Decider, States
-from services.runtime.checkpoint import Dirty, Saved
+from services.runtime.checkpoint import Commit, Dirty, Saved
 from services.runtime.clock import wall_clock
 from services.runtime.counters import Tally, counter_record, segment_text, totals
 from services.runtime.errors import Permanent
@@ -202,7 +202,7 @@ def test_a_tick_has_an_id_of_its_own_each_time() -> None:
 
 def test_the_cache_is_bounded_and_drops_who_was_asked_for_longest_ago() -> None:
     made, states = decided(polled(("a", "x"), ("b", "x"), ("c", "x")), states=States(COUNTING, 2))
-    states.keep(made.entries)
+    states.keep(made, Commit({}, NOW))
     assert states.missing(["a", "b", "c"]) == ["a"]
     states.clear()
     assert states.missing(["b"]) == ["b"]

@@ -16,7 +16,7 @@ from services.router.domain.index import (
     seat_timers,
     timers_of,
 )
-from services.router.domain.persistent import Ordered, PMap
+from services.router.domain.persistent import Latest, Ordered, PMap
 from services.router.domain.policy import Terms
 from services.router.domain.pool import (
     CLOSED_KEPT,
@@ -73,15 +73,16 @@ def live(pool: Pool) -> Pool:
         parked=PMap(pool.parked),
         last_seats=PMap(pool.last_seats),
         moved=dict(pool.moved),
+        closed=Latest(pool.closed, most=CLOSED_KEPT),
         tally=pool.tally or Tally(arrived=standing(pool)["arrived"]),
     )
     return changed(made, index=build(made))
 
 
 def stored(pool: Pool) -> Pool:
-    """Return the pool as it is stored: plain maps, no index."""
+    """Return the pool as it is stored: plain maps and sequences, no index."""
     plain = {name: dict(getattr(pool, name)) for name in MAPS}
-    return changed(pool, index=None, **plain)
+    return changed(pool, index=None, closed=tuple(pool.closed), **plain)
 
 
 class Draft:
@@ -103,7 +104,7 @@ class Draft:
         self.last_seats: PMap[tuple[str, datetime]] = was.last_seats  # type: ignore[assignment]
         self.early = was.early
         self.moved = was.moved
-        self.closed = was.closed
+        self.closed: Any = was.closed  # a Latest
         self.gather_until = was.gather_until
         self.touched: set[str] = set()
         """Seats that this decision changed."""
@@ -304,7 +305,7 @@ class Draft:
 
     def close(self, contact_id: str) -> None:
         """Remember that a contact is over here."""
-        self.closed = (*self.closed[-(CLOSED_KEPT - 1) :], contact_id)
+        self.closed = self.closed.add(contact_id)
 
     def count(self, what: str) -> None:
         """Count a contact that came, or is over here."""

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.router.domain.copying import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the lookups told of a customer; None where nothing is known or the lookup failed."""
@@ -38,6 +41,7 @@ class CustomerEvent(Event):
     contact_id: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRequested(CustomerEvent):
     """A customer asks for service."""
@@ -107,6 +111,7 @@ class PoolEvent(Event):
     pool: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactQueued(PoolEvent):
     """Triage put a contact into the pool's queue."""
@@ -240,6 +245,7 @@ class OfferEvent(SeatEvent):
     token: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferAccepted(OfferEvent):
     """A seat takes the contact it was offered."""
@@ -250,6 +256,7 @@ class OfferDeclined(OfferEvent):
     """A seat refuses the contact it was offered."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFinished(OfferEvent):
     """A seat has finished a contact; the token is that of the offer it accepted."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from services.router.domain.copying import quick
+
 BOT = "bot"
 """The name of the bot's pool."""
 
@@ -19,6 +21,7 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """What triage knew; the policy over these gives the same decision again."""
@@ -42,6 +45,7 @@ class Inputs:
     """The contact that this one goes on with."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactTriaged:
     """Triage decided where a contact goes."""
@@ -59,6 +63,7 @@ class ContactTriaged:
     protected: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactQueued:
     """A contact waits for a seat of the pool; goes to the pool's owner."""
@@ -114,6 +119,7 @@ class TurnPassed:
     at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One seat that was considered, and why not, where it could not take the contact."""
@@ -126,6 +132,7 @@ class Candidate:
     """What spoke for it, in seconds of idleness; the highest was chosen."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactOffered:
     """A contact was offered to a seat, which has until expires_at to answer."""
@@ -166,6 +173,7 @@ class OfferReturned:
     returned_at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactAccepted:
     """A seat accepted the contact."""
@@ -182,6 +190,7 @@ class ContactAccepted:
     """The wait that was foretold when it began; −1 where none was."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactClosed:
     """A contact is over."""
@@ -197,6 +206,7 @@ class ContactClosed:
     touchpoint: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitPredicted:
     """What a customer who begins to wait is told."""
@@ -328,6 +338,7 @@ class SupervisorActed:
     at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the pool's owner decided of a seat's command."""

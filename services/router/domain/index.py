@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from services.router.domain.copying import quick
 from services.router.domain.persistent import Ordered
 from services.router.domain.policy import Terms
 from services.router.domain.pool import Debt, Place, Pool, Profile, Seat, SeatState, Waiting, micros
@@ -22,6 +23,7 @@ Timer = tuple[int, str, str]
 """When (µs), what ("offer", "ring", …) and whose."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Index:
     """None of it is changed in place."""

@@ -18,6 +18,7 @@ from services.router.domain.draft import Draft
 from services.router.domain.facts import Candidate, ContactOffered
 from services.router.domain.index import SAME_SEAT_S, bonus_us, lacking
 from services.router.domain.optimum import assign
+from services.router.domain.persistent import Ordered
 from services.router.domain.pool import Offer, Place, Seat, SeatState, Waiting, micros
 
 CANDIDATES_KEPT = 12
@@ -39,16 +40,23 @@ def offer_all(draft: Draft) -> list[ContactOffered]:
     """
     facts: list[ContactOffered] = []
     while draft.free and draft.lines:
-        heads = _heads(draft)
-        first = next(heads, None)
-        if first is None:
+        if not (lines := _lines(draft)):
             break
         if _several(draft):
+            heads = _heads(draft, lines)
+            first = next(heads, None)
+            if first is None:
+                break
             facts += _together(draft, chain((first,), heads))
-        else:
-            seat = best_seat(draft, first)
-            assert seat is not None
-            facts.append(make_offer(draft, first, seat))
+            continue
+        contact = draft.waiting[min(line.first for line in lines)[2]]
+        seat = best_seat(draft, contact)
+        if seat is None:  # it declined: whoever is behind it, then
+            contact = next(_heads(draft, lines), contact)
+            seat = best_seat(draft, contact)
+        if seat is None:
+            break
+        facts.append(make_offer(draft, contact, seat))
     return facts
 
 
@@ -64,15 +72,20 @@ def _several(draft: Draft) -> bool:
     return False
 
 
-def _heads(draft: Draft) -> Iterator[Waiting]:
-    """Those who can be served now, in the queue's order."""
+def _lines(draft: Draft) -> list[Ordered[Place]]:
+    """The lines of those whom some free seat has the skills for."""
     profiles = {profile for profile, _ in draft.free}
-    lines: list[Iterator[Place]] = []
+    lines = []
     for need, line in draft.lines.items():
         for profile in profiles:
             if not lacking(need, profile):
-                lines.append(iter(line))
+                lines.append(line)
                 break
+    return lines
+
+
+def _heads(draft: Draft, lines: list[Ordered[Place]]) -> Iterator[Waiting]:
+    """Those of the lines who can be served now, in the queue's order."""
     for place in lines[0] if len(lines) == 1 else heapq.merge(*lines):
         contact = draft.waiting[place[2]]
         if best_seat(draft, contact) is not None:

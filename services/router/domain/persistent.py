@@ -16,6 +16,7 @@ T = TypeVar("T", bound=tuple[Any, ...])
 
 _BUCKETS = 256
 _CHUNK = 256
+_PIECE = 64
 _NOTHING: dict[str, Any] = {}
 
 
@@ -96,6 +97,84 @@ class PMap(Mapping[str, V]):
         return new
 
 
+class Latest:
+    """The last so many texts in their order, and whether one is among them."""
+
+    __slots__ = ("_full", "_last", "_most", "_skip")
+
+    def __init__(self, items: Iterable[str] = (), *, most: int) -> None:
+        """Take the last of some texts."""
+        every = tuple(items)[-most:]
+        ends = range(_PIECE, len(every) + 1, _PIECE)
+        self._full = tuple(_piece(every[end - _PIECE : end]) for end in ends)
+        self._last = every[len(ends) * _PIECE :]
+        self._most = most
+        self._skip = 0
+        """So many of the first piece are no longer among them."""
+
+    def __len__(self) -> int:
+        return len(self._full) * _PIECE - self._skip + len(self._last)
+
+    def __iter__(self) -> Iterator[str]:
+        return islice(chain(*(texts for texts, _ in self._full), self._last), self._skip, None)
+
+    def __contains__(self, text: object) -> bool:
+        if text in self._last:
+            return True
+        for texts, places in self._full:
+            if text in places:
+                return texts is not self._full[0][0] or places[text] >= self._skip or self._later(text)
+        return False
+
+    def _later(self, text: object) -> bool:
+        return any(text in places for _, places in self._full[1:])
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, Latest | tuple) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Latest({tuple(self)!r})"
+
+    def add(self, text: str) -> Latest:
+        """Return them with this one behind, and without the first where they are too many."""
+        new: Latest = object.__new__(Latest)
+        full, last, skip = self._full, (*self._last, text), self._skip
+        if len(last) == _PIECE:
+            full, last = (*full, _piece(last)), ()
+        if len(full) * _PIECE - skip + len(last) > self._most:
+            skip += 1
+            if skip == _PIECE:
+                full, skip = full[1:], 0
+        new._full, new._last, new._skip, new._most = full, last, skip, self._most
+        return new
+
+
+def _piece(texts: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, int]]:
+    return texts, {text: i for i, text in enumerate(texts)}
+
+
+def differing(before: Mapping[str, V], after: Mapping[str, V]) -> Iterator[tuple[str, V | None]]:
+    """Yield what is not in `after` as it was: key and value, None where it is gone. Values are never None."""
+    if isinstance(before, PMap) and isinstance(after, PMap):
+        for was, now in zip(before._buckets, after._buckets, strict=True):
+            if was is not now:
+                yield from _differing(was, now)
+    else:
+        yield from _differing(before, after)
+
+
+def _differing(was: Mapping[str, V], now: Mapping[str, V]) -> Iterator[tuple[str, V | None]]:
+    for key, value in now.items():
+        before = was.get(key)
+        if before is not value and before != value:
+            yield key, value
+    for key in was:
+        if key not in now:
+            yield key, None
+
+
 class Ordered(Generic[T]):
     """Tuples in their order, each once, in chunks."""
 
@@ -104,10 +183,10 @@ class Ordered(Generic[T]):
     def __init__(self, items: Iterable[T] = ()) -> None:
         """Take items in any order."""
         every = sorted(items)
-        self._chunks: tuple[tuple[T, ...], ...] = tuple(
-            tuple(every[i : i + _CHUNK // 2]) for i in range(0, len(every), _CHUNK // 2)
-        )
-        self._lasts = tuple(chunk[-1] for chunk in self._chunks)
+        half = _CHUNK // 2
+        self._chunks: list[tuple[T, ...]] = [tuple(every[i : i + half]) for i in range(0, len(every), half)]
+        self._lasts = [chunk[-1] for chunk in self._chunks]
+        """Of each chunk its last. Neither list is ever changed once it is here."""
         self._size = len(every)
 
     def __len__(self) -> int:
@@ -145,26 +224,32 @@ class Ordered(Generic[T]):
 
     def add(self, item: T) -> Ordered[T]:
         """Return the sequence with this item."""
-        chunks = self._chunks
+        chunks, lasts = self._chunks, self._lasts
         if not chunks:
-            return _ordered(((item,),), (item,), 1)
-        i = min(self._chunk(item), len(chunks) - 1)
+            return _ordered([(item,)], [item], 1)
+        i = min(bisect_left(lasts, item), len(chunks) - 1)
         chunk = chunks[i]
         j = bisect_left(chunk, item)
         if j < len(chunk) and chunk[j] == item:
             return self
         grown = (*chunk[:j], item, *chunk[j:])
-        half = _CHUNK // 2
-        parts = (grown,) if len(grown) <= _CHUNK else (grown[:half], grown[half:])
-        lasts = tuple(part[-1] for part in parts)
-        return _ordered(
-            (*chunks[:i], *parts, *chunks[i + 1 :]), (*self._lasts[:i], *lasts, *self._lasts[i + 1 :]), self._size + 1
-        )
+        chunks = chunks.copy()
+        if len(grown) > _CHUNK:
+            half = _CHUNK // 2
+            chunks[i : i + 1] = grown[:half], grown[half:]
+            lasts = lasts.copy()
+            lasts[i : i + 1] = grown[half - 1], grown[-1]
+        else:
+            chunks[i] = grown
+            if j == len(chunk):
+                lasts = lasts.copy()
+                lasts[i] = item
+        return _ordered(chunks, lasts, self._size + 1)
 
     def remove(self, item: T) -> Ordered[T]:
         """Return the sequence without this item; itself where it has none."""
-        chunks = self._chunks
-        i = self._chunk(item)
+        chunks, lasts = self._chunks, self._lasts
+        i = bisect_left(lasts, item)
         if i == len(chunks):
             return self
         chunk = chunks[i]
@@ -172,13 +257,20 @@ class Ordered(Generic[T]):
         if chunk[j] != item:
             return self
         left = chunk[:j] + chunk[j + 1 :]
-        parts, lasts = ((left,), (left[-1],)) if left else ((), ())
-        return _ordered(
-            (*chunks[:i], *parts, *chunks[i + 1 :]), (*self._lasts[:i], *lasts, *self._lasts[i + 1 :]), self._size - 1
-        )
+        chunks = chunks.copy()
+        if not left:
+            del chunks[i]
+            lasts = lasts.copy()
+            del lasts[i]
+        else:
+            chunks[i] = left
+            if j == len(left):
+                lasts = lasts.copy()
+                lasts[i] = left[-1]
+        return _ordered(chunks, lasts, self._size - 1)
 
 
-def _ordered(chunks: tuple[tuple[T, ...], ...], lasts: tuple[T, ...], size: int) -> Ordered[T]:
+def _ordered(chunks: list[tuple[T, ...]], lasts: list[T], size: int) -> Ordered[T]:
     new: Ordered[T] = object.__new__(Ordered)
     new._chunks = chunks
     new._lasts = lasts

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from services.router.domain.copying import quick
 from services.router.domain.policy import Terms
 
 CLOSED_KEPT = 1_000
@@ -53,6 +54,7 @@ class SeatState(StrEnum):
     """Its desktop can't be reached."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Seat:
     """A human seat."""
@@ -103,6 +105,7 @@ def profile_of(languages: tuple[str, ...], skills: Mapping[str, int]) -> Profile
     return json.dumps([languages, sorted(skills.items())], ensure_ascii=False)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A contact that waits, or waited until it was offered."""
@@ -142,6 +145,7 @@ class Waiting:
     """Since when it waits in this pool, which may be later than `queued_at`."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A contact offered to a seat."""
@@ -152,6 +156,7 @@ class Offer:
     expires_at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Service:
     """A contact that a seat serves."""
@@ -168,6 +173,7 @@ class Service:
     weight: float = 1.0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Debt:
     """A promise: a human by then."""
@@ -207,6 +213,7 @@ class Mode:
     """It has been looked at since it may change again by load."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast the queue gives contacts to seats: what a wait is foretold by."""
@@ -221,6 +228,7 @@ class Pace:
     """A tenth of the waits were longer than this many times the foretold."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Contacts since the pool began, by what became of them."""
@@ -234,6 +242,7 @@ class Tally:
     """To another pool."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pool:
     """The whole state of a pool. A contact is in at most one of waiting, parked, offers, serving and debts not yet called."""

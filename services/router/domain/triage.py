@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from services.router.domain.copying import changed, quick
 from services.router.domain.events import (
     CallBackCancelled,
     CallBackRequested,
@@ -53,6 +54,7 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One contact of the customer."""
@@ -71,6 +73,7 @@ class Visit:
     """The human spoke last."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Customer:
     """A customer's contacts, oldest first, the last 20."""
@@ -121,30 +124,17 @@ def _requested(state: Customer, visit: Visit | None, event: ContactRequested, no
         return state, ()  # a second request for the same contact
     handover = visit.handover if visit else ""
     inputs = _inputs(event, policy, handover)
-    rule, route = policy.route(inputs)
-    triaged = ContactTriaged(
-        contact_id=event.contact_id,
-        customer_id=event.customer_id,
-        pool=route.pool,
-        priority=route.priority,
-        skills=route.skills,
-        rule=rule,
-        policy=policy.version,
-        inputs=inputs,
-        requested_at=event.time,
-        decided_at=now,
-        protected=route.protected,
-    )
-    new = Visit(event.contact_id, Status.BOT, route.pool, event.time, inputs)
+    triaged = _triaged(event, inputs, policy, requested_at=event.time, now=now)
+    new = Visit(event.contact_id, Status.BOT, triaged.pool, event.time, inputs)
     if visit is not None and visit.ended is not None:
         # It was over before we heard of it: no seat is rung for somebody who has gone.
-        outcome = Outcome.BOT if route.pool == BOT and visit.ended is Outcome.BOT else Outcome.ABANDONED
+        outcome = Outcome.BOT if triaged.pool == BOT and visit.ended is Outcome.BOT else Outcome.ABANDONED
         closed = _closed(new, state.customer_id, outcome, now)
-        return _with(state, replace(new, status=Status.CLOSED), now, (triaged, closed))
-    if route.pool == BOT:
+        return _with(state, changed(new, status=Status.CLOSED), now, (triaged, closed))
+    if triaged.pool == BOT:
         return _with(state, new, now, (triaged,))
     queued = _queued(triaged, policy, call_back=handover == CALL_BACK)
-    return _with(state, replace(new, status=Status.HUMAN), now, (triaged, queued))
+    return _with(state, changed(new, status=Status.HUMAN), now, (triaged, queued))
 
 
 def _handed_over(
@@ -154,7 +144,7 @@ def _handed_over(
     if visit is None:
         return _with(state, Visit(event.contact_id, Status.EXPECTED, handover=reason), now, ())
     if visit.status is Status.EXPECTED:
-        return _with(state, replace(visit, handover=reason), now, ())
+        return _with(state, changed(visit, handover=reason), now, ())
     if visit.status is not Status.BOT or visit.inputs is None or visit.requested_at is None:
         return state, ()  # a human has it already, or it is over
     inputs = replace(
@@ -162,21 +152,8 @@ def _handed_over(
         handover=reason,
         minute_of_day=_minute(event.time, policy),
     )
-    rule, route = policy.route(inputs)
-    triaged = ContactTriaged(
-        contact_id=event.contact_id,
-        customer_id=event.customer_id,
-        pool=route.pool,
-        priority=route.priority,
-        skills=route.skills,
-        rule=rule,
-        policy=policy.version,
-        inputs=inputs,
-        requested_at=visit.requested_at,
-        decided_at=now,
-        protected=route.protected,
-    )
-    human = replace(visit, status=Status.HUMAN, pool=route.pool, inputs=inputs)
+    triaged = _triaged(event, inputs, policy, requested_at=visit.requested_at, now=now)
+    human = changed(visit, status=Status.HUMAN, pool=triaged.pool, inputs=inputs)
     return _with(state, human, now, (triaged, _queued(triaged, policy, call_back=reason == CALL_BACK)))
 
 
@@ -223,7 +200,7 @@ def _spoken(
         waits_for_customer=waits,
         at=now,
     )
-    return _with(state, replace(visit, waits_for_customer=waits), now, (turn, passed))
+    return _with(state, changed(visit, waits_for_customer=waits), now, (turn, passed))
 
 
 def _ended(state: Customer, visit: Visit | None, event: CustomerEvent, now: datetime, how: Outcome) -> Result:
@@ -231,10 +208,10 @@ def _ended(state: Customer, visit: Visit | None, event: CustomerEvent, now: date
         return _with(state, Visit(event.contact_id, Status.EXPECTED, ended=how), now, ())
     match visit.status:
         case Status.EXPECTED:
-            return _with(state, replace(visit, ended=visit.ended or how), now, ())
+            return _with(state, changed(visit, ended=visit.ended or how), now, ())
         case Status.BOT:
             closed = _closed(visit, state.customer_id, how, now)
-            return _with(state, replace(visit, status=Status.CLOSED), now, (closed,))
+            return _with(state, changed(visit, status=Status.CLOSED), now, (closed,))
         case Status.HUMAN:
             withdrawn = ContactWithdrawn(
                 pool=visit.pool,
@@ -243,7 +220,7 @@ def _ended(state: Customer, visit: Visit | None, event: CustomerEvent, now: date
                 abandoned=how is Outcome.ABANDONED,
                 at=now,
             )
-            return _with(state, replace(visit, status=Status.CLOSED), now, (withdrawn,))
+            return _with(state, changed(visit, status=Status.CLOSED), now, (withdrawn,))
         case _:
             return state, ()
 
@@ -253,16 +230,16 @@ def _with(state: Customer, visit: Visit, now: datetime, facts: tuple[TriageFact,
     found = [i for i, known in enumerate(state.contacts) if known.contact_id == visit.contact_id]
     if found:
         i = found[0]
-        return replace(state, contacts=(*state.contacts[:i], visit, *state.contacts[i + 1 :])), facts
+        return changed(state, contacts=(*state.contacts[:i], visit, *state.contacts[i + 1 :])), facts
     contacts = (*state.contacts, visit)
     if len(contacts) <= MAX_CONTACTS:
-        return replace(state, contacts=contacts), facts
+        return changed(state, contacts=contacts), facts
     rank = {Status.CLOSED: 0, Status.EXPECTED: 1, Status.HUMAN: 2, Status.BOT: 3}
     gone = min(contacts[:-1], key=lambda known: rank[known.status])
     left = tuple(known for known in contacts if known is not gone)
     if gone.status is Status.BOT:  # a pool keeps its own; the bot's would be lost, so it is closed
         facts = (*facts, _closed(gone, state.customer_id, Outcome.BOT, now))
-    return replace(state, contacts=left), facts
+    return changed(state, contacts=left), facts
 
 
 def _inputs(event: ContactRequested, policy: Policy, handover: str) -> Inputs:
@@ -291,6 +268,26 @@ def _looked_up(inputs: Inputs, known: Known) -> Inputs:
 def _minute(time: datetime, policy: Policy) -> int:
     local = time.astimezone(policy.zone)
     return local.hour * 60 + local.minute
+
+
+def _triaged(
+    event: CustomerEvent, inputs: Inputs, policy: Policy, *, requested_at: datetime, now: datetime
+) -> ContactTriaged:
+    """Where the policy sends a contact, and by which rule."""
+    rule, route = policy.route(inputs)
+    return ContactTriaged(
+        contact_id=event.contact_id,
+        customer_id=event.customer_id,
+        pool=route.pool,
+        priority=route.priority,
+        skills=route.skills,
+        rule=rule,
+        policy=policy.version,
+        inputs=inputs,
+        requested_at=requested_at,
+        decided_at=now,
+        protected=route.protected,
+    )
 
 
 def _queued(triaged: ContactTriaged, policy: Policy, *, call_back: bool) -> ContactQueued:
