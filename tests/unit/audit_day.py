@@ -115,3 +115,13 @@ def _flags(world: World) -> None:
     asked = world.send(ticket.TicketOpened(ticket_id="t1", topic="complaint"), "wang", 1100)
     escalated = escalation.ComplaintEscalated(customer_id="wang", about="t1", escalated_at=at(1100))
     world.fact("escalation.flagged", escalated, "wang", 1100, asked, "escalation")
+    for customer, withheld in (("li", ""), ("wang", "followed_up")):
+        hit = escalation.CustomerAffected(customer_id=customer, cause="batch:B7", wave=1)
+        wave = world.fact("outreach.events", hit, customer, 1200, None, "escalation")
+        reached = escalation.OutreachStarted(
+            customer_id=customer, cause="batch:B7", wave=1, kind="message", withheld=withheld, zh="您好", en="Hello",
+            started_at=at(1201),
+        )  # fmt: skip
+        named = dict(wave.headers)
+        cause = (named["ce_source"].decode(), named["ce_id"].decode())
+        world.fact("outreach.events", reached, customer, 1201, cause, "escalation")

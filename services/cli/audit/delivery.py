@@ -29,6 +29,8 @@ NATURAL: dict[str, tuple[str, ...]] = {
     "FollowUpOverdue": ("follow_up_id",),
     "FollowUpReminded": ("follow_up_id",),
     "FollowUpOverflowed": ("follow_up_id",),
+    "CustomerAffected": ("cause", "wave", "customer_id"),
+    "OutreachStarted": ("cause", "wave", "customer_id"),
 }
 """What names a fact in the world, whatever its id: two facts with the same name are one effect done twice."""
 

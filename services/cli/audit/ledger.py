@@ -11,7 +11,9 @@ from services.cli.audit.wire import Bad, Broken, Event, Name, Record, from_cloud
 
 TOUCHPOINTS = "touchpoint.events"
 POOLS = "pool.events"
-FACT_TOPICS = ("sentiment.scored", "sentiment.shifted", "routing.decided", "nps.changed", "escalation.flagged")
+FACT_TOPICS = (
+    "sentiment.scored", "sentiment.shifted", "routing.decided", "nps.changed", "escalation.flagged", "outreach.events",
+)  # fmt: skip
 EVENT_TOPICS = (TOUCHPOINTS, POOLS, *FACT_TOPICS)
 METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
 DEAD = ".dlq"

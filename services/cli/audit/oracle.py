@@ -3,7 +3,18 @@
 import time
 from collections.abc import Callable
 
-from services.cli.audit import assignment, contacts, delivery, flags, minutes, nps, prevention, sentiment, triage
+from services.cli.audit import (
+    assignment,
+    contacts,
+    delivery,
+    flags,
+    minutes,
+    nps,
+    outreach,
+    prevention,
+    sentiment,
+    triage,
+)
 from services.cli.audit.ledger import Evidence, Ledger, build
 from services.cli.audit.report import Check, Report
 
@@ -27,6 +38,7 @@ _LATER: tuple[Callable[[Ledger], Check], ...] = (
     flags.check_course,
     flags.check_list,
     prevention.check_escalated,
+    outreach.check_reached,
     minutes.check_escalation,
     delivery.check_dead_letters,
     delivery.check_order,
