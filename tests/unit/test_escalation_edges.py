@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from msgspec.json import encode
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.escalation.v1 import escalation_pb2
 from touchline.order.v1 import events_pb2 as order_pb2
@@ -18,7 +19,6 @@ from services.escalation.domain import tasks
 from services.escalation.domain.decide import decide
 from services.escalation.domain.state import Customer
 from services.escalation.settings import EscalationSettings
-from services.runtime.batch import encode
 from services.runtime.errors import Misconfigured
 from services.runtime.pipeline import Answer
 from services.runtime.records import Incoming

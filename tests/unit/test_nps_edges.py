@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.json import encode
 from touchline.nps.v1 import nps_pb2
 from touchline.order.v1 import events_pb2 as order_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
 from services.nps import codec, counters
 from services.nps.domain.survey import CustomerSurveys, SurveyAnswered, SurveyCounted, decide
-from services.runtime.batch import encode
 from services.runtime.records import Incoming
 
 AT = datetime(2026, 11, 18, 23, 59, 30, tzinfo=UTC)  # a Wednesday

@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from msgspec.json import encode
 from touchline.sentiment.v1 import sentiment_pb2
 
 from services.nps import codec, driving
@@ -30,7 +31,6 @@ from services.nps.domain.survey import (
     SurveyRetracted,
     decide,
 )
-from services.runtime.batch import encode
 from services.runtime.records import Incoming, timestamp
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs/schemas"

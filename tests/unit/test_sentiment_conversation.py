@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.json import encode
 
-from services.runtime.batch import encode
 from services.sentiment.domain import conversation
 from services.sentiment.domain.conversation import (
     BEFORE,

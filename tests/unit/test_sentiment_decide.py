@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.json import encode
 
-from services.runtime.batch import encode
 from services.runtime.pipeline import Delta
 from services.sentiment.counters import count
 from services.sentiment.domain.conversation import unpack

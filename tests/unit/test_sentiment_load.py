@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.json import encode
 
-from services.runtime.batch import encode
 from services.sentiment.domain.events import AngerAbsorbed
 from services.sentiment.domain.load import (
     GONE_KEPT,

@@ -49,7 +49,7 @@ from services.sentiment.training.teacher import TeacherError
 Floats = NDArray[np.float64]
 
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
-DOUBT: Final[dict[Language, float]] = {"zh": 0.1, "en": 0.2}
+DOUBT: Final[dict[Language, float]] = {"zh": 0.1, "en": 0.1}
 """Above this chance of a wrong label or emotion the network is asked: read off the model card's curve."""
 TILT: Final = 0.15
 """How far the emotions' chances are evened out: what it costs and gains is in the model card."""

@@ -30,9 +30,9 @@ def blended(examples: Sequence[Example], language: Language) -> list[str]:
         for text in texts:
             for _ in range(copies):
                 other = dice.choice(texts)
-                both = text[: _cut(text, dice)] + glue + other[_cut(other, dice) :]
-                if both.strip() and both not in known:
-                    made.setdefault(" ".join(both.split()))
+                both = " ".join((text[: _cut(text, dice)] + glue + other[_cut(other, dice) :]).split())
+                if both and both not in known:
+                    made.setdefault(both)
     return list(made)
 
 
