@@ -3,7 +3,7 @@
 from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.router.domain.copying import quick
@@ -56,6 +56,7 @@ def test_an_ordered_sequence_is_the_sorted_set(steps: list[tuple[bool, int]], be
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 30).map(str), max_size=400), st.integers(1, 150), st.integers(0, 400))
+@example(["1", "2"], 1, 0)
 def test_the_latest_are_the_last_of_all(said: list[str], most: int, cut: int) -> None:
     shared = Latest(said[:cut], most=most)
     for text in said[cut:]:

@@ -119,7 +119,7 @@ class Latest:
         return islice(chain(*(texts for texts, _ in self._full), self._last), self._skip, None)
 
     def __contains__(self, text: object) -> bool:
-        if text in self._last:
+        if text in (self._last if self._full else self._last[self._skip :]):
             return True
         for texts, places in self._full:
             if text in places:
