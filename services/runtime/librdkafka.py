@@ -68,6 +68,8 @@ def away(error: Exception) -> Transient | Fenced:
     kafka = error.args[0] if error.args and isinstance(error.args[0], KafkaError) else None
     if kafka is not None and (kafka.fatal() or kafka.code() in ENDS):
         return Fenced(f"Kafka has ended this client: {kafka.str()}")
+    if kafka is not None and kafka.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return Transient(f"Kafka does not know it yet: {kafka.str()}")  # names the topic; the broker itself is there
     return Transient(f"Kafka is away: {kafka.name() if kafka is not None else type(error).__name__}")
 
 

@@ -8,6 +8,7 @@ import pytest
 from services.runtime.checkpoint import Place
 from services.runtime.errors import Permanent, Transient
 from services.runtime.records import Outgoing
+from tests.members import given
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -43,16 +44,6 @@ def records(topic: str, count: int, first: int = 0) -> list[Outgoing]:
         Outgoing(topic, KEYS[n % len(KEYS)], f"v{n}".encode(), (("ce_id", str(n).encode()), ("empty", b"")))
         for n in range(first, first + count)
     ]
-
-
-async def given(source, count: int) -> set[Place]:
-    """Polls, as a runner does, until it was given so many places."""
-    places: set[Place] = set()
-    async with asyncio.timeout(30):
-        while len(places) < count:
-            places |= source.assigned()
-            await source.poll(10, 50)
-    return places
 
 
 async def read(source, count: int) -> list:

@@ -28,6 +28,7 @@ from services.runtime.source import KafkaSource
 from services.runtime.tail import read_all
 from services.runtime.topics import CATALOGUE, Topic
 from tests.authority import Authority, needs_openssl
+from tests.members import given
 
 pytestmark = [pytest.mark.integration, needs_openssl]
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,8 +146,7 @@ async def polled(kafka: KafkaSettings, group: str) -> list[bytes | None]:
     await source.start(revoked)
     try:
         async with asyncio.timeout(30):
-            while not (places := source.assigned()):
-                await source.poll(10, 100)
+            places = await given(source)
             ends = await source.ends()
             for place, (begin, _) in (await source.bounds(places)).items():
                 source.seek(place, begin)
