@@ -39,7 +39,10 @@ def pool_of(name: str, now: datetime) -> router_pb2.GetPoolResponse:
 
 
 class Supervised:
-    """Pools by name, as commands have left them. allowed: whether the viewer has the right to command."""
+    """Pools by name, as commands have left them.
+
+    allowed: whether the viewer has the right to command. mute: answers that get lost, though the command is done.
+    """
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -50,7 +53,9 @@ class Supervised:
         self._pools: dict[str, router_pb2.GetPoolResponse] = {}
         self.allowed = True
         self.silent = False
+        self.mute = 0
         self.commands: list[tuple[str, Row]] = []
+        self._answers: dict[str, Response] = {}
 
     def at(self, name: str) -> router_pb2.GetPoolResponse:
         if name not in self._pools:
@@ -72,9 +77,16 @@ class Supervised:
             return JSONResponse({"error": "this channel may view but not supervise"}, 403)
         if self.silent:
             return JSONResponse({"error": "the router does not answer"}, 503)
-        self.commands.append((what, said))
-        reason = self._do(self.at(request.path_params["pool"]), what, said)
-        return JSONResponse({"error": reason}, 409) if reason else JSONResponse({"at": self._now.isoformat()})
+        name = said.pop("command_id")
+        if name not in self._answers:  # asked again by the same name, it has the same answer and no further effect
+            self.commands.append((what, said))
+            reason = self._do(self.at(request.path_params["pool"]), what, said)
+            done = JSONResponse({"at": self._now.isoformat()})
+            self._answers[name] = JSONResponse({"error": reason}, 409) if reason else done
+        if self.mute:
+            self.mute -= 1
+            return JSONResponse({"error": "it may yet be carried out", "command_id": name}, 504)
+        return self._answers[name]
 
     def _do(self, pool: router_pb2.GetPoolResponse, what: str, said: Row) -> str:
         if what == "mode":

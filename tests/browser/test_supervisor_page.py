@@ -120,6 +120,21 @@ async def test_what_is_refused_is_said_and_nothing_changes(floor: Served, visit:
     await expect(said).to_contain_text("请先看是否已生效" if zh else "see whether it took effect")
 
 
+async def test_an_answer_that_got_lost_is_asked_for_again_and_the_command_is_done_once(
+    floor: Served, visit: Open, watch: Watch
+) -> None:
+    watch.tolerated = ("504",)
+    _, dialog = await opened(visit, floor, "en")
+    await dialog.locator(hook("supervise-by")).fill("wang")
+    floor.at.pools.mute = 1
+    waits = dialog.locator(hook("waits"))
+    await waits.nth(0).locator(hook("assign-seat")).select_option("care-a01")
+    await waits.nth(0).locator(hook("assign")).click()
+    await expect(waits).to_have_count(2)
+    await done(dialog, zh=False)
+    assert [what for what, _ in floor.at.pools.commands] == ["assign"]
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 async def test_why_a_contact_waits_is_opened_from_the_queue(floor: Served, visit: Open, lang: str) -> None:
     page, dialog = await opened(visit, floor, lang, width=390)
