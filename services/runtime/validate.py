@@ -26,7 +26,8 @@ MAX_ENTRY = 200
 _TIMESTAMP = "google.protobuf.Timestamp"
 _EARLIEST_SECOND, _LATEST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 and 9999
 _HALF = re.compile("[\ud800-\udfff]")
-_PLAIN_NAME = re.compile(r"[A-Za-z_][\w-]{0,63}")
+# ASCII, and no more than three digits in a row: neither words nor a number that a customer has.
+_PLAIN_NAME = re.compile(r"[A-Za-z_](?:[A-Za-z_-]|[0-9]{1,3}(?![0-9])){0,63}")
 _WHOLE = {
     FieldDescriptor.CPPTYPE_INT32: "int32",
     FieldDescriptor.CPPTYPE_INT64: "int64",

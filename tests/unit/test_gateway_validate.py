@@ -184,6 +184,16 @@ def test_bodies_that_are_no_json_object_are_refused(body: bytes) -> None:
     assert caught.value.field == "data"
 
 
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [("surveyID", "surveyID"), ("score_2", "score_2"), ("胡女士", "?"), ("x13800138000", "?"), ("score è", "?")],
+)
+def test_a_field_that_is_none_is_named_unless_its_name_may_be_a_customers_words_or_number(key: str, told: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        validate.parse_json(survey.SurveyAnswered, json.dumps({key: 1}).encode())
+    assert caught.value.field == f"data.{told}"
+
+
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 answers = st.fixed_dictionaries(
     {},
