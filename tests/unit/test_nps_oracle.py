@@ -85,7 +85,7 @@ def write(events: list[Event], path: Path) -> None:
             out.writerow((*row, *(where.get(d, "") for d in DIMENSIONS)))
 
 
-# What stands, in SQL alone, by the words of docs/models and the issue.
+# What stands, in SQL alone, by the words of docs/models/nps-statistics.md and of proto/.
 NAMED = ", ".join(
     f"""coalesce(nullif(a."{d}", ''), nullif(w."{d}", ''), nullif(k."{d}", '')) AS "{d}" """ for d in DIMENSIONS
 )
