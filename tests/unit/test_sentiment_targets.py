@@ -123,7 +123,8 @@ def test_what_the_shipped_lexicon_names(text: str, language: Language, stage: st
 
 
 @pytest.mark.parametrize(
-    ("text", "language"), [("", "zh"), ("你好", "zh"), ("心都碎了", "zh"), ("真是气死我了", "zh"), ("hello", "en"), ("thanks", "en")]
+    ("text", "language"),
+    [("", "zh"), ("你好", "zh"), ("心都碎了", "zh"), ("真是气死我了", "zh"), ("hello", "en"), ("thanks", "en")],
 )
 def test_nothing_in_particular_has_no_target(text: str, language: Language) -> None:
     assert stages(MODEL, text, language) == set()
