@@ -46,7 +46,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 14px;margin:0}dt{c
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:4px 26px}
 blockquote{margin:4px 0;padding:2px 0 2px 12px;border-left:3px solid var(--soft);overflow-wrap:anywhere}blockquote small{color:var(--quiet);margin-left:8px;white-space:nowrap}
 mark{background:var(--mark);color:inherit;padding:0 1px}
-svg{display:block;width:100%;height:auto;max-width:680px;font-size:12.5px}svg text{fill:var(--ink)}svg .note{fill:var(--quiet);font-size:11.5px}
+svg{display:block;width:100%;height:auto;max-width:520px;font-size:12.5px}svg text{fill:var(--ink)}svg .note{fill:var(--quiet);font-size:11.5px}
 .bar{fill:var(--soft)}.bar.strong{fill:var(--accent)}.error{stroke:var(--ink);stroke-opacity:.55;fill:none}.tick{stroke:var(--bad);stroke-width:2}.line{fill:none;stroke:var(--accent);stroke-width:2}.dot{fill:var(--accent)}.axis{stroke:var(--line)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--quiet);font-weight:600;white-space:nowrap}tr:last-child td{border-bottom:0}td:last-child{font-weight:600}td{min-width:64px}
