@@ -2,14 +2,21 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from services.cli.common import fail
+from services.nps.domain.windows import USUAL_ZONE
 from services.nps.report.week import ends, monday, named
+
+if TYPE_CHECKING:
+    from services.nps.report.book import Book
+    from services.nps.report.build import Report
 
 Segments = tuple[tuple[str, str], ...]
 
@@ -54,6 +61,17 @@ class Zone(click.ParamType):
             self.fail(f"{value!r} is not a time zone such as Asia/Shanghai", param, ctx)
 
 
+_zone = click.option(
+    "--zone",
+    type=Zone(),
+    default=USUAL_ZONE,
+    envvar="NPS_ZONE",
+    show_default=True,
+    show_envvar=True,
+    help="Where the week begins and ends. 时区。",
+)
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--week", type=IsoWeek(), required=True, help="ISO week, such as 2026-W45. 哪一周。")
@@ -63,15 +81,7 @@ class Zone(click.ParamType):
 @click.option(
     "--by", "where", multiple=True, help="Dimensions to tell where; default region and store_group, or store."
 )
-@click.option(
-    "--zone",
-    type=Zone(),
-    default="UTC",
-    envvar="NPS_ZONE",
-    show_default=True,
-    show_envvar=True,
-    help="Where the week begins and ends. 时区。",
-)
+@_zone
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output. 输出文件。"
 )
@@ -98,11 +108,16 @@ def report(
 
     if output is not None and not output.parent.is_dir():  # before the work, not after it
         fail(f"{output}: there is no folder {output.parent}. 输出目录不存在。")
-    asked = Asked(named(week), *ends(week, zone), tuple(sorted(scope)), where)
+    dimensions = [d for d, _ in scope]
+    twice = next((d for d in dimensions if dimensions.count(d) > 1), None)
+    if twice is not None:  # an answer has one value of a dimension
+        raise click.UsageError(f"--segment: {twice} is told twice. {twice} 重复。")
+    asked = Asked(named(week), *ends(week, zone), tuple(sorted(scope)), tuple(dict.fromkeys(where)))
     try:
         if form == "pdf":
             pdf.browser()  # before the work, not after it
-        found = build(read(files), asked, CommentReader())
+        book = read(files)
+        found = build(book, asked, CommentReader())
         document = compose(found, "en" if lang == "en" else "zh", zone)
         if form == "md":
             written = markdown.render(document).encode()
@@ -119,11 +134,25 @@ def report(
             output.write_bytes(written)
         except OSError as error:
             fail(error)
+    for hint in _hints(book, found):
+        click.echo(hint, err=True)
     for line, reason in found.rejected:
         click.echo(f"line {line}: {reason}", err=True)
     if not found.sound:
         click.echo("the report's audit does not hold: see its end. 核对不符。", err=True)
     sys.exit(bool(found.rejected) or not found.sound)
+
+
+def _hints(book: "Book", found: "Report") -> Iterator[str]:
+    """What may have been asked amiss, where the report is empty for it."""
+    answers = book.standing()
+    if answers and not found.this.all.n:
+        first, last = (named(a.time.date()) for a in (answers[0], answers[-1]))
+        yield f"no answer of this report lies in {found.asked.week}; the answers are of {first} to {last}. 本周没有答卷。"
+    known = {d for a in answers for d, _ in a.segments}
+    for d in found.asked.where:
+        if answers and d not in known:
+            yield f"--by: no answer names {d}. 没有答卷标明 {d}。"
 
 
 @click.command()
@@ -135,9 +164,10 @@ def report(
     "--answers", type=click.IntRange(min=1), default=4000, show_default=True, help="Answers a week. 每周答卷数。"
 )
 @click.option("--quiet", is_flag=True, help="Plant no trouble. 不埋入问题。")
-def weeks(seed: int, week: date, answers: int, quiet: bool) -> None:
+@_zone
+def weeks(seed: int, week: date, answers: int, quiet: bool, zone: ZoneInfo) -> None:
     """Three made-up weeks as JSON lines, with an incident, a fix that works and one that doesn't. 三周演示数据。"""
     from services.cli.weeks.generator import generate
 
-    for line in generate(seed, week, answers, planted=not quiet):
+    for line in generate(seed, week, answers, planted=not quiet, zone=zone):
         click.echo(json.dumps(line, ensure_ascii=False))

@@ -29,6 +29,7 @@ def count(fact: Fact) -> Iterator[Delta]:
     if not any(counts.values()):
         return
     # Hours of every store would be more cells than answers; they are counted when asked for, from the answers themselves.
+    # Days are UTC's: a later correction finds its cell though NPS_ZONE was changed. Those of the zone come from the answers as well.
     hour, day = hour_of(fact.answered_at), day_of(fact.answered_at)
     yield Delta(METRIC.name, (), "PT1H", hour, counts)
     for segment in ((), *(((d, v),) for d, v in fact.segments)):

@@ -35,7 +35,7 @@ _VERDICTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Taken:
     """Fact: an event was taken into its action. It answers the command that it came from."""
 
     source: str
@@ -59,17 +59,17 @@ def read(incoming: Incoming) -> actions.Event | None:
     return None
 
 
-def decide(state: Action, event: actions.Event, now: datetime) -> tuple[Action, tuple[Kept, ...]]:
+def decide(state: Action, event: actions.Event, now: datetime) -> tuple[Action, tuple[Taken, ...]]:
     """The action with the event. `now` is not used: event times order what stands."""
-    return actions.apply(state, event), (Kept(event.source, event.event_id),)
+    return actions.apply(state, event), (Taken(event.source, event.event_id),)
 
 
-def write(fact: Kept) -> Iterator[Answer]:
+def write(fact: Taken) -> Iterator[Answer]:
     """The answer to the command, where one waits."""
     yield Answer(fact.event_id, fact.source, ok=True)
 
 
-async def project(db: Db, changes: Sequence[Change[Action, Kept]]) -> None:
+async def project(db: Db, changes: Sequence[Change[Action, Taken]]) -> None:
     """Writes the actions as they stand, in the batch's transaction."""
     kept = [a for _, a in sorted({c.key: c.state for c in changes}.items())]
     await db.execute(
@@ -94,7 +94,7 @@ async def project(db: Db, changes: Sequence[Change[Action, Kept]]) -> None:
     )
 
 
-PIPELINE: Pipeline[Action, actions.Event, Kept] = Pipeline(
+PIPELINE: Pipeline[Action, actions.Event, Taken] = Pipeline(
     name="nps.actions",
     topics=(NPS_ACTIONS,),
     state_type=Action,

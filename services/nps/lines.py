@@ -12,6 +12,8 @@ _decode: Final = msgspec.json.Decoder().decode
 SURVEY: Final = frozenset({"answered", "corrected", "retracted"})
 """The types of survey events."""
 _SHOWN: Final = 40
+_BOM: Final = "\ufeff"
+"""What some editors begin a file with, and a file appended to another brings into its middle."""
 
 
 class LineError(ValueError):
@@ -28,13 +30,15 @@ class OtherType(LineError):
 
 def read_line(line: str) -> SurveyEvent:
     """The event in one line: {"id", "source", "type", "time", "survey_id", "score", "segments", ...}. Raises LineError."""
-    found = _json(line)
-    if not isinstance(found, dict):
-        raise LineError("line: is not a JSON object")
-    kind = _text(found, "type")
+    return survey_event(parsed(line))
+
+
+def survey_event(found: dict[str, Any]) -> SurveyEvent:
+    """The event that a line's fields tell of. Raises LineError."""
+    kind = text(found, "type")
     if kind not in SURVEY:
         raise OtherType(kind)
-    survey_id, event_id, source = _text(found, "survey_id"), _text(found, "id"), _text(found, "source")
+    survey_id, event_id, source = text(found, "survey_id"), text(found, "id"), text(found, "source")
     # A survey stands for its customer here: lines name none, and a survey belongs to one.
     time = moment(found, "time")
     if kind == "answered":
@@ -42,6 +46,14 @@ def read_line(line: str) -> SurveyEvent:
     if kind == "corrected":
         return SurveyCorrected(source, event_id, survey_id, survey_id, time, _score(found))
     return SurveyRetracted(source, event_id, survey_id, survey_id, time)
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """The line's fields. Raises LineError."""
+    found = _json(line)
+    if not isinstance(found, dict):
+        raise LineError("line: is not a JSON object")
+    return found
 
 
 def _json(line: str) -> Any:
@@ -52,14 +64,15 @@ def _json(line: str) -> Any:
         pass
     try:
         line.encode()
-        return json.loads(line)
+        return json.loads(line.removeprefix(_BOM))
     except UnicodeEncodeError:
         raise LineError("line: is not UTF-8") from None
     except (ValueError, RecursionError):
         raise LineError("line: is not JSON") from None
 
 
-def _text(found: dict[str, Any], name: str) -> str:
+def text(found: dict[str, Any], name: str) -> str:
+    """The text in a line's field, which must not be empty. Raises LineError."""
     value = found.get(name)
     if not isinstance(value, str) or not value:
         raise LineError(f"{name}: is missing or not a text")
@@ -69,7 +82,7 @@ def _text(found: dict[str, Any], name: str) -> str:
 def moment(found: dict[str, Any], name: str) -> datetime:
     """The time in a line's field, in UTC. Raises LineError."""
     try:
-        at = datetime.fromisoformat(_text(found, name))
+        at = datetime.fromisoformat(text(found, name))
         if at.tzinfo is UTC:
             return at
         if at.tzinfo is None:

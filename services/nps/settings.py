@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.nps.domain.asking import Plan
-from services.nps.domain.windows import whole_hours
+from services.nps.domain.windows import USUAL_ZONE, whole_hours
 
 
 class NpsSettings(BaseSettings):
@@ -30,7 +30,7 @@ class NpsSettings(BaseSettings):
     # Days for which surveys' comments are kept, masked, for the broadcast's quotes.
     comment_days: int = Field(default=100, ge=1, le=3650)
     # The zone of quiet hours, of days, weeks and months, and of the times that sentences name: an IANA name.
-    zone: str = "Asia/Shanghai"
+    zone: str = USUAL_ZONE
     # The two dimensions whose values are watched for changes, each by strata of the other.
     watch: str = Field(default="region,touchpoint", pattern=r"^[^,\s]+,[^,\s]+$")
     # Seconds between two looks.

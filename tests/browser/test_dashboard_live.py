@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import datetime, timedelta
+from urllib.parse import quote
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import expect
 
+from services.nps.report.week import ends, last_whole
+from services.nps.settings import NpsSettings
 from tests.browser.conftest import Open, Watch
-from tests.live import Live, accepted, event, until
+from tests.live import Live, accepted, clock_of, event, fetch, stamp, until
 from tests.story import Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
@@ -86,3 +91,63 @@ async def test_mrs_hus_day_is_one_story_with_one_trace(live_stack: Live, story: 
     await expect(
         page.locator('[data-testid="chart-mood"] .js-plotly-plot, [data-testid="chart-mood"].js-plotly-plot')
     ).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+async def surveyed(live_stack: Live) -> str:
+    """A customer group whose answers of the last whole week complain of one thing in one region, more than the week before."""
+    zone, tag = ZoneInfo(NpsSettings().zone), f"group-{uuid4().hex[:6]}"
+    start, _ = ends(last_whole(clock_of(live_stack)(), zone), zone)
+
+    def answer(n: int, week: datetime, bad: bool) -> dict[str, object]:
+        told = {
+            "surveyId": f"{tag}-{week:%m%d}-{n}",
+            "score": 2 if bad else 9 + n % 2,
+            "segments": {"group": tag, "region": "华东" if bad or n % 2 else "华南", "touchpoint": "delivery"},
+            "comment": "箱子压坏了，汤全洒了" if bad else "",
+        }
+        at = stamp(week + timedelta(hours=n))
+        return event(live_stack, "survey.SurveyAnswered", f"{tag}-{n}", told, time=at)
+
+    before = [answer(n, start - timedelta(days=7), n % 30 == 0) for n in range(90)]
+    accepted(live_stack, *before, *(answer(n, start, n % 3 == 0) for n in range(90)))
+    url = f"{live_stack['gateway']['url'].rstrip('/')}/v1/nps/report?lang=en&segment={quote(f'group={tag}')}"
+
+    def read() -> bool:
+        status, page = fetch(url)
+        return status == 200 and "90 answers" in page.decode() and page.count(b"<article") == 1
+
+    await until("the week's answers, and what their comments say", read, 60)
+    return tag
+
+
+@pytest.mark.parametrize(("lang", "width"), [("zh", 1280), ("en", 390), ("zh", 390), ("en", 1280)])
+async def test_the_broadcast_opens_from_the_dashboard(
+    live_stack: Live, visit: Open, surveyed: str, lang: str, width: int
+) -> None:
+    url = live_stack["dashboard"]["url"].rstrip("/")
+    page = await visit(f"{url}/?lang={lang}", width=width)
+    refused: list[str] = []
+    page.on("response", lambda r: refused.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    await page.locator('[data-testid="to-broadcast"]').click()
+    await page.wait_for_url("**/v1/nps/report**")
+    titles = {"zh": ("客户体验周播报", "客户体验专题"), "en": ("Customer experience: the week", "Customer experience: special report")}  # fmt: skip
+    await expect(page.locator("h1")).to_have_text(titles[lang][0])
+    # The special report of one group: its pain point with evidence, and an audit that holds.
+    await page.goto(f"{url}/v1/nps/report?lang={lang}&segment={quote(f'group={surveyed}')}")
+    await expect(page.locator("h1")).to_have_text(titles[lang][1])
+    await expect(page.locator("article")).to_have_count(1)
+    await expect(page.locator("article h3")).to_contain_text("包装破损" if lang == "zh" else "packaging and damage")
+    await expect(page.locator("article .badge")).to_contain_text("确定上升" if lang == "zh" else "up for certain")
+    await expect(page.locator("article blockquote").first).to_contain_text("箱子压坏了")
+    await expect(page.locator("#audit .good")).to_contain_text("核对通过" if lang == "zh" else "The audit holds")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    # The other language, the week before, and back to the dashboard.
+    other = "en" if lang == "zh" else "zh"
+    await page.locator("nav a").last.click()
+    await expect(page.locator("h1")).to_have_text(titles[other][1])
+    await page.locator("nav a").nth(1).click()
+    await expect(page.locator("h1")).to_have_text(titles[other][1])
+    await page.locator("nav a").first.click()
+    await expect(page.locator('[data-testid="to-broadcast"]')).to_be_visible()
+    assert refused == []

@@ -87,6 +87,7 @@ def test_five_points_less_at_400_answers_a_day_are_found_within_four_weeks() -> 
 
 @pytest.mark.slow
 def test_shrinking_errs_less_and_its_interval_holds() -> None:
-    found = shrinkage(200, 10, 10, 10, seed=11)
+    found = shrinkage(200, 10, 10, 50, seed=11)
     assert found.shrunk < 0.7 * found.raw
-    assert 0.93 <= found.held_shrunk <= 0.98
+    # Ten answers hardly tell how much the segments differ: then it errs on the wide side (docs/models/nps-statistics.md).
+    assert 0.95 <= found.held_shrunk <= 0.99

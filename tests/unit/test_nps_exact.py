@@ -20,6 +20,7 @@ from services.nps.domain.span import rolling_span, span_of
 from services.nps.domain.tally import Tally
 from services.nps.domain.windows import WINDOWS, end_of, month_of, rolling, start_of, week_of
 from services.nps.lines import LineError, read_line
+from services.nps.report.book import read
 from services.nps.settings import NpsSettings
 
 DIMENSIONS = ("channel", "region", "store")
@@ -55,7 +56,7 @@ def stream(seed: int, surveys: int) -> list[Line]:
 
 
 def stands(events: list[Line]) -> list[tuple[datetime, dict[str, str], int]]:
-    """Time, segments and score of every survey that counts, by the words of the issue."""
+    """Time, segments and score of every survey that counts, by the words of docs/models/nps-statistics.md and the line format."""
     by_survey: dict[object, list[Line]] = defaultdict(list)
     for event in events:
         by_survey[event["survey_id"]].append(event)
@@ -175,6 +176,18 @@ def test_the_reports_other_events_are_passed_over_and_many_rejected_lines_are_to
     assert len(told) == 10
     assert "… and 2 more / 另有 2 行" in done.stderr
     assert len(json.loads(done.stdout)["rejected"]) == 12
+
+
+def test_a_byte_order_mark_is_no_part_of_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    answers = [
+        {"id": f"a{i}", "source": "s", "type": "answered", "time": "2026-11-01T00:00:00Z", "survey_id": f"q{i}", "score": 9}
+        for i in range(2)
+    ]  # fmt: skip
+    file.write_text("".join(f"\ufeff{json.dumps(a)}\r\n" for a in answers), encoding="utf-8")
+    done = CliRunner().invoke(compute, [str(file), "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["all"]["n"]) == (0, 2)
+    assert read([file]).lines == {"answered": 2}
 
 
 def test_the_table_names_a_dimension_once_and_a_long_value_fits_a_terminal(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from services.nps.report.compose import compose
 from services.nps.report.remark import SILENT, Remark
 from services.nps.report.texts import WORDS
 from services.nps.report.week import ends, monday
+from services.nps.settings import NpsSettings
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 ASKED = Asked("2026-W45", MONDAY, MONDAY + timedelta(days=7))
@@ -376,6 +377,30 @@ def test_a_rejected_line_is_told_and_the_report_comes_all_the_same(tmp_path: Pat
     assert "第 2 行" in done.stdout
 
 
+def test_what_was_asked_amiss_is_told_beside_the_empty_report(weeks: Path) -> None:
+    done = run(str(weeks), "--week", "2027-W01", "--by", "regoin", "--by", "regoin")
+    assert done.exit_code == 0
+    told = done.stderr.splitlines()
+    assert [line.split(":")[0].split(";")[0] for line in told] == [
+        "no answer of this report lies in 2027-W01",
+        "--by",
+    ]
+    assert "2026-W44 to 2026-W46" in told[0]
+
+
+def test_a_place_asked_for_twice_is_told_once(weeks: Path) -> None:
+    once, twice = (run(str(weeks), "--week", "2026-W45", "--by", "region", *more) for more in ((), ("--by", "region")))
+    assert once.stderr == ""
+    assert twice.stdout == once.stdout
+
+
+def test_weeks_begin_where_the_services_weeks_do(weeks: Path) -> None:
+    told = run(str(weeks), "--week", "2026-W45").stdout.splitlines()[2]
+    assert told.endswith(NpsSettings().zone)
+    made = CliRunner().invoke(nps, ["weeks", "--answers", "1", "--week", "2026-W44"]).stdout.splitlines()
+    assert json.loads(made[0])["time"] == "2026-10-25T16:00:00Z"
+
+
 @pytest.mark.parametrize("name", ["0001-W01", "1969-W52", "9991-W01", "9999-W01"])
 def test_a_week_at_the_calendars_ends_is_refused_with_the_years_that_are_known(name: str) -> None:
     with pytest.raises(ValueError, match="is not in the years 1970 to 9990"):
@@ -391,7 +416,7 @@ def test_the_first_and_the_last_week_have_their_ends_in_every_zone(name: str) ->
 
 @pytest.mark.parametrize(
     "args",
-    [("--week", "2026-W60"), ("--week", "week"), ("--week", "2025-W53"), ("--week", "2026-W45", "--segment", "region"), ("--week", "2026-W45", "--zone", "Mars/Base"), ()],
+    [("--week", "2026-W60"), ("--week", "week"), ("--week", "2025-W53"), ("--week", "2026-W45", "--segment", "region"), ("--week", "2026-W45", "--segment", "region=a", "--segment", "region=b"), ("--week", "2026-W45", "--zone", "Mars/Base"), ()],
 )  # fmt: skip
 def test_a_wrong_invocation_is_told(weeks: Path, args: tuple[str, ...]) -> None:
     assert run(str(weeks), *args).exit_code == 2

@@ -128,6 +128,12 @@ def test_words() -> None:
     assert words.score(figure(500, 300, 200), "en") == "+30 (+25…+35, 1000 answers)"
     assert words.score(figure(500, 300, 200), "zh") == "+30（+25…+35，1000 份答卷）"
 
+    # Beside zero, not at it.
+    assert words.between(-29.3, -0.04, 1) == "−0.04…−29.3"
+    assert words.between(0.2, 6.4) == "+0.2…+6"
+    assert words.between(-29.3, 0.04, 1) == "−29.3…0.0"
+    assert words.between(-1e-9, 0.0, 1) == "0.0…0.0"
+
     def when(bucket: int) -> datetime:
         return datetime(2026, 11, 16, tzinfo=UTC) + timedelta(hours=bucket)
 

@@ -107,6 +107,9 @@ def test_any_text_can_be_asked(text: str) -> None:
         ("什么时候退款", "zh", "aftersales.refund"),
         ("ＡＰＰ登录不了", "zh", "other.system"),
         ("汤全洒了", "zh", "delivery.packaging"),
+        ("箱子破了", "zh", "delivery.packaging"),
+        ("裤裆破了个洞", "zh", "goods.quality"),
+        ("屏幕碎了", "zh", "goods.quality"),
         ("My parcel still hasn't arrived", "en", "delivery.time"),
         ("I want my money back", "en", "aftersales.refund"),
         ("Your staff was rude", "en", "aftersales.attitude"),
@@ -120,7 +123,8 @@ def test_what_the_shipped_lexicon_names(text: str, language: Language, stage: st
 
 
 @pytest.mark.parametrize(
-    ("text", "language"), [("", "zh"), ("你好", "zh"), ("真是气死我了", "zh"), ("hello", "en"), ("thanks", "en")]
+    ("text", "language"),
+    [("", "zh"), ("你好", "zh"), ("心都碎了", "zh"), ("真是气死我了", "zh"), ("hello", "en"), ("thanks", "en")],
 )
 def test_nothing_in_particular_has_no_target(text: str, language: Language) -> None:
     assert stages(MODEL, text, language) == set()
@@ -140,16 +144,17 @@ def test_the_figures_on_labelled_texts_hold_and_the_worths_are_those_fitted(shar
 
 FLOORS = {
     "zh, test": {"micro_f1": 0.78, "macro_f1": 0.72, "areas_macro_f1": 0.78},
-    "en, test": {"micro_f1": 0.58, "macro_f1": 0.56, "areas_macro_f1": 0.66},
+    "en, test": {"micro_f1": 0.53, "macro_f1": 0.40, "areas_macro_f1": 0.57},
     "zh, held": {"micro_f1": 0.79, "macro_f1": 0.65, "areas_macro_f1": 0.83},
-    "en, held": {"micro_f1": 0.55, "macro_f1": 0.56, "areas_macro_f1": 0.55},
+    "en, held": {"micro_f1": 0.54, "macro_f1": 0.55, "areas_macro_f1": 0.55},
 }
 
 
 def test_the_sample_is_large_enough_and_was_labelled_twice(shared_data: Path) -> None:
     labelled = training.read(shared_data)
-    for language, twice, kappa in (("zh", 600, 0.95), ("en", 200, 0.9)):
+    for language, twice, kappa in (("zh", 600, 0.95), ("en", 400, 0.9)):
         mine = [x for x in labelled if x.language == language]
+        assert len(mine) >= 600
         both = training.agreement(mine)
         assert both["texts"] >= twice
         assert both["kappa"] >= kappa

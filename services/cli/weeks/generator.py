@@ -7,7 +7,7 @@ happens, and nothing is promised. Some lines come twice or late, some scores are
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from random import Random
 from typing import Any, Final
 
@@ -43,13 +43,13 @@ INCIDENT: Final = Planted(
 STUBBORN: Final = Planted("aftersales.response", "购物中心店", 0.2, False, "A-102", "客服中心 周敏", "购物中心店专线增加两个坐席")  # fmt: skip
 
 
-def generate(seed: int, monday: date, answers: int = 4000, *, planted: bool = True) -> list[Line]:
-    """The lines of three weeks from this Monday (UTC) on, with about `answers` answers each. Raises ValueError."""
+def generate(seed: int, monday: date, answers: int = 4000, *, planted: bool = True, zone: tzinfo = UTC) -> list[Line]:
+    """The lines of three weeks from this Monday of the zone on, with about `answers` answers each. Raises ValueError."""
     if monday.weekday():
         raise ValueError("monday: is no Monday")
     if answers < 1:
         raise ValueError("answers: fewer than one")
-    start = datetime(monday.year, monday.month, monday.day, tzinfo=UTC)
+    start = datetime(monday.year, monday.month, monday.day, tzinfo=zone).astimezone(UTC)
     trouble = (INCIDENT, STUBBORN) if planted else ()
     made: list[tuple[datetime, Line]] = list(_owned(start))
     for week in range(3):

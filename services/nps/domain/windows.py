@@ -9,6 +9,8 @@ from typing import Final, Literal
 
 Window = Literal["hour", "day", "week", "month"]
 WINDOWS: Final[tuple[Window, ...]] = ("hour", "day", "week", "month")
+USUAL_ZONE: Final = "Asia/Shanghai"
+"""The zone whose days and weeks are meant where none is told."""
 _TRIED: Final = (2020, 2025, 2030)
 
 

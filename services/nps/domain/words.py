@@ -15,6 +15,8 @@ WEEKDAYS: Final[dict[Language, tuple[str, ...]]] = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
 }
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+FINEST: Final = 3
+"""Digits that an end beside zero is given beyond the others at most."""
 
 
 def points(value: float, digits: int = 0) -> str:
@@ -82,13 +84,19 @@ def parts(found: Split, language: Language, digits: int = 0) -> str:
 
 def between(low: float, high: float, digits: int = 0) -> str:
     """Two ends, the smaller one in size first where both are on one side: −6…−11, +3…+9, −2…+4."""
-    first, last = ordered(low, high)
-    return f"{points(first, digits)}…{points(last, digits)}"
+    return "…".join(ends(low, high, digits))
 
 
-def ordered(low: float, high: float) -> tuple[float, float]:
-    """Both ends as they are told: the smaller one in size first where both are on one side."""
-    return (high, low) if high <= 0 else (low, high)
+def ends(low: float, high: float, digits: int = 0) -> tuple[str, str]:
+    """Both ends as they are told: the smaller one in size first where both are on one side.
+
+    There it must not read as zero, which is outside: it gets the digit that shows it (−0.04…−29.3).
+    """
+    first, last = (high, low) if high <= 0 else (low, high)
+    shown = digits
+    while first * last > 0 and shown < digits + FINEST and float(f"{first:.{shown}f}") == 0:
+        shown += 1
+    return points(first, shown), points(last, digits)
 
 
 def moment(at: datetime, language: Language) -> str:

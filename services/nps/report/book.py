@@ -1,7 +1,6 @@
 """What a file of events says: the answers that stand with their comments, contacts, and who promised what."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from services.nps.domain.figures import Figure
 from services.nps.domain.repeats import Chained, Contact, chain
 from services.nps.domain.survey import Segments, Survey, SurveyAnswered, merge, standing
 from services.nps.domain.tally import Tally
-from services.nps.lines import SURVEY, LineError, moment, read_line, segments
+from services.nps.lines import SURVEY, LineError, moment, parsed, segments, survey_event, text
 from services.nps.report.remark import Reader, Remark
 
 ACTION: Final = frozenset({"promised", "done", "dropped"})
@@ -149,17 +148,17 @@ class Book:
         self.lines[kind] += 1
 
     def _take(self, line: str) -> str:
-        found = _object(line)
+        found = parsed(line)
         kind = found.get("type")
         if isinstance(kind, str) and kind in SURVEY:
-            return self._survey(line, found, kind)
+            return self._survey(found, kind)
         readers: dict[Any, Callable[[dict[str, Any]], Callable[[], None]]] = {
             "contacted": self._contact, "owned": self._owner, **dict.fromkeys(ACTION, self._action),
         }  # fmt: skip
         reader = readers.get(kind) if isinstance(kind, str) else None
         if reader is None:
             raise LineError(f"type: is none of {', '.join(TYPES)}")
-        name = _text(found, "source"), _text(found, "id")
+        name = text(found, "source"), text(found, "id")
         keep = reader(found)
         if name in self._seen:
             return "duplicate"
@@ -167,8 +166,8 @@ class Book:
         keep()
         return str(kind)
 
-    def _survey(self, line: str, found: dict[str, Any], kind: str) -> str:
-        event = read_line(line)
+    def _survey(self, found: dict[str, Any], kind: str) -> str:
+        event = survey_event(found)
         comment = found.get("comment", "")
         if not isinstance(comment, str):
             raise LineError("comment: is not a text")
@@ -184,7 +183,7 @@ class Book:
 
     def _contact(self, found: dict[str, Any]) -> Callable[[], None]:
         one = Contacted(
-            _text(found, "contact_id"), _text(found, "customer_id"), moment(found, "time"), segments(found),
+            text(found, "contact_id"), text(found, "customer_id"), moment(found, "time"), segments(found),
             _optional(found, "text"), _optional(found, "stage"),
         )  # fmt: skip
 
@@ -196,12 +195,12 @@ class Book:
         return keep
 
     def _action(self, found: dict[str, Any]) -> Callable[[], None]:
-        source, event_id, action_id = _text(found, "source"), _text(found, "id"), _text(found, "action_id")
+        source, event_id, action_id = text(found, "source"), text(found, "id"), text(found, "action_id")
         time = moment(found, "time")
         event: actions.Event
         if found["type"] == "promised":
             due = moment(found, "due_at") if found.get("due_at") is not None else None
-            owner, promise = _text(found, "owner"), _text(found, "promise")
+            owner, promise = text(found, "owner"), text(found, "promise")
             event = ActionPromised(source, event_id, action_id, time, owner, promise, segments(found), due, _aim(found))
         elif found["type"] == "done":
             event = ActionDone(source, event_id, action_id, time, _optional(found, "outcome"))
@@ -210,7 +209,7 @@ class Book:
         return lambda: self._actions.append(event)
 
     def _owner(self, found: dict[str, Any]) -> Callable[[], None]:
-        one = Owned(_text(found, "id"), moment(found, "time"), _text(found, "owner"), segments(found))
+        one = Owned(text(found, "id"), moment(found, "time"), text(found, "owner"), segments(found))
         return lambda: self._owned.append(one)
 
 
@@ -235,26 +234,6 @@ def owner_of(owners: Iterable[Owned], named: Segments) -> str:
     """
     fitting = [(len(o.segments), o.time, o.event_id, o.owner) for o in owners if set(o.segments) <= set(named)]
     return max(fitting)[3] if fitting else ""
-
-
-def _object(line: str) -> dict[str, Any]:
-    try:
-        line.encode()
-        found = json.loads(line)
-    except UnicodeEncodeError:
-        raise LineError("line: is not UTF-8") from None
-    except (ValueError, RecursionError):
-        raise LineError("line: is not JSON") from None
-    if not isinstance(found, dict):
-        raise LineError("line: is not a JSON object")
-    return found
-
-
-def _text(found: dict[str, Any], name: str) -> str:
-    value = found.get(name)
-    if not isinstance(value, str) or not value:
-        raise LineError(f"{name}: is missing or not a text")
-    return value
 
 
 def _optional(found: dict[str, Any], name: str) -> str:

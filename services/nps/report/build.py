@@ -117,7 +117,7 @@ class Report:
 
 
 class Records(Protocol):
-    """What a report is made of: a file that was read (`book.Book`), or what a service has kept (`live.Kept`).
+    """What a report is made of: a file that was read (`book.Book`), or what a service has kept (`live.Tables`).
 
     lines: how many of each kind; read: of all kinds; surveys: heard of, those withdrawn and those never answered among them;
     counted: the answers that stand, counted on another way than by `standing`.

@@ -21,6 +21,8 @@ from services.nps.report.document import (
     Text,
 )
 
+WIDE: Final = 5
+"""Columns that fit a narrow screen."""
 STYLE: Final = """
 :root{color-scheme:light dark;--ground:#f4f5f3;--surface:#fff;--line:#dfe3df;--ink:#1b2429;--quiet:#5a666d;--accent:#0f6e84;--soft:#8fc0cb;
 --good:#1f7a4d;--bad:#b3261e;--unknown:#8a5a00;--good-soft:#e3f3ea;--bad-soft:#fbe9e7;--unknown-soft:#fbf1dc;--quiet-soft:#eceeec;--mark:#fff0b8}
@@ -46,12 +48,15 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 14px;margin:0}dt{c
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:4px 26px}
 blockquote{margin:4px 0;padding:2px 0 2px 12px;border-left:3px solid var(--soft);overflow-wrap:anywhere}blockquote small{color:var(--quiet);margin-left:8px;white-space:nowrap}
 mark{background:var(--mark);color:inherit;padding:0 1px}
-svg{display:block;width:100%;height:auto;max-width:680px;font-size:12.5px}svg text{fill:var(--ink)}svg .note{fill:var(--quiet);font-size:11.5px}
+svg{display:block;width:100%;height:auto;max-width:520px;font-size:12.5px}svg text{fill:var(--ink)}svg .note{fill:var(--quiet);font-size:11.5px}
 .bar{fill:var(--soft)}.bar.strong{fill:var(--accent)}.error{stroke:var(--ink);stroke-opacity:.55;fill:none}.tick{stroke:var(--bad);stroke-width:2}.line{fill:none;stroke:var(--accent);stroke-width:2}.dot{fill:var(--accent)}.axis{stroke:var(--line)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--quiet);font-weight:600;white-space:nowrap}tr:last-child td{border-bottom:0}td:last-child{font-weight:600}td{min-width:64px}
 footer{height:40px}
-@media (max-width:560px){header,main{padding-left:12px;padding-right:12px}.figure{text-align:left}dl{grid-template-columns:1fr}dd{margin-bottom:6px}h1{font-size:22px}}
+@media (max-width:560px){header,main{padding-left:12px;padding-right:12px}.figure{text-align:left}dl{grid-template-columns:1fr}dd{margin-bottom:6px}h1{font-size:22px}
+th{white-space:normal;vertical-align:bottom}td{min-width:40px}th,td{padding-right:8px}
+.wide thead{display:none}.wide tr{display:block;padding:6px 0;border-bottom:1px solid var(--line)}.wide tr:last-child{border-bottom:0}
+.wide td{display:grid;grid-template-columns:6.5em 1fr;gap:10px;padding:2px 0;border:0;overflow-wrap:anywhere}.wide td::before{content:attr(data-name);color:var(--quiet);font-weight:400}}
 @media print{nav{display:none}:root{--ground:#fff}body{font-size:12px}header,main{max-width:none;padding:0}.card{break-inside:avoid}h2{break-after:avoid}svg{max-width:100%}}
 @page{size:A4;margin:14mm}
 """  # fmt: skip
@@ -130,12 +135,16 @@ def _block(b: Block) -> str:
 
 def _table(t: Table) -> str:
     head = "".join(f"<th>{_text(h)}</th>" for h in t.head)
+    # On a narrow screen a row of many columns stands as a list: its end, the verdict, would be out of sight.
+    wide = len(t.head) > WIDE
     rows = []
     for i, row in enumerate(t.rows):
         tone = t.tones[i] if i < len(t.tones) else ""
-        cells = [f"<td>{_text(c)}</td>" for c in row[:-1]] + [f'<td class="{tone}">{_text(row[-1])}</td>']
+        names = [f' data-name="{_text(h)}"' if wide else "" for h in t.head]
+        tones = [""] * (len(row) - 1) + [f' class="{tone}"']
+        cells = (f"<td{n}{c}>{_text(cell)}</td>" for n, c, cell in zip(names, tones, row, strict=True))
         rows.append(f"<tr>{''.join(cells)}</tr>")
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return f'<div class="scroll"><table{" class=wide" if wide else ""}><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 # The lexicon names English words by their beginnings (packag): what is stressed goes on to the word's end. Chinese has none to find.

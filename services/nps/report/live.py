@@ -45,7 +45,7 @@ class _Nobody(Reader):
 
 
 @dataclass(frozen=True)
-class Kept:
+class Tables:
     """What the tables say of a stretch of time: `build.Records`."""
 
     said: list[Said]
@@ -136,7 +136,7 @@ class Broadcasts:
                 del self._made[next(iter(self._made))]
             return known[1]
 
-    async def _kept(self, since: datetime, until: datetime) -> Kept:
+    async def _kept(self, since: datetime, until: datetime) -> Tables:
         # One snapshot for all tables: the report's audit compares them.
         async with (
             self._pool.acquire() as connection,
@@ -173,7 +173,7 @@ class Broadcasts:
 
 def _read(
     answers: Sequence[Any], marks: Sequence[Any], matters: Sequence[Any], promised: list[Action], sums: Figure
-) -> Kept:
+) -> Tables:
     said_of: dict[tuple[str, str], dict[str, Any]] = {}
     for customer, survey, mark, value, language, words in marks:
         one = said_of.setdefault(
@@ -203,7 +203,7 @@ def _read(
             one["words"],
         )
 
-    return Kept(
+    return Tables(
         [
             Said(f"{survey}\x00{customer}", at, score, segments(told), comment, remark(customer, survey))
             for customer, survey, at, score, told, comment in answers

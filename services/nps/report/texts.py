@@ -186,8 +186,8 @@ def trend(d: Difference) -> dict[str, str]:
 
 
 def _told(value: float, low: float, high: float) -> dict[str, str]:
-    first, last = words.ordered(low, high)
-    return {"points": signed(value), "low": signed(first), "high": signed(last)}
+    first, last = words.ends(low, high, DIGITS)
+    return {"points": signed(value), "low": first, "high": last}
 
 
 def moved(value: float, low: float, high: float, language: Language) -> str:
