@@ -24,6 +24,7 @@ from bench.session import Amount, say, sink_of
 
 CALLS_PER_S = 200.0
 COMMANDS = 60
+MANY = 100  # customers of one call, where a list of them is looked at
 BEFORE = 4000  # events that each service knows before it is asked
 TEXT = "等了这么久，太慢了，非常失望。Nobody solves anything."
 
@@ -92,12 +93,16 @@ def _calls(at: dict[str, str], load: Load) -> dict[str, Call]:
     def one(n: int) -> str:
         return known[n * 7919 % len(known)]
 
+    def many(n: int) -> list[str]:
+        return [one(n * MANY + i) for i in range(min(MANY, len(known)))]
+
     requests: dict[str, Callable[[int], object]] = {
         "sentiment.Score": lambda _: sentiment_pb2.ScoreRequest(texts=[TEXT]),
         "sentiment.GetMood": lambda n: sentiment_pb2.GetMoodRequest(customer_ids=[one(n)]),
         "nps.GetNps": lambda _: nps_pb2.GetNpsRequest(),
         "nps.GetCustomerNps": lambda n: nps_pb2.GetCustomerNpsRequest(customer_ids=[one(n)]),
         "escalation.GetRisk": lambda n: escalation_pb2.GetRiskRequest(customer_ids=[one(n)]),
+        f"escalation.GetRisk, {MANY} customers": lambda n: escalation_pb2.GetRiskRequest(customer_ids=many(n)),
         "escalation.ListFollowUps": lambda _: escalation_pb2.ListFollowUpsRequest(limit=20),
         "router.GetContact": lambda n: router_pb2.GetContactRequest(contact_id=f"{one(n)}/1"),
         "router.GetPool": lambda _: router_pb2.GetPoolRequest(pool="care"),
@@ -105,7 +110,7 @@ def _calls(at: dict[str, str], load: Load) -> dict[str, Call]:
     }
 
     def call(name: str) -> Call:
-        service, _, method = name.partition(".")
+        service, _, method = name.partition(",")[0].partition(".")
         rpc, request = getattr(stubs[service], method), requests[name]
         return lambda n: rpc(request(n), timeout=5)
 

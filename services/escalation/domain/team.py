@@ -84,11 +84,13 @@ class FollowUpPolicy:
     touchpoints: Mapping[str, str] = field(default_factory=dict)
     credit: CreditPolicy = field(default_factory=CreditPolicy)
     weights: Weights = field(default_factory=Weights)
+    lowest: float = field(init=False, repr=False, compare=False)
+    """The least risk from which any team may follow up, one that the policy no longer knows included."""
 
-    @property
-    def lowest(self) -> float:
-        """The least risk from which any team may follow up, one that the policy no longer knows included."""
-        return min([_UNKNOWN.least, *(terms.least for terms in self.teams.values())])
+    def __post_init__(self) -> None:
+        """Works out what is asked at every event."""
+        least = min([_UNKNOWN.least, *(terms.least for terms in self.teams.values())])
+        object.__setattr__(self, "lowest", least)
 
     def team_of(self, touchpoint: str) -> str:
         """The team for a touchpoint: the one that names it, or else the nearest above it ("a.b" is below "a")."""
