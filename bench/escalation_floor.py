@@ -6,7 +6,6 @@ differ, told again under every name: to decide for a million, none need be made.
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -31,23 +30,14 @@ TALKING: Final = 2000
 """Conversations that go on at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A message and who says it."""
-
-    text: str
-    language: str
-    touchpoint: str
-
-
 class Floor:
     """Customers by number, their stored states, and the records of what happens next."""
 
-    def __init__(self, customers: int, seed: int = 1) -> None:
+    def __init__(self, customers: int, seed: int = 1, histories: int = HISTORIES) -> None:
         self.customers = customers
         self.draw = random.Random(seed)
         self._count = 0
-        self._histories = [self._history(n) for n in range(HISTORIES)]
+        self._histories = [self._history(n) for n in range(histories)]
 
     def name(self, number: int) -> str:
         """A customer's id."""
@@ -55,7 +45,7 @@ class Floor:
 
     def body(self, number: int) -> bytes:
         """A customer's state as the database has it."""
-        return self._histories[number % HISTORIES].replace(NAMELESS.encode(), self.name(number).encode())
+        return self._histories[number % len(self._histories)].replace(NAMELESS.encode(), self.name(number).encode())
 
     def state(self, number: int) -> Customer:
         """A customer's state."""

@@ -36,7 +36,9 @@ class Ramp:
     most: float
 
     def __call__(self, value: float) -> float:
-        return self.most * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+        if value >= self.high:
+            return self.most
+        return self.most * ((value - self.low) / (self.high - self.low)) if value > self.low else 0.0
 
 
 @dataclass(frozen=True, slots=True)
