@@ -33,11 +33,11 @@ TALKING: Final = 2000
 class Floor:
     """Customers by number, their stored states, and the records of what happens next."""
 
-    def __init__(self, customers: int, seed: int = 1, histories: int = HISTORIES) -> None:
-        self.customers = customers
+    def __init__(self, customers: int, seed: int = 1, histories: int = HISTORIES, now: datetime = NOW) -> None:
+        self.customers, self.now = customers, now
         self.draw = random.Random(seed)
         self._count = 0
-        self._histories = [self._history(n) for n in range(histories)]
+        self.histories = [self._history(n) for n in range(histories)]
 
     def name(self, number: int) -> str:
         """A customer's id."""
@@ -45,7 +45,7 @@ class Floor:
 
     def body(self, number: int) -> bytes:
         """A customer's state as the database has it."""
-        return self._histories[number % len(self._histories)].replace(NAMELESS.encode(), self.name(number).encode())
+        return self.histories[number % len(self.histories)].replace(NAMELESS.encode(), self.name(number).encode())
 
     def state(self, number: int) -> Customer:
         """A customer's state."""
@@ -54,7 +54,7 @@ class Floor:
     def _history(self, number: int) -> bytes:
         """The last days of a customer: some contacts, now and then a ticket, a late delivery, an order; the last one is open."""
         draw, state = self.draw, Customer(NAMELESS)
-        began = NOW - timedelta(hours=draw.uniform(1, 60))
+        began = self.now - timedelta(hours=draw.uniform(1, 60))
         contacts = draw.choice((1, 1, 1, 2, 2, 3))
         events: list[tuple[datetime, Message]] = []
         if draw.random() < 0.5:
@@ -68,7 +68,7 @@ class Floor:
         for k in range(contacts):
             contact = f"{NAMELESS}/{number}/{k}"
             steps = list(self.contact(NAMELESS, contact))
-            at = began + (NOW - began) * (k / contacts)
+            at = began + (self.now - began) * (k / contacts)
             for i, step in enumerate(steps[: -2 if k == contacts - 1 else None]):
                 events.append((at + timedelta(seconds=40 * i), step))
         for at, message in sorted(events, key=lambda e: e[0]):
@@ -140,8 +140,9 @@ class Floor:
             )
         yield contact_pb2.ContactEnded(contact_id=contact, ended_by=contact_pb2.SPEAKER_CUSTOMER)
 
-    def records(self, count: int, at: datetime = NOW) -> list[Record]:
+    def records(self, count: int, at: datetime | None = None) -> list[Record]:
         """What happens next: contacts of customers drawn evenly, many at the same time."""
+        at = at or self.now
         going: list[tuple[str, Iterator[Message]]] = []
         found: list[Record] = []
         while len(found) < count:

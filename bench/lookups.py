@@ -67,7 +67,7 @@ async def lookups(bed: Bed, amount: Amount) -> list[Result]:
         addresses = {s.name: s.address for s in everybody}
         for name, call in _calls(addresses, load).items():
             say(f"{name}: {CALLS_PER_S:.0f} calls/s for {amount.seconds} s")
-            made.append(await _asked(name, call, int(CALLS_PER_S * amount.seconds)))
+            made.append(await asked(name, call, int(CALLS_PER_S * amount.seconds)))
         made += await _commands(bed, addresses["router"], load)
         return made
     finally:
@@ -117,11 +117,11 @@ def _calls(at: dict[str, str], load: Load) -> dict[str, Call]:
     return {name: call(name) for name in requests}
 
 
-async def _asked(name: str, call: Call, count: int) -> Result:
-    """Open loop: from each call's scheduled moment to its answer."""
+async def asked(name: str, call: Call, count: int, rate: float = CALLS_PER_S) -> Result:
+    """Open loop at so many calls a second: from each call's scheduled moment to its answer."""
     await asyncio.gather(*(call(n) for n in range(20)))  # connects, and warms both sides
     start = time.perf_counter() + 0.2
-    due = [start + n / CALLS_PER_S for n in range(count)]
+    due = [start + n / rate for n in range(count)]
     took: list[float] = []
     failed: list[str] = []
     turns: asyncio.Queue[int] = asyncio.Queue()
@@ -139,7 +139,7 @@ async def _asked(name: str, call: Call, count: int) -> Result:
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
             group.create_task(ask(await turns.get()))
-    return _row(name, f"{CALLS_PER_S:.0f} calls/s, open loop, one connection; nothing else at work", took, failed)
+    return _row(name, f"{rate:.0f} calls/s, open loop, one connection; nothing else at work", took, failed)
 
 
 def _row(name: str, settings: str, took: list[float], failed: list[str]) -> Result:
