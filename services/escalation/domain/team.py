@@ -138,7 +138,8 @@ class Case:
 class Flag:
     """A case that is a follow-up. flagged_at is an event time (the service clock's where time alone raised it).
 
-    owner, claimed_at: who has started it, and when; nobody yet where empty.
+    owner, claimed_at: who has started it, and when; nobody yet where empty. flagged_for: the touchpoint of the case then, under
+    which all that becomes of the follow-up is counted; empty in states of before it was kept.
     """
 
     follow_up_id: str
@@ -151,6 +152,12 @@ class Flag:
     overdue: bool = False
     overflowed: bool = False
     arm: Arm = ""
+    flagged_for: str = ""
+
+    @property
+    def touchpoint(self) -> str:
+        """What it counts for, wherever the customer has turned since."""
+        return self.flagged_for or self.case.touchpoint
 
     @property
     def held_out(self) -> bool:
