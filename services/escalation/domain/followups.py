@@ -181,9 +181,7 @@ def _applied(state: Team, chosen: Chosen, at: datetime, now: datetime, terms: Te
             state, fact = _back(state, gives_way, now, "displaced", follow_up_id)
             facts.append(fact)
         arm: Arm = "" if gives_way is not None else _drawn(follow_up_id, case.risk, terms)
-        flag = Flag(
-            follow_up_id, case, max(at, case.at), now + terms.due_in, arm=arm, flagged_for=case.touchpoint
-        )
+        flag = Flag(follow_up_id, case, max(at, case.at), now + terms.due_in, arm=arm, flagged_for=case.touchpoint)
         waiting = {k: c for k, c in state.waiting.items() if k != case.case_id}
         state = replace(_put(state, flag, terms), waiting=waiting, raised=state.raised + 1)
         facts.append(_flagged(flag, state.team, least))
