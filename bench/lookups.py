@@ -24,6 +24,7 @@ from bench.session import Amount, say, sink_of
 
 CALLS_PER_S = 200.0
 COMMANDS = 60
+MANY = 100  # customers of one call, where a list of them is looked at
 BEFORE = 4000  # events that each service knows before it is asked
 TEXT = "等了这么久，太慢了，非常失望。Nobody solves anything."
 
@@ -66,7 +67,7 @@ async def lookups(bed: Bed, amount: Amount) -> list[Result]:
         addresses = {s.name: s.address for s in everybody}
         for name, call in _calls(addresses, load).items():
             say(f"{name}: {CALLS_PER_S:.0f} calls/s for {amount.seconds} s")
-            made.append(await _asked(name, call, int(CALLS_PER_S * amount.seconds)))
+            made.append(await asked(name, call, int(CALLS_PER_S * amount.seconds)))
         made += await _commands(bed, addresses["router"], load)
         return made
     finally:
@@ -92,12 +93,16 @@ def _calls(at: dict[str, str], load: Load) -> dict[str, Call]:
     def one(n: int) -> str:
         return known[n * 7919 % len(known)]
 
+    def many(n: int) -> list[str]:
+        return [one(n * MANY + i) for i in range(min(MANY, len(known)))]
+
     requests: dict[str, Callable[[int], object]] = {
         "sentiment.Score": lambda _: sentiment_pb2.ScoreRequest(texts=[TEXT]),
         "sentiment.GetMood": lambda n: sentiment_pb2.GetMoodRequest(customer_ids=[one(n)]),
         "nps.GetNps": lambda _: nps_pb2.GetNpsRequest(),
         "nps.GetCustomerNps": lambda n: nps_pb2.GetCustomerNpsRequest(customer_ids=[one(n)]),
         "escalation.GetRisk": lambda n: escalation_pb2.GetRiskRequest(customer_ids=[one(n)]),
+        f"escalation.GetRisk, {MANY} customers": lambda n: escalation_pb2.GetRiskRequest(customer_ids=many(n)),
         "escalation.ListFollowUps": lambda _: escalation_pb2.ListFollowUpsRequest(limit=20),
         "router.GetContact": lambda n: router_pb2.GetContactRequest(contact_id=f"{one(n)}/1"),
         "router.GetPool": lambda _: router_pb2.GetPoolRequest(pool="care"),
@@ -105,18 +110,18 @@ def _calls(at: dict[str, str], load: Load) -> dict[str, Call]:
     }
 
     def call(name: str) -> Call:
-        service, _, method = name.partition(".")
+        service, _, method = name.partition(",")[0].partition(".")
         rpc, request = getattr(stubs[service], method), requests[name]
         return lambda n: rpc(request(n), timeout=5)
 
     return {name: call(name) for name in requests}
 
 
-async def _asked(name: str, call: Call, count: int) -> Result:
-    """Open loop: from each call's scheduled moment to its answer."""
+async def asked(name: str, call: Call, count: int, rate: float = CALLS_PER_S) -> Result:
+    """Open loop at so many calls a second: from each call's scheduled moment to its answer."""
     await asyncio.gather(*(call(n) for n in range(20)))  # connects, and warms both sides
     start = time.perf_counter() + 0.2
-    due = [start + n / CALLS_PER_S for n in range(count)]
+    due = [start + n / rate for n in range(count)]
     took: list[float] = []
     failed: list[str] = []
     turns: asyncio.Queue[int] = asyncio.Queue()
@@ -134,7 +139,7 @@ async def _asked(name: str, call: Call, count: int) -> Result:
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
             group.create_task(ask(await turns.get()))
-    return _row(name, f"{CALLS_PER_S:.0f} calls/s, open loop, one connection; nothing else at work", took, failed)
+    return _row(name, f"{rate:.0f} calls/s, open loop, one connection; nothing else at work", took, failed)
 
 
 def _row(name: str, settings: str, took: list[float], failed: list[str]) -> Result:

@@ -1,6 +1,7 @@
 """`touchline demo`, as a script would run it: a short day with a service killed in the middle, audited, and nothing left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,13 +23,20 @@ def naming(folder: Path) -> list[psutil.Process]:
 
 def test_a_short_day_with_a_service_killed_holds_its_audit(tmp_path: Path) -> None:
     state = tmp_path / "day"
-    command = [TOUCHLINE, "demo", "--hours", "0.25", "--speed", "max", "--no-browser", "--seed", "3"]
+    # An hour, for less of the incident would be too few customers to have one cause.
+    command = [TOUCHLINE, "demo", "--hours", "1", "--speed", "max", "--no-browser", "--seed", "3"]
     done = subprocess.run(
         [*command, "--kill", "nps@0.5", "--state", state], capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     assert "all hold" in done.stdout + done.stderr
     assert "killed nps" in done.stdout + done.stderr
+    # The incident is one cause, and customers hear of it before they call; the audit recomputes both.
+    waves = re.search(r"waves: one cause of many complaints +([1-9]\d*) +\1  .*product:水果 (\d+) 位", done.stdout)
+    assert waves is not None and int(waves[2]) >= 5, done.stdout[-3000:]
+    reached = re.search(r"reached: (\d+) customers, (\d+) before they called", done.stdout)
+    assert reached is not None and int(reached[1]) >= int(reached[2]) > 0, done.stdout[-3000:]
+    assert re.search(r"flagged before: \d+; followed up: \d+ customers", done.stdout)
     assert naming(state) == []
 
 

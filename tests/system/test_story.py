@@ -69,8 +69,16 @@ async def test_the_flag_comes_before_she_complains(live_stack: Live, story: Stor
     assert first.message.contact_id == UNHAPPY
     assert first.time < datetime.fromisoformat(complains["at"])
     assert [step["kind"] for step in steps].index("flagged") < steps.index(complains)
+    # After the repair that was called done, in the contact in which she says that it failed.
+    flagged_at = next(step["at"] for step in steps if step["kind"] == "flagged")
+    before = [step for step in steps if datetime.fromisoformat(step["at"]) <= datetime.fromisoformat(flagged_at)]
+    fault = next(n for n, step in enumerate(before) if step["contact_id"] == FAULT)
+    assert any(step["kind"] == "ticket" and step["en"] == "Ticket resolved" for step in before[fault:])
     reasons = {reason.code for reason in first.message.reasons}
     assert {"mood_low", "repeat_contact"} <= reasons
+    # What a person would say of it: we were asked again and again, it came back, or we did not keep our word.
+    matters = ("同一件事让您联系了我们好几次", "您的问题处理后又出现了", "我们答应您的事没有按时做到")
+    assert any(words in first.message.opening_zh for words in matters), first.message.opening_zh
     # And it is what sends her straight to the right people when she does.
     assert told(live_stack)["risk"] > 0.6
 

@@ -115,6 +115,11 @@ def _flags(world: World) -> None:
     asked = world.send(ticket.TicketOpened(ticket_id="t1", topic="complaint"), "wang", 1100)
     escalated = escalation.ComplaintEscalated(customer_id="wang", about="t1", escalated_at=at(1100))
     world.fact("escalation.flagged", escalated, "wang", 1100, asked, "escalation")
+    for n in range(5):
+        met = escalation.CauseReported(cause="batch:B7", customer_id=f"c{n}", reported_at=at(1150 + n))
+        world.fact("cause.events", met, "batch:B7", 1150 + n, None, "escalation")
+    begun = escalation.CauseHeated(cause="batch:B7", wave=1, customers=5, since=at(1150), heated_at=at(1154))
+    world.fact("cause.events", begun, "batch:B7", 1154, None, "escalation.cause")
     for customer, withheld in (("li", ""), ("wang", "followed_up")):
         hit = escalation.CustomerAffected(customer_id=customer, cause="batch:B7", wave=1)
         wave = world.fact("outreach.events", hit, customer, 1200, None, "escalation")

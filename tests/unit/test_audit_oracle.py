@@ -101,7 +101,7 @@ POOLS, ROUTING = "pools as they stand, gRPC", "routing counts by minute and pool
 TRIAGE, TOKENS = "triage replayed from its inputs", "tokens rise in each pool"
 CAPACITY, OFFERS = "no seat above its capacity", "offers replayed: seat and turn"
 FLAGS, FOLLOWED = "flags: reasons, risk, due time", "follow-ups: one open, closed once"
-ASKED_FOR_HELP, REACHED = "escalations", "outreach"
+ASKED_FOR_HELP, REACHED, WAVES = "escalations", "outreach", "waves: one cause of many complaints"
 LISTED, ESCALATED = "follow-ups listed, gRPC", "escalation counts by minute and touchpoint"
 DEAD, ORDER, ONCE = "dead letters", "order per customer", "each effect has one fact"
 CARRIED = "accepted events on the topics"
@@ -223,6 +223,8 @@ FAULTS: dict[str, tuple[Fault, set[str]]] = {
     "a follow-up still open": (edit(lambda w: w.follow_ups[0].ClearField("closed_at")), {LISTED}),
     "an escalation is not told": (drop("escalation.flagged", "ComplaintEscalated"), {ASKED_FOR_HELP}),
     "an escalation is told twice": (double("escalation.flagged", "ComplaintEscalated"), {ASKED_FOR_HELP}),
+    "a wave tells of a customer who reported nothing": (drop("cause.events", "CauseReported"), {WAVES}),
+    "a wave is told twice": (double("cause.events", "CauseHeated"), {WAVES, ONCE}),
     "a customer whom a wave hits is not decided on": (drop("outreach.events", "OutreachStarted"), {REACHED}),
     "a customer is told of a wave twice": (double("outreach.events", "OutreachStarted"), {REACHED, ONCE}),
     "a flag is not counted": (miscount("escalation", "flagged", -1), {ESCALATED}),

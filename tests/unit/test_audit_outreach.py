@@ -26,13 +26,18 @@ def started(customer: str, second: int, wave: int = 1, withheld: str = "", **cha
 
 
 def audited(
-    hit: list[Any], decided: list[Any], wishes: dict[str, int] | None = None, asked: tuple[Any, ...] = ()
+    hit: list[Any],
+    decided: list[Any],
+    wishes: dict[str, int] | None = None,
+    asked: tuple[Any, ...] = (),
+    calls: dict[str, int] | None = None,
 ) -> Any:
     found = Ledger(Evidence(None, {}, 0))
     facts = {"CustomerAffected": hit, "OutreachStarted": decided, "ComplaintEscalated": list(asked)}
     found.facts = defaultdict(list, {k: [SimpleNamespace(message=m) for m in v] for k, v in facts.items()})  # type: ignore[arg-type]
     opted = [SimpleNamespace(subject=who, time=at * SECOND) for who, at in (wishes or {}).items()]
-    found.sent = defaultdict(list, {"OutreachOptedOut": opted})  # type: ignore[arg-type]
+    called = [SimpleNamespace(subject=who, time=at * SECOND) for who, at in (calls or {}).items()]
+    found.sent = defaultdict(list, {"OutreachOptedOut": opted, "ContactRequested": called})  # type: ignore[arg-type]
     return check_reached(found)
 
 
@@ -49,7 +54,15 @@ def test_each_is_decided_on_once_and_the_note_counts_whom_it_helped() -> None:
         asked=(asked,),
     )
     assert check.ok and check.expected == 4
-    assert "reached: 2 customers, 1 of them escalated since; withheld: 2" in check.note
+    assert (
+        "reached: 2 customers, 2 before they called, 2 of whom never did; 1 escalated since; withheld: 2" in check.note
+    )
+
+
+def test_who_had_called_before_was_not_reached_before_calling() -> None:
+    check = audited([affected("hu"), affected("li"), affected("wu")], [started(who, 100) for who in ("hu", "li", "wu")],
+                    calls={"hu": 90, "li": 110})  # fmt: skip
+    assert "reached: 3 customers, 2 before they called, 1 of whom never did; 0 escalated since" in check.note
 
 
 def test_one_lost_one_made_up_and_one_doubled_are_found() -> None:

@@ -90,6 +90,16 @@ def test_a_follow_up_falls_due_once_and_may_still_be_closed() -> None:
     assert (closed.outcome, answer.code) == ("contacted", "")
 
 
+def test_a_follow_up_counts_where_it_was_flagged_wherever_the_customer_turns() -> None:
+    story, flag = flagged()
+    story.asks("other", "store")
+    story.says("other", "没人管，我要投诉！", -1, "store")
+    assert story.cases[-1].touchpoint == "store"
+    late = [f for f in story.after(hours=2, minutes=1) if isinstance(f, FollowUpOverdue)]
+    closed = [f for f in story.close(flag.follow_up_id) if isinstance(f, FollowUpClosed)]
+    assert [f.touchpoint for f in (*late, *closed)] == [flag.touchpoint, flag.touchpoint] == ["repair", "repair"]
+
+
 def test_what_closes_a_follow_up_after_it_fell_due_leaves_it_overdue() -> None:
     """Though no tick came in between."""
     for close in (lambda s, f: s.close(f), lambda s, f: s.ticket("t", "resolved")):

@@ -29,6 +29,7 @@ NATURAL: dict[str, tuple[str, ...]] = {
     "FollowUpOverdue": ("follow_up_id",),
     "FollowUpReminded": ("follow_up_id",),
     "FollowUpOverflowed": ("follow_up_id",),
+    "CauseHeated": ("cause", "wave"),
     "CustomerAffected": ("cause", "wave", "customer_id"),
     "OutreachStarted": ("cause", "wave", "customer_id"),
 }

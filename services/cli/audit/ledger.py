@@ -13,6 +13,7 @@ TOUCHPOINTS = "touchpoint.events"
 POOLS = "pool.events"
 FACT_TOPICS = (
     "sentiment.scored", "sentiment.shifted", "routing.decided", "nps.changed", "escalation.flagged", "outreach.events",
+    "cause.events",
 )  # fmt: skip
 EVENT_TOPICS = (TOUCHPOINTS, POOLS, *FACT_TOPICS)
 METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from services.cli.audit import (
     assignment,
+    causes,
     contacts,
     delivery,
     flags,
@@ -38,6 +39,7 @@ _LATER: tuple[Callable[[Ledger], Check], ...] = (
     flags.check_course,
     flags.check_list,
     prevention.check_escalated,
+    causes.check_waves,
     outreach.check_reached,
     minutes.check_escalation,
     delivery.check_dead_letters,

@@ -16,7 +16,8 @@ _WHY = ("", "opted_out", "lately", "followed_up")
 
 
 def check_reached(ledger: Ledger) -> Check:
-    """OutreachStarted against CustomerAffected. The note says how many were reached, and who asked for the complaint desk after."""
+    """OutreachStarted against CustomerAffected. The note says how many were reached, before they had called, and who called or
+    asked for the complaint desk after."""
     findings = Findings()
     affected = Counter(_name(e.message) for e in ledger.facts.get("CustomerAffected", ()))
     decided = [e.message for e in ledger.facts.get("OutreachStarted", ())]
@@ -64,10 +65,14 @@ def _note(ledger: Ledger, decided: list[Any]) -> str:
             reached[fact.customer_id] = min(at, reached.get(fact.customer_id, at))
     asks = [(e.message.customer_id, micros(e.message.escalated_at)) for e in ledger.facts.get("ComplaintEscalated", ())]
     since = len({who for who, at in asks if who in reached and at > reached[who]})
+    calls = [(e.subject, e.time) for e in ledger.sent.get("ContactRequested", ())]
+    first = reached.keys() - {who for who, at in calls if who in reached and at <= reached[who]}
+    spared = len(first - {who for who, _ in calls})
     withheld = sum(bool(f.withheld) for f in decided)
     return (
-        f"已联系 {len(reached)} 位，其后升级 {since} 位；未联系 {withheld} 次 "
-        f"reached: {len(reached)} customers, {since} of them escalated since; withheld: {withheld}"
+        f"已联系 {len(reached)} 位，其中 {len(first)} 位在来访之前，{spared} 位未再来访，其后升级 {since} 位；未联系 {withheld} 次 "
+        f"reached: {len(reached)} customers, {len(first)} before they called, {spared} of whom never did; "
+        f"{since} escalated since; withheld: {withheld}"
     )
 
 

@@ -1,8 +1,10 @@
 """The decision for a customer: evidence in, risk re-assessed, and a case raised, told anew or ended for the team's owner."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from services.escalation.domain import credit, outreach
@@ -22,7 +24,7 @@ from services.escalation.domain.events import (
 )
 from services.escalation.domain.evidence import learn, prune
 from services.escalation.domain.risk import Assessment, assess, by_time, silent_since
-from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Said, Traits, changed
+from services.escalation.domain.state import WINDOW, Closed, Contact, Customer, OpenCase, Traits, changed
 from services.escalation.domain.tasks import (
     CaseChanged,
     CaseFact,
@@ -47,6 +49,9 @@ LATE_MINUTES: Final = 60
 """From how late on a delivery counts among what may have one cause."""
 SAME_TEAM: Final = timedelta(hours=24)
 """A new case goes to the team of the one before, when that ended less than so long ago: one team at a time knows a customer."""
+_OF_ORDERS: Final = (Bought, ReturnSent, ReturnChecked, DeliveryFailed)
+_OF_OUTREACH: Final = (OptedOut, Affected)
+_BEGINNING: Final[Callable[[Contact], tuple[datetime, str]]] = attrgetter("at", "contact_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,35 +88,38 @@ def decide(
             return state, ()
         return _ended(state, case, now), ()
     at = min(event.time, now)
-    escalated = _escalated(state, event, at)
-    state, refunds = _refunds(state, event, at, teams)
-    others: tuple[CaseFact, ...]
-    if state.latest is None or at >= state.latest:
-        state = changed(state, latest=at, seen_at=now)
+    facts: tuple[CaseFact, ...] = ()
+    also: dict[str, Any] = {}
+    if isinstance(event, _OF_ORDERS):
+        state, refunds = _refunds(state, event, at, teams)
+        facts = (*refunds, *_reports(state, event, at))
     if isinstance(event, ContactRequested):
-        traits = _traits(state.traits, event)
-        state = state if traits == state.traits else changed(state, traits=traits)
-    reports = _reports(state, event, at)
-    state = prune(learn(state, event, now), now)
-    state = _assessed(state, assess(state, now, teams.weights))
-    state, reached = _outreach(state, event, now)
-    others = (*refunds, *reports, *reached)
-    over = _overtaken(state, event, policy)
-    if state.case is not None and over:
-        told = _told(state, state.case, at, ended=over)
-        return _ended(state, state.case, now), (*others, *escalated, told)
-    state, cases = _case(state, _cause(event), at, now, policy, teams)
-    return state, (*others, *escalated, *cases)
+        also["traits"] = _traits(state.traits, event)
+    escalated = _escalated(state, event, at)
+    if state.latest is None or at >= state.latest:
+        also["latest"], also["seen_at"] = at, now
+    state = prune(learn(state, event, now, **also), now)
+    found = assess(state, now, teams.weights)
+    if isinstance(event, _OF_OUTREACH):
+        state = _assessed(state, found)
+        state, reached = _outreach(state, event, now)
+        facts = (*facts, *reached)
+    case = state.case
+    if case is not None and (over := _overtaken(state, case, event, policy)):
+        state = _assessed(state, found)
+        told = _told(state, case, at, ended=over)
+        return _ended(state, case, now), (*facts, *escalated, told)
+    state, cases = _case(state, found, _cause(event), at, now, policy, teams)
+    return state, (*facts, *escalated, *cases)
 
 
 def tick(state: Customer, now: datetime, policy: Policy = DEFAULT, teams: FollowUpPolicy = ONE_TEAM) -> Decision:
     """What time alone brings: waiting raises the risk, evidence grows old."""
     state = prune(state, now)
-    state = _assessed(state, assess(state, now, teams.weights))
     waiting = _longest_waiting(state)
     silent = [t for t in state.tickets if t.is_open]
     cause = waiting.waits_for if waiting else f"ticket {max(silent, key=lambda t: t.at).ticket_id}" if silent else ""
-    return _case(state, cause, state.moment(now), now, policy, teams)
+    return _case(state, assess(state, now, teams.weights), cause, state.moment(now), now, policy, teams)
 
 
 def due(state: Customer, teams: FollowUpPolicy = ONE_TEAM) -> datetime | None:
@@ -128,7 +136,7 @@ def due(state: Customer, teams: FollowUpPolicy = ONE_TEAM) -> datetime | None:
         if steps * SILENCE_STEP <= teams.weights.silence.high:
             at = silent + timedelta(hours=steps * SILENCE_STEP, seconds=1)
             moments.append(max(state.seen_at, state.seen_at + (at - state.latest)))
-    oldest = min((x.at for kept in state.evidence for x in kept), default=None)
+    oldest = min([x.at for kept in state.evidence if kept for x in kept], default=None)
     if oldest and state.latest and state.seen_at:
         moments.append(max(state.seen_at, state.seen_at + (oldest + WINDOW - state.latest)) + timedelta(seconds=1))
     return min(moments, default=None)
@@ -141,18 +149,23 @@ def _looked_at(state: Customer) -> int:
 
 def _value(state: Customer, code: str) -> float:
     """The figure behind a reason as it was last assessed; 0 where it is none."""
-    return next((r.value for r in state.reasons if r.code == code), 0.0)
+    for r in state.reasons:
+        if r.code == code:
+            return r.value
+    return 0.0
 
 
 def _longest_waiting(state: Customer) -> Contact | None:
     waiting = [(c.waiting_since, c.contact_id, c) for c in state.contacts if c.waiting_since]
-    return min(waiting, key=lambda x: x[:2])[2] if waiting else None
+    return min(waiting)[2] if waiting else None  # no two are alike in the first two
 
 
-def _assessed(state: Customer, found: Assessment) -> Customer:
+def _assessed(state: Customer, found: Assessment, case: OpenCase | None = None) -> Customer:
+    """The state with its risk as it was found, and the case as it is now, where one is given."""
+    case = case or state.case
     if found.risk == state.risk and found.reasons == state.reasons:
-        return state
-    return changed(state, risk=found.risk, reasons=found.reasons)
+        return state if case is state.case else changed(state, case=case)
+    return changed(state, risk=found.risk, reasons=found.reasons, case=case)
 
 
 def _cause(event: Event) -> str:
@@ -231,19 +244,31 @@ def _traits(known: Traits, event: ContactRequested) -> Traits:
     )
 
 
-def _case(state: Customer, cause: str, at: datetime, now: datetime, policy: Policy, teams: FollowUpPolicy) -> Decision:
-    """Raises a case where there is reason to, or tells how the one that stands has moved."""
+def _case(
+    state: Customer, found: Assessment, cause: str, at: datetime, now: datetime, policy: Policy, teams: FollowUpPolicy
+) -> Decision:
+    """The state with its risk as it was found. Raises a case where there is reason to, or tells how the one that stands
+    has moved."""
     case = state.case
-    if case is None and (not cause or state.risk < teams.lowest):
-        return state, ()  # evidence that only grows old raises nothing; and hardly anybody is near any team's least
+    if case is None and (not cause or found.risk < teams.lowest):
+        # Evidence that only grows old raises nothing; and hardly anybody is near any team's least.
+        return _assessed(state, found), ()
     contact_id, touchpoint = _about(state)
     if case is not None:
-        cause = cause or case.cause
-        case = changed(case, highest=max(case.highest, state.risk))
-        if abs(state.risk - case.told) < STEP and case.contact_id == contact_id:
-            return (state if case == state.case else changed(state, case=case)), ()
-        case = changed(case, told=state.risk, contact_id=contact_id, touchpoint=touchpoint, cause=cause)
-        return changed(state, case=case), (_told(state, case, at),)
+        highest = max(case.highest, found.risk)
+        if abs(found.risk - case.told) < STEP and case.contact_id == contact_id:
+            return _assessed(state, found, case if highest == case.highest else changed(case, highest=highest)), ()
+        case = changed(
+            case,
+            highest=highest,
+            told=found.risk,
+            contact_id=contact_id,
+            touchpoint=touchpoint,
+            cause=cause or case.cause,
+        )
+        state = _assessed(state, found, case)
+        return state, (_told(state, case, at),)
+    state = _assessed(state, found)
     last = state.ended[-1] if state.ended else None
     team = last.team if last and last.team and now - last.at < SAME_TEAM else teams.team_of(touchpoint)
     if state.risk < teams.terms_of(team).least:
@@ -280,26 +305,21 @@ def _ended(state: Customer, case: OpenCase, now: datetime) -> Customer:
 
 def _about(state: Customer) -> tuple[str, str]:
     """Contact and touchpoint of what the customer did last: a message, or else a contact's beginning."""
-    found: list[Said | Contact] = [
-        *sorted(state.contacts, key=lambda c: (c.at, c.contact_id)),
-        *sorted(state.said, key=by_time),
-    ]
-    last = max(reversed(found), key=lambda x: x.at, default=None)  # of the same moment, what was said
-    if last is None:
-        return "", ""
-    known = next((c.touchpoint for c in state.contacts if c.contact_id == last.contact_id), "")
-    return last.contact_id, last.touchpoint or known
+    said = max(state.said, key=by_time, default=None)
+    contact = max(state.contacts, key=_BEGINNING, default=None)
+    if said is not None and (contact is None or said.at >= contact.at):  # of the same moment, what was said
+        if said.touchpoint:
+            return said.contact_id, said.touchpoint
+        return said.contact_id, next((c.touchpoint for c in state.contacts if c.contact_id == said.contact_id), "")
+    return (contact.contact_id, contact.touchpoint) if contact is not None else ("", "")
 
 
-def _overtaken(state: Customer, event: Event, policy: Policy) -> str:
+def _overtaken(state: Customer, case: OpenCase, event: Event, policy: Policy) -> str:
     """Why the case is over by what has happened since; empty where it is not."""
-    case = state.case
-    if case is None:
-        return ""
     resolved = isinstance(event, TicketMoved) and event.status == "resolved" and event.time > case.raised_at
     if resolved and not any(t.is_open for t in state.tickets):
         return "ticket_resolved"
-    since = [s for s in sorted(state.said, key=by_time) if s.at > case.raised_at]
+    since = sorted([s for s in state.said if s.at > case.raised_at], key=by_time)
     last = [s.polarity for s in since[-2:]]
     if len(last) == 2 and all(p is not None and p >= policy.recovered for p in last):
         return "mood_recovered"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from services.escalation.domain.events import (
     Affected,
@@ -33,6 +33,7 @@ from services.escalation.domain.state import (
     Turn,
     Visit,
     changed,
+    unanswered,
 )
 from services.escalation.domain.words import announced
 
@@ -41,79 +42,75 @@ LATE: Final = 10.0
 """Minutes of waiting from which a customer was kept waiting too long."""
 
 
-def learn(state: Customer, event: Event, now: datetime) -> Customer:
-    """The state with the event among its evidence. A time ahead of the service clock `now` counts as now."""
+def learn(state: Customer, event: Event, now: datetime, **also: Any) -> Customer:
+    """The state with the event among its evidence. A time ahead of the service clock `now` counts as now.
+
+    also: fields of the state that the event changes besides, so that it is made anew once.
+    """
     at = min(event.time, now)
     match event:
         case ContactRequested():
-            contact = _contact(state, event.contact_id, at)
-            contact = changed(
-                contact, touchpoint=event.touchpoint or contact.touchpoint, asked_at=_latest(contact.asked_at, at)
-            )
-            return _with_contact(state, contact, event.name, now)
+            contacts = _contacts(state, event.contact_id, at, event.name, now, asked=True, touchpoint=event.touchpoint)
+            return changed(state, contacts=contacts, **also)
         case CustomerSaid():
             words = announced(event.text)
             said = _said(state, event.name, event.contact_id, event.touchpoint, at)
-            said = changed(
+            put = changed(
                 said, at=at, touchpoint=event.touchpoint or said.touchpoint, words=words.weight, kinds=len(words.kinds)
             )
-            contact = _contact(state, event.contact_id, at, event.touchpoint)
-            contact = changed(contact, asked_at=_latest(contact.asked_at, at))
-            return _with_contact(state, contact, event.name, now, said)
+            contacts = _contacts(state, event.contact_id, at, event.name, now, asked=True, meant=event.touchpoint)
+            return changed(state, contacts=contacts, said=_put(state.said, said, put), **also)
         case MessageScored():
             said = _said(state, event.message, event.contact_id, event.touchpoint, min(event.said_at, now))
-            return _with_said(state, changed(said, polarity=event.polarity, complaint=event.complaint))
+            put = changed(said, polarity=event.polarity, complaint=event.complaint)
+            return changed(state, said=_put(state.said, said, put), **also)
         case Replied():
-            contact = _contact(state, event.contact_id, at)
-            return _with_contact(state, changed(contact, replied_at=_latest(contact.replied_at, at)), event.name, now)
+            contacts = _contacts(state, event.contact_id, at, event.name, now, replied=True)
+            return changed(state, contacts=contacts, **also)
         case ContactOver():
-            contact = _contact(state, event.contact_id, at)
-            abandoned = contact.abandoned or event.abandoned
-            over = changed(contact, over_at=_latest(contact.over_at, at), abandoned=abandoned)
-            return _with_contact(state, over, event.name, now)
+            contacts = _contacts(state, event.contact_id, at, event.name, now, over=True, abandoned=event.abandoned)
+            return changed(state, contacts=contacts, **also)
         case TicketMoved():
-            ticket = _find(state.tickets, lambda t: t.ticket_id == event.ticket_id) or Ticket(event.ticket_id, at)
-            return changed(
-                state, tickets=_put(state.tickets, _moved(ticket, event, at), lambda t: t.ticket_id == event.ticket_id)
-            )
+            ticket = _find(state.tickets, lambda t: t.ticket_id == event.ticket_id)
+            moved = _moved(ticket or Ticket(event.ticket_id, at), event, at)
+            return changed(state, tickets=_put(state.tickets, ticket, moved), **also)
         case DeliveryFailed():
+            name = (event.order_id, event.failure)
+            known = _find(state.failures, lambda f: (f.order_id, f.failure) == name)
             failure = Failure(event.order_id, event.failure, at, event.delay_minutes)
-            return changed(
-                state,
-                failures=_put(
-                    state.failures, failure, lambda f: (f.order_id, f.failure) == (event.order_id, event.failure)
-                ),
-            )
+            return changed(state, failures=_put(state.failures, known, failure), **also)
         case Turned() | Handed() | Bought() | Affected():
-            return _history(state, event, at, now)
-    return state
+            return changed(state, **_history(state, event, at, now), **also)
+    return changed(state, **also) if also else state
 
 
-def _history(state: Customer, event: Turned | Handed | Bought | Affected, at: datetime, now: datetime) -> Customer:
+def _history(
+    state: Customer, event: Turned | Handed | Bought | Affected, at: datetime, now: datetime
+) -> dict[str, Any]:
+    """What changes of the state."""
     match event:
         case Turned():
+            turned = _find(state.turns, lambda t: t.turning == event.turning)
             turn = Turn(event.turning, event.contact_id, event.soured, min(event.turned_at, now))
-            return changed(state, turns=_put(state.turns, turn, lambda t: t.turning == event.turning))
+            return {"turns": _put(state.turns, turned, turn)}
         case Handed():
             taken = event.how == "taken"
             name = f"{event.contact_id} {event.how} {event.to}"
+            handed = _find(state.hands, lambda h: h.name == name)
             hand = Hand(name, event.contact_id, event.to if taken else "", taken and event.waited_minutes >= LATE, at)
-            return changed(state, hands=_put(state.hands, hand, lambda h: h.name == name))
+            return {"hands": _put(state.hands, handed, hand)}
         case Bought():
-            order = Order(event.order_id, event.cents, at, event.causes)
-            return changed(state, orders=_put(state.orders, order, lambda o: o.order_id == event.order_id))
+            bought = _find(state.orders, lambda o: o.order_id == event.order_id)
+            return {"orders": _put(state.orders, bought, Order(event.order_id, event.cents, at, event.causes))}
         case Affected():
-            return changed(state, hits=_put(state.hits, Hit(event.cause, at), lambda h: h.cause == event.cause))
+            hit = _find(state.hits, lambda h: h.cause == event.cause)
+            return {"hits": _put(state.hits, hit, Hit(event.cause, at))}
 
 
 def prune(state: Customer, now: datetime) -> Customer:
     """Drops what is older than the window, by event time. An open ticket stays as long as it moved within it."""
     start = state.moment(now) - WINDOW
-    if (
-        all(len(kept) <= MAX_KEPT and all(x.at >= start for x in kept) for kept in state.evidence)
-        and not any(r < start for t in state.tickets for r in t.reopened)
-        and len(state.orders) <= MAX_KEPT
-    ):
+    if not _overgrown(state, start):
         return state
     tickets = tuple(
         changed(t, reopened=tuple(r for r in t.reopened if r >= start)) for t in _young(state.tickets, start)
@@ -124,7 +121,7 @@ def prune(state: Customer, now: datetime) -> Customer:
         if contact not in contacts:
             known = _find(visits, lambda v, name=contact.contact_id: v.contact_id == name)  # type: ignore[misc]
             begun = min(contact.at, known.at) if known else contact.at
-            visits = _put(visits, Visit(contact.contact_id, begun), lambda v, n=contact.contact_id: v.contact_id == n)  # type: ignore[misc]
+            visits = _put(visits, known, Visit(contact.contact_id, begun))
     return changed(
         state,
         contacts=contacts,
@@ -139,46 +136,87 @@ def prune(state: Customer, now: datetime) -> Customer:
     )
 
 
+def _overgrown(state: Customer, start: datetime) -> bool:
+    """Whether anything is older than that, or there is too much of it. Asked at every event, so in plain loops."""
+    for kept in state.evidence:
+        if kept:
+            if len(kept) > MAX_KEPT:
+                return True
+            for x in kept:
+                if x.at < start:
+                    return True
+    for t in state.tickets:
+        for r in t.reopened:
+            if r < start:
+                return True
+    return len(state.orders) > MAX_KEPT
+
+
 def _young(kept: tuple[E, ...], start: datetime) -> tuple[E, ...]:
     return tuple(sorted((x for x in kept if x.at >= start), key=lambda x: x.at)[-MAX_KEPT:])
 
 
 def _find(kept: tuple[E, ...], same: Callable[[E], bool]) -> E | None:
-    return next((x for x in kept if same(x)), None)
+    return next((x for x in kept if same(x)), None) if kept else None
 
 
-def _put(kept: tuple[E, ...], new: E, same: Callable[[E], bool]) -> tuple[E, ...]:
-    return tuple(x for x in kept if not same(x)) + (new,)  # noqa: RUF005 - mypy can't follow a star of E here
+def _put(kept: tuple[E, ...], known: E | None, new: E) -> tuple[E, ...]:
+    """With the new one last, in place of the one that was known of it, if there was one."""
+    return tuple([x for x in kept if x is not known]) + (new,)  # noqa: RUF005 - mypy can't follow a star of E here
 
 
-def _contact(state: Customer, contact_id: str, at: datetime, touchpoint: str = "") -> Contact:
-    """The contact as it is known; one that shows itself before its request is known from then on, and begins with the
-    first that is heard of it."""
-    known = _find(state.contacts, lambda c: c.contact_id == contact_id)
-    if known is None:
-        return Contact(contact_id, touchpoint, at)
-    return changed(known, at=min(known.at, at), touchpoint=known.touchpoint or touchpoint)
+def _contacts(
+    state: Customer,
+    contact_id: str,
+    at: datetime,
+    name: str,
+    now: datetime,
+    *,
+    asked: bool = False,
+    replied: bool = False,
+    over: bool = False,
+    abandoned: bool = False,
+    touchpoint: str = "",
+    meant: str = "",
+) -> tuple[Contact, ...]:
+    """The contacts with one of them as it is after the event of that name: whoever begins to wait does so from now on.
 
-
-def _with_contact(state: Customer, contact: Contact, name: str, now: datetime, said: Said | None = None) -> Customer:
-    """The state with the contact (and the message) as it is after the event of that name: whoever begins to wait does so
-    from now on."""
-    if not contact.unanswered:
-        contact = changed(contact, waiting_since=None, waits_for="")
-    elif contact.waiting_since is None:
-        contact = changed(contact, waiting_since=now, waits_for=name)
-    contacts = _put(state.contacts, contact, lambda c: c.contact_id == contact.contact_id)
-    if said is None:
-        return changed(state, contacts=contacts)
-    return changed(state, contacts=contacts, said=_put(state.said, said, lambda s: s.message == said.message))
-
-
-def _with_said(state: Customer, said: Said) -> Customer:
-    return changed(state, said=_put(state.said, said, lambda s: s.message == said.message))
+    A contact that shows itself before its request is known from then on, and begins with the first that is heard of it.
+    touchpoint: what the contact is about; meant: the same, where nothing better is known.
+    """
+    known = None
+    for c in state.contacts:
+        if c.contact_id == contact_id:
+            known = c
+            break
+    before = known or Contact(contact_id, "", at)
+    asked_at = _latest(before.asked_at, at) if asked else before.asked_at
+    replied_at = _latest(before.replied_at, at) if replied else before.replied_at
+    over_at = _latest(before.over_at, at) if over else before.over_at
+    since, waits_for = before.waiting_since, before.waits_for
+    if not unanswered(asked_at, replied_at, over_at):
+        since, waits_for = None, ""
+    elif since is None:
+        since, waits_for = now, name
+    after = changed(
+        before,
+        at=min(before.at, at),
+        touchpoint=touchpoint or before.touchpoint or meant,
+        asked_at=asked_at,
+        replied_at=replied_at,
+        over_at=over_at,
+        abandoned=before.abandoned or abandoned,
+        waiting_since=since,
+        waits_for=waits_for,
+    )
+    return _put(state.contacts, known, after)
 
 
 def _said(state: Customer, message: str, contact_id: str, touchpoint: str, at: datetime) -> Said:
-    return _find(state.said, lambda s: s.message == message) or Said(message, contact_id, touchpoint, at)
+    for s in state.said:
+        if s.message == message:
+            return s
+    return Said(message, contact_id, touchpoint, at)
 
 
 def _latest(known: datetime | None, at: datetime) -> datetime:

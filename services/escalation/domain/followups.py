@@ -105,7 +105,7 @@ def _late(flag: Flag, now: datetime, terms: Terms, team: str) -> tuple[Flag | No
         said.append(tasks.FollowUpReminded(*who, team, flag.owner, flag.due_at, now))
     if not flag.overdue and now >= flag.due_at:
         flag = replace(flag, overdue=True)
-        said.append(tasks.FollowUpOverdue(*who, flag.case.touchpoint, flag.due_at))
+        said.append(tasks.FollowUpOverdue(*who, flag.touchpoint, flag.due_at))
     if not flag.overflowed and now >= flag.due_at + terms.overflow_after:
         flag = replace(flag, overflowed=True)
         said.append(tasks.FollowUpOverflowed(*who, team, terms.supervisor, now))
@@ -181,7 +181,7 @@ def _applied(state: Team, chosen: Chosen, at: datetime, now: datetime, terms: Te
             state, fact = _back(state, gives_way, now, "displaced", follow_up_id)
             facts.append(fact)
         arm: Arm = "" if gives_way is not None else _drawn(follow_up_id, case.risk, terms)
-        flag = Flag(follow_up_id, case, max(at, case.at), now + terms.due_in, arm=arm)
+        flag = Flag(follow_up_id, case, max(at, case.at), now + terms.due_in, arm=arm, flagged_for=case.touchpoint)
         waiting = {k: c for k, c in state.waiting.items() if k != case.case_id}
         state = replace(_put(state, flag, terms), waiting=waiting, raised=state.raised + 1)
         facts.append(_flagged(flag, state.team, least))
@@ -229,7 +229,7 @@ def _closed(
     return tasks.FollowUpClosed(
         flag.follow_up_id,
         c.customer_id,
-        c.touchpoint,
+        flag.touchpoint,
         outcome,
         now,
         result,

@@ -7,9 +7,10 @@ threshold of 0.6 alone: a bad mood, a third call or a grave word is no escalatio
 contact about something that was not put right is.
 """
 
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final
 
 from services.escalation.domain.events import Reason
@@ -22,6 +23,8 @@ HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 PRIOR: Final = 0.5
 """Weight, in messages, of the neutral mood assumed before anything was said."""
+_FADING: Final = tuple(FADE**i for i in range(RECENT))
+_MASS: Final = tuple(sum(_FADING[:n]) + PRIOR for n in range(RECENT + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,9 @@ class Ramp:
     most: float
 
     def __call__(self, value: float) -> float:
-        return self.most * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+        if value >= self.high:
+            return self.most
+        return self.most * ((value - self.low) / (self.high - self.low)) if value > self.low else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +97,27 @@ class Assessment:
 
 def assess(state: Customer, now: datetime, w: Weights = WEIGHTS) -> Assessment:
     """The risk from the evidence as it stands; waiting is measured against the service clock `now`."""
-    found = [
-        *_mood(state, w),
-        _reason("repeat_contact", w.repeat_contact, len(state.contacts)),
-        _reason("reopened_ticket", w.reopened_ticket, sum(len(t.reopened) for t in state.tickets)),
-        _reason("waiting", w.waiting, waiting_minutes(state, now)),
-        _reason("abandoned_contact", w.abandoned_contact, sum(c.abandoned for c in state.contacts)),
-        _failures(state, w),
-        _words(state),
-        *_history(state, now, w),
-    ]
-    reasons = sorted((r for r in found if r is not None and r.weight > 0), key=lambda r: (-r.weight, r.code))
-    total = sum(r.weight for r in reasons)
+    # Looked at for every event: what a customer has nothing of costs a look, and a reason is made only where it weighs something.
+    found: list[Reason] = []
+    if state.said:
+        _of_words(state.said, w, found)
+    moment = state.moment(now)
+    if state.contacts or state.visits:
+        _of_contacts(state, now, moment, w, found)
+    if state.tickets and (again := sum([len(t.reopened) for t in state.tickets])) > w.reopened_ticket.low:
+        found.append(_reason("reopened_ticket", w.reopened_ticket, again))
+    if state.failures:
+        found.append(_failures(state, w))
+    _history(state, moment, w, found)
+    reasons = sorted([r for r in found if r.weight > 0], key=_heaviest)
+    total = sum([r.weight for r in reasons])
     if total > 1:
         reasons = [Reason(r.code, r.weight / total, r.value) for r in reasons]
     return Assessment(min(1.0, total), tuple(reasons))
+
+
+def _heaviest(reason: Reason) -> tuple[float, str]:
+    return -reason.weight, reason.code
 
 
 def silent_since(state: Customer) -> datetime | None:
@@ -119,36 +130,54 @@ def silent_since(state: Customer) -> datetime | None:
 
 def reassignments(state: Customer) -> int:
     """Times that a contact came back from a seat, or went to another one."""
-    seats = Counter(contact for contact, _ in {(h.contact_id, h.seat) for h in state.hands if h.seat})
-    return sum(not h.seat for h in state.hands) + sum(n - 1 for n in seats.values())
+    served = {(h.contact_id, h.seat) for h in state.hands if h.seat}
+    # Of each contact every seat but one was another one.
+    return sum([not h.seat for h in state.hands]) + len(served) - len({contact for contact, _ in served})
 
 
-def _history(state: Customer, now: datetime, w: Weights) -> list[Reason | None]:
-    """Reasons beyond the moment; each is worked out only where there is anything of its kind, for most customers have little."""
-    moment = state.moment(now)
-    found: list[Reason | None] = []
-    if len(state.contacts) > w.repeat_today.low:
-        found.append(_reason("repeat_today", w.repeat_today, sum(c.at >= moment - DAY for c in state.contacts)))
-    if len(state.contacts) + len(state.visits) > w.long_history.low:
-        long = {c.contact_id for c in state.contacts} | {v.contact_id for v in state.visits if v.at >= moment - LONG}
-        found.append(_reason("long_history", w.long_history, len(long)))
-    if state.turns:
-        found.append(_reason("turned_sour", w.turned_sour, _soured(state)))
-    if state.hands:
-        found.append(_reason("reassigned", w.reassigned, reassignments(state)))
+def _of_contacts(state: Customer, now: datetime, moment: datetime, w: Weights, found: list[Reason]) -> None:
+    """What follows from contacts: how many there were of late, waits, and those that the customer gave up."""
+    contacts = len(state.contacts)
+    if contacts > w.repeat_contact.low:
+        found.append(_reason("repeat_contact", w.repeat_contact, contacts))
+    if (waited := waiting_minutes(state, now)) > w.waiting.low:
+        found.append(_reason("waiting", w.waiting, waited))
+    if (gone := sum([c.abandoned for c in state.contacts])) > w.abandoned_contact.low:
+        found.append(_reason("abandoned_contact", w.abandoned_contact, gone))
+    if contacts > w.repeat_today.low:
+        start = moment - DAY
+        if (today := sum([c.at >= start for c in state.contacts])) > w.repeat_today.low:
+            found.append(_reason("repeat_today", w.repeat_today, today))
+    if contacts + len(state.visits) > w.long_history.low:
+        start = moment - LONG
+        names = {c.contact_id for c in state.contacts} | {v.contact_id for v in state.visits if v.at >= start}
+        if len(names) > w.long_history.low:
+            found.append(_reason("long_history", w.long_history, len(names)))
+
+
+def _history(state: Customer, moment: datetime, w: Weights, found: list[Reason]) -> None:
+    """Reasons beyond contacts and words; each is worked out only where there is anything of its kind, for most customers have
+    little. moment: the customer's present."""
+    if state.turns and (soured := _soured(state)) > w.turned_sour.low:
+        found.append(_reason("turned_sour", w.turned_sour, soured))
+    if state.hands and (moved := reassignments(state)) > w.reassigned.low:
+        found.append(_reason("reassigned", w.reassigned, moved))
     if state.hands or state.failures:
-        late = sum(f.failure == "delayed" and f.delay_minutes >= 60 for f in state.failures)
-        found.append(_reason("broken_promise", w.broken_promise, late + sum(h.late for h in state.hands)))
-    if state.tickets and (silent := silent_since(state)):
-        found.append(_reason("silence", w.silence, max(0.0, (moment - silent) / HOUR)))
-    if state.said:
-        found.append(_reason("complains", w.complains, max(s.complaint for s in state.said)))
-    if state.hits:
+        broken = sum([f.failure == "delayed" and f.delay_minutes >= 60 for f in state.failures])
+        broken += sum([h.late for h in state.hands])
+        if broken > w.broken_promise.low:
+            found.append(_reason("broken_promise", w.broken_promise, broken))
+    if state.tickets and (since := silent_since(state)):
+        silent = max(0.0, (moment - since) / HOUR)
+        if silent > w.silence.low:
+            found.append(_reason("silence", w.silence, silent))
+    if len(state.hits) > w.hot_cause.low:
         found.append(_reason("hot_cause", w.hot_cause, len(state.hits)))
     if state.orders:
-        spent = sum(o.cents for o in state.orders if o.at >= moment - LONG)
-        found.append(_reason("value", w.value, spent / 10_000))
-    return found
+        start = moment - LONG
+        spent = sum([o.cents for o in state.orders if o.at >= start]) / 10_000
+        if spent > w.value.low:
+            found.append(_reason("value", w.value, spent))
 
 
 def _soured(state: Customer) -> int:
@@ -171,41 +200,45 @@ def scored(state: Customer) -> list[float]:
     return [s.polarity for s in sorted(state.said, key=by_time) if s.polarity is not None]
 
 
-def by_time(said: Said) -> tuple[datetime, str]:
-    """Orders messages by when they were said, then by name."""
-    return said.at, said.message
+by_time: Final[Callable[[Said], tuple[datetime, str]]] = attrgetter("at", "message")
+"""Orders messages by when they were said, then by name."""
 
 
-def _reason(code: str, ramp: Ramp, value: float) -> Reason | None:
-    """None where it weighs nothing."""
-    return Reason(code, ramp(value), float(value)) if value > ramp.low else None
+def _reason(code: str, ramp: Ramp, value: float) -> Reason:
+    """A reason by its figure, which is above the ramp's low end."""
+    return Reason(code, ramp(value), float(value))
 
 
-def _mood(state: Customer, w: Weights) -> tuple[Reason | None, Reason | None]:
-    found = scored(state)
-    recent = list(reversed(found[-RECENT:]))
-    weights = [FADE**i for i in range(len(recent))]
-    mood = sum(w * p for w, p in zip(weights, recent, strict=True)) / (sum(weights) + PRIOR)
-    last, before = found[-2:], found[:-2]
-    fall = 0.0
-    if before:
-        now = sum(last) / len(last)
-        # From delight to content is no fall to worry about: it counts to twice the depth below zero that it leads to.
-        fall = max(0.0, min(sum(before) / len(before) - now, -2 * now))
-    low = Reason("mood_low", w.mood_low(-mood), mood) if -mood > w.mood_low.low else None
-    return low, _reason("mood_falling", w.mood_falling, fall)
+def _of_words(said: tuple[Said, ...], w: Weights, found: list[Reason]) -> None:
+    """What follows from messages and their scores: the recent mood, its fall, what was announced, how clearly it is a complaint."""
+    ordered = sorted(said, key=by_time) if len(said) > 1 else said
+    moods = [s.polarity for s in ordered if s.polarity is not None]
+    if moods:
+        recent = moods[: -RECENT - 1 : -1]
+        mood = sum([f * p for f, p in zip(_FADING, recent, strict=False)]) / _MASS[len(recent)]
+        if -mood > w.mood_low.low:
+            found.append(Reason("mood_low", w.mood_low(-mood), mood))
+        if len(moods) > 2:
+            now = (moods[-2] + moods[-1]) / 2
+            before = moods[:-2]
+            # From delight to content is no fall to worry about: it counts to twice the depth below zero that it leads to.
+            fall = max(0.0, min(sum(before) / len(before) - now, -2 * now))
+            if fall > w.mood_falling.low:
+                found.append(_reason("mood_falling", w.mood_falling, fall))
+    words, kinds, complaint = 0.0, 0, 0.0
+    for s in said:
+        if s.words > words or (s.words == words and s.kinds > kinds):
+            words, kinds = s.words, s.kinds
+        complaint = max(complaint, s.complaint)
+    if words > 0:
+        found.append(Reason("complaint_words", words, float(kinds)))
+    if complaint > w.complains.low:
+        found.append(_reason("complains", w.complains, complaint))
 
 
-def _failures(state: Customer, w: Weights) -> Reason | None:
-    if not state.failures:
-        return None
+def _failures(state: Customer, w: Weights) -> Reason:
     by_kind = {"delayed": w.delayed, "spoilt": w.spoilt, "refund": w.refund}
     weight = sum(
         by_kind[f.failure] * (0.5 if f.failure == "delayed" and f.delay_minutes < 60 else 1) for f in state.failures
     )
     return Reason("delivery_failed", min(w.failures_most, weight), float(len(state.failures)))
-
-
-def _words(state: Customer) -> Reason | None:
-    gravest = max(state.said, key=lambda s: (s.words, s.kinds), default=None)
-    return Reason("complaint_words", gravest.words, float(gravest.kinds)) if gravest and gravest.words > 0 else None

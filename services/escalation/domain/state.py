@@ -1,7 +1,7 @@
 """What is kept of one customer: evidence of the last 72 hours, no text, and the follow-up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, make_dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from operator import attrgetter
@@ -23,19 +23,22 @@ T = TypeVar("T")
 
 
 @cache
-def _shape(kind: type[Any]) -> tuple[Callable[[Any], tuple[Any, ...]], dict[str, int]]:
+def _shape(kind: type[Any]) -> tuple[Callable[..., Any], Callable[[Any], tuple[Any, ...]]]:
+    """A twin of a frozen dataclass that is not frozen, and what reads all fields of either."""
     names = [f.name for f in fields(kind)]
-    return attrgetter(*names), {name: place for place, name in enumerate(names)}
+    return make_dataclass(kind.__name__, names, slots=True), attrgetter(*names)
 
 
 def changed(known: T, **changes: Any) -> T:
-    """`dataclasses.replace` at half its cost, for dataclasses whose fields are all given to their maker: it is called for every event."""
+    """`dataclasses.replace` at a fifth of its cost, for frozen dataclasses with slots and more than one field: it is called
+    for every event, and a frozen one's own maker sets each field by a call. Its twin is filled instead, and then becomes one."""
     kind: Any = type(known)
-    values_of, place = _shape(kind)
-    values = list(values_of(known))
+    twin, values_of = _shape(kind)
+    made = twin(*values_of(known))
     for name, value in changes.items():
-        values[place[name]] = value
-    return type(known)(*values)
+        setattr(made, name, value)
+    made.__class__ = kind
+    return made  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,12 @@ class Contact:
     waiting_since: datetime | None = None
     waits_for: str = ""
 
-    @property
-    def unanswered(self) -> bool:
-        """Whether the customer had the last word of a contact that goes on."""
-        if self.over_at is not None or self.asked_at is None:
-            return False
-        return self.replied_at is None or self.replied_at < self.asked_at
+
+def unanswered(asked_at: datetime | None, replied_at: datetime | None, over_at: datetime | None) -> bool:
+    """Whether the customer had the last word of a contact that goes on."""
+    if over_at is not None or asked_at is None:
+        return False
+    return replied_at is None or replied_at < asked_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,4 +236,4 @@ class Customer:
         """The customer's present in event time: the latest event, and what the service clock has added since."""
         if self.latest is None or self.seen_at is None:
             return now
-        return self.latest + max(now - self.seen_at, timedelta(0))
+        return self.latest + (now - self.seen_at) if now > self.seen_at else self.latest

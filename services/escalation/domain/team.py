@@ -84,11 +84,13 @@ class FollowUpPolicy:
     touchpoints: Mapping[str, str] = field(default_factory=dict)
     credit: CreditPolicy = field(default_factory=CreditPolicy)
     weights: Weights = field(default_factory=Weights)
+    lowest: float = field(init=False, repr=False, compare=False)
+    """The least risk from which any team may follow up, one that the policy no longer knows included."""
 
-    @property
-    def lowest(self) -> float:
-        """The least risk from which any team may follow up, one that the policy no longer knows included."""
-        return min([_UNKNOWN.least, *(terms.least for terms in self.teams.values())])
+    def __post_init__(self) -> None:
+        """Works out what is asked at every event."""
+        least = min([_UNKNOWN.least, *(terms.least for terms in self.teams.values())])
+        object.__setattr__(self, "lowest", least)
 
     def team_of(self, touchpoint: str) -> str:
         """The team for a touchpoint: the one that names it, or else the nearest above it ("a.b" is below "a")."""
@@ -136,7 +138,8 @@ class Case:
 class Flag:
     """A case that is a follow-up. flagged_at is an event time (the service clock's where time alone raised it).
 
-    owner, claimed_at: who has started it, and when; nobody yet where empty.
+    owner, claimed_at: who has started it, and when; nobody yet where empty. flagged_for: the touchpoint of the case then, under
+    which all that becomes of the follow-up is counted; empty in states of before it was kept.
     """
 
     follow_up_id: str
@@ -149,6 +152,12 @@ class Flag:
     overdue: bool = False
     overflowed: bool = False
     arm: Arm = ""
+    flagged_for: str = ""
+
+    @property
+    def touchpoint(self) -> str:
+        """What it counts for, wherever the customer has turned since."""
+        return self.flagged_for or self.case.touchpoint
 
     @property
     def held_out(self) -> bool:
