@@ -65,7 +65,8 @@ class PMap(Mapping[str, V]):
 
     def items(self) -> ItemsView[str, V]:
         """Return the entries, as those of a plain map."""
-        return dict(chain.from_iterable(bucket.items() for row in self._rows for bucket in row)).items()
+        full = (bucket.items() for row in self._rows if row is not _EMPTY for bucket in row if bucket)
+        return dict(chain.from_iterable(full)).items()
 
     def __len__(self) -> int:
         return self._size
