@@ -2,7 +2,7 @@
 
 import json
 import random
-from dataclasses import fields, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from datetime import timedelta
 
 import msgspec
@@ -12,7 +12,7 @@ from services.router.domain import assignment, events, facts
 from services.router.domain.copying import changed
 from services.router.domain.draft import MAPS, live, stored
 from services.router.domain.policy import Managed, Ring, Terms
-from services.router.domain.pool import Pool, Seat, Waiting
+from services.router.domain.pool import Mode, Pool, Seat, Waiting
 from services.router.parts import IN_PARTS, whole
 from services.runtime.checkpoint import Saved
 from tests.unit.router_races import T0, Schedule
@@ -159,5 +159,10 @@ def test_a_changed_copy_is_that_of_the_standard_library() -> None:
         assert changed(seat, misses=2, used=0.5) == replace(seat, misses=2, used=0.5) and isinstance(seat, Seat)
     waiting = Waiting("k", "c", 1, {}, "", T0, (0, 0, "k"), "[]")
     assert changed(waiting) == waiting and changed(waiting, ring=2).ring == 2 and waiting.ring == 0
-    with pytest.raises(KeyError, match="rings"):
+    with pytest.raises(AttributeError, match="rings"):
         changed(waiting, rings=2)
+    with pytest.raises(FrozenInstanceError):
+        changed(waiting, ring=2).ring = 3  # type: ignore[misc]
+    assert changed(Mode(), hand="human") == Mode(hand="human")  # one that isn't quick
+    with pytest.raises(TypeError, match="rings"):
+        changed(Mode(), rings=2)

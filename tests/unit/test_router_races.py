@@ -15,7 +15,7 @@ def test_two_hundred_seats_and_fifty_acceptors() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)  # some 4 minutes of one quiet core
+@pytest.mark.timeout(1800)  # some 3 minutes of processor time
 def test_a_million_steps_of_many_floors() -> None:
     """A step is a command that reaches the pool's owner; each floor has another size, and each schedule another order."""
     steps = seed = 0

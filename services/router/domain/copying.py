@@ -7,12 +7,12 @@ around its own lock; and `replace` looks each field up by name in Python.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from functools import cache
-from operator import attrgetter
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Copier = Callable[[Any, Mapping[str, Any]], Any]
+_copiers: dict[type, Copier] = {}
 
 
 def quick(kind: type[T]) -> type[T]:
@@ -50,7 +50,19 @@ def quick(kind: type[T]) -> type[T]:
         was.__annotations__,
     )
     kind.__init__ = init  # type: ignore[method-assign]
+    _copiers[kind] = _copier(kind, twin)
     return kind
+
+
+def _copier(kind: Any, twin: type) -> Copier:
+    """What copies an object of a class by plain statements, and sets what changed, while it is of the twin class."""
+    lines = ["def copied(was, changes):", "new = _new(_twin)"]
+    lines += [f"new.{field.name} = was.{field.name}" for field in fields(kind)]
+    lines += ["for name in changes:", "    _set(new, name, changes[name])", "new.__class__ = _kind", "return new"]
+    known: dict[str, Any] = {"_new": object.__new__, "_set": object.__setattr__, "_twin": twin, "_kind": kind}
+    exec("\n ".join(lines), known)
+    made: Copier = known["copied"]
+    return made
 
 
 @dataclass
@@ -62,17 +74,8 @@ _left_out = _Sample.__init__.__defaults__[0]  # type: ignore[index]
 """What a dataclass's `__init__` has for an argument that is to be made anew."""
 
 
-@cache
-def _plan(kind: Any) -> tuple[Callable[[Any], tuple[Any, ...]], Mapping[str, int]]:
-    names = [field.name for field in fields(kind)]
-    return attrgetter(*names), {name: i for i, name in enumerate(names)}
-
-
 def changed(was: T, **changes: Any) -> T:
-    """Return a copy with these fields changed. Raises KeyError for a field that it hasn't. Its fields are positional."""
-    kind = type(was)
-    read, places = _plan(kind)  # type: ignore[arg-type]
-    values = list(read(was))
-    for name, value in changes.items():
-        values[places[name]] = value
-    return kind(*values)
+    """Return a copy with these fields changed. Raises AttributeError or TypeError for a field that it hasn't."""
+    copied = _copiers.get(type(was))
+    copy: T = copied(was, changes) if copied is not None else replace(was, **changes)  # type: ignore[type-var]
+    return copy

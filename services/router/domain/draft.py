@@ -21,13 +21,13 @@ from services.router.domain.policy import Terms
 from services.router.domain.pool import (
     CLOSED_KEPT,
     HAND_S,
+    READY,
     Debt,
     Offer,
     Parked,
     Place,
     Pool,
     Seat,
-    SeatState,
     Service,
     Tally,
     Waiting,
@@ -163,8 +163,8 @@ class Draft:
             self.timers = self.timers.remove(timer)
 
     def _count_ready(self, before: Seat | None, seat: Seat | None) -> None:
-        was = before.profile if before is not None and before.state is SeatState.READY else None
-        now = seat.profile if seat is not None and seat.state is SeatState.READY else None
+        was = before.profile if before is not None and before.state is READY else None
+        now = seat.profile if seat is not None and seat.state is READY else None
         if was == now:
             return
         ready = dict(self.ready)

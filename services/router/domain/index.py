@@ -99,7 +99,7 @@ def bonus_us(terms: Terms, need: str, profile: Profile) -> int:
 
 def timers_of(terms: Terms, contact: Waiting) -> Iterator[Timer]:
     """What time alone brings to a contact that waits."""
-    since = micros(contact.queued_at)
+    since = contact.place[1]
     if contact.ring < len(terms.rings):
         yield since + round(terms.rings[contact.ring].after_s * 1e6), "ring", contact.contact_id
     if terms.overflow.pool and not contact.from_pool and not contact.promised:

@@ -19,7 +19,7 @@ from services.router.domain.facts import Candidate, ContactOffered
 from services.router.domain.index import SAME_SEAT_S, bonus_us, lacking
 from services.router.domain.optimum import assign
 from services.router.domain.persistent import Ordered
-from services.router.domain.pool import Offer, Place, Seat, SeatState, Waiting, micros
+from services.router.domain.pool import READY, Offer, Place, Seat, SeatState, Waiting, micros
 
 CANDIDATES_KEPT = 12
 """Seats named with an offer: those that could have taken it first, then others by id; the rest are counted."""
@@ -229,7 +229,7 @@ def make_offer(
 
 def why_not(seat: Seat, contact: Waiting, kept: Mapping[str, str]) -> str:
     """Return why a seat can't be offered a contact; empty where it can."""
-    if seat.state is not SeatState.READY:
+    if seat.state is not READY:
         return seat.state.value
     lack = lacking(contact.need, seat.profile)
     if lack:
@@ -279,8 +279,7 @@ def _candidates(
             idle = 0.0 if seat.holds else max(0.0, (now - seat.idle_since).total_seconds())
             points = 0.0 if why else score(draft, seat, contact)
             made.append(Candidate(seat_id=seat_id, eligible=not why, why_not=why, idle_s=idle, score=points))
-        what = "kept" if why.startswith("kept:") else why
-        kind = _COUNTED_AS.get(what, what)
+        kind = why if why in more else _COUNTED_AS.get(why.partition(":")[0], "")
         if more.get(kind, 0) > 0:
             more[kind] -= 1
     return tuple(made), {why: n for why, n in more.items() if n > 0}

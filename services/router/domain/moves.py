@@ -246,7 +246,7 @@ def held_for(draft: Draft, contact: Waiting) -> bool:
 
 def wake(draft: Draft) -> None:
     """Let those wait for anybody whose last seat is free now, or will not be."""
-    if draft.terms.last_seat_hold_s <= 0 or not draft.touched:
+    if draft.terms.last_seat_hold_s <= 0 or not draft.touched or not draft.parked:
         return
     woken = [
         contact_id

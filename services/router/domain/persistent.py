@@ -9,45 +9,55 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from itertools import chain, islice
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
 T = TypeVar("T", bound=tuple[Any, ...])
 
-_BUCKETS = 256
+_WIDTH = 32
+"""Rows of a map, and buckets of a row: a change copies one row and one bucket of 20 entries, where 20,000 are in the map."""
+_SHIFT = 5
+_MASK = _WIDTH - 1
 _CHUNK = 256
 _PIECE = 64
 _NOTHING: dict[str, Any] = {}
+_EMPTY = [_NOTHING] * _WIDTH
 
 
 class PMap(Mapping[str, V]):
     """A persistent map from texts. Its order of iteration means nothing: whoever decides by it sorts first."""
 
-    __slots__ = ("_buckets", "_size")
+    __slots__ = ("_rows", "_size")
 
     def __init__(self, items: Mapping[str, V] | None = None) -> None:
         """Take the entries of another map."""
-        self._buckets: list[dict[str, V]] = [_NOTHING] * _BUCKETS
+        self._rows: list[list[dict[str, V]]] = [_EMPTY] * _WIDTH
         self._size = 0
         for key, value in (items or {}).items():
-            i = hash(key) % _BUCKETS
-            if self._buckets[i] is _NOTHING:
-                self._buckets[i] = {}
-            self._buckets[i][key] = value
+            code = hash(key)
+            i, j = code & _MASK, code >> _SHIFT & _MASK
+            if self._rows[i] is _EMPTY:
+                self._rows[i] = _EMPTY.copy()
+            if self._rows[i][j] is _NOTHING:
+                self._rows[i][j] = {}
+            self._rows[i][j][key] = value
             self._size += 1
 
     def __getitem__(self, key: str) -> V:
-        return self._buckets[hash(key) % _BUCKETS][key]
+        code = hash(key)
+        return self._rows[code & _MASK][code >> _SHIFT & _MASK][key]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._buckets[hash(key) % _BUCKETS]
+        code = hash(key)
+        return key in self._rows[code & _MASK][code >> _SHIFT & _MASK]
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value, or the default."""
-        return self._buckets[hash(key) % _BUCKETS].get(key, default)
+        code = hash(key)
+        return self._rows[code & _MASK][code >> _SHIFT & _MASK].get(key, default)
 
     def __iter__(self) -> Iterator[str]:
-        return chain.from_iterable(self._buckets)
+        return chain.from_iterable(chain.from_iterable(self._rows))
 
     def values(self) -> ValuesView[V]:
         """Return the values, as those of a plain map."""
@@ -55,7 +65,8 @@ class PMap(Mapping[str, V]):
 
     def items(self) -> ItemsView[str, V]:
         """Return the entries, as those of a plain map."""
-        return dict(chain.from_iterable(bucket.items() for bucket in self._buckets)).items()
+        full = (bucket.items() for row in self._rows if row is not _EMPTY for bucket in row if bucket)
+        return dict(chain.from_iterable(full)).items()
 
     def __len__(self) -> int:
         return self._size
@@ -72,28 +83,29 @@ class PMap(Mapping[str, V]):
 
     def put(self, key: str, value: V) -> PMap[V]:
         """Return the map with this entry."""
-        i = hash(key) % _BUCKETS
-        bucket = self._buckets[i]
+        code = hash(key)
+        i, j = code & _MASK, code >> _SHIFT & _MASK
         new: PMap[V] = object.__new__(PMap)
+        new._rows = rows = self._rows.copy()
+        rows[i] = row = rows[i].copy()
+        row[j] = bucket = row[j].copy()
         new._size = self._size + (key not in bucket)
-        buckets = self._buckets.copy()
-        buckets[i] = {**bucket, key: value}
-        new._buckets = buckets
+        bucket[key] = value
         return new
 
     def drop(self, key: str) -> PMap[V]:
         """Return the map without this key; itself where it has none."""
-        i = hash(key) % _BUCKETS
-        bucket = self._buckets[i]
-        if key not in bucket:
+        code = hash(key)
+        i, j = code & _MASK, code >> _SHIFT & _MASK
+        if key not in self._rows[i][j]:
             return self
         new: PMap[V] = object.__new__(PMap)
-        new._size = self._size - 1
-        buckets = self._buckets.copy()
-        left = bucket.copy()
+        new._rows = rows = self._rows.copy()
+        rows[i] = row = rows[i].copy()
+        left = row[j].copy()
         del left[key]
-        buckets[i] = left or cast("dict[str, V]", _NOTHING)
-        new._buckets = buckets
+        row[j] = left or _NOTHING
+        new._size = self._size - 1
         return new
 
 
@@ -158,9 +170,12 @@ def _piece(texts: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, int]]:
 def differing(before: Mapping[str, V], after: Mapping[str, V]) -> Iterator[tuple[str, V | None]]:
     """Yield what is not in `after` as it was: key and value, None where it is gone. Values are never None."""
     if isinstance(before, PMap) and isinstance(after, PMap):
-        for was, now in zip(before._buckets, after._buckets, strict=True):
-            if was is not now:
-                yield from _differing(was, now)
+        for row, row_now in zip(before._rows, after._rows, strict=True):
+            if row is row_now:
+                continue
+            for was, now in zip(row, row_now, strict=True):
+                if was is not now:
+                    yield from _differing(was, now)
     else:
         yield from _differing(before, after)
 
@@ -184,9 +199,9 @@ class Ordered(Generic[T]):
         """Take items in any order."""
         every = sorted(items)
         half = _CHUNK // 2
-        self._chunks: list[tuple[T, ...]] = [tuple(every[i : i + half]) for i in range(0, len(every), half)]
+        self._chunks = [every[i : i + half] for i in range(0, len(every), half)]
         self._lasts = [chunk[-1] for chunk in self._chunks]
-        """Of each chunk its last. Neither list is ever changed once it is here."""
+        """Of each chunk its last. No list is ever changed once it is here."""
         self._size = len(every)
 
     def __len__(self) -> int:
@@ -226,13 +241,14 @@ class Ordered(Generic[T]):
         """Return the sequence with this item."""
         chunks, lasts = self._chunks, self._lasts
         if not chunks:
-            return _ordered([(item,)], [item], 1)
+            return _ordered([[item]], [item], 1)
         i = min(bisect_left(lasts, item), len(chunks) - 1)
         chunk = chunks[i]
         j = bisect_left(chunk, item)
         if j < len(chunk) and chunk[j] == item:
             return self
-        grown = (*chunk[:j], item, *chunk[j:])
+        grown = chunk.copy()
+        grown.insert(j, item)
         chunks = chunks.copy()
         if len(grown) > _CHUNK:
             half = _CHUNK // 2
@@ -256,7 +272,8 @@ class Ordered(Generic[T]):
         j = bisect_left(chunk, item)
         if chunk[j] != item:
             return self
-        left = chunk[:j] + chunk[j + 1 :]
+        left = chunk.copy()
+        del left[j]
         chunks = chunks.copy()
         if not left:
             del chunks[i]
@@ -270,7 +287,7 @@ class Ordered(Generic[T]):
         return _ordered(chunks, lasts, self._size - 1)
 
 
-def _ordered(chunks: list[tuple[T, ...]], lasts: list[T], size: int) -> Ordered[T]:
+def _ordered(chunks: list[list[T]], lasts: list[T], size: int) -> Ordered[T]:
     new: Ordered[T] = object.__new__(Ordered)
     new._chunks = chunks
     new._lasts = lasts

@@ -202,18 +202,15 @@ class Policy:
         """Return the pool's terms; those of the default for a pool that the policy doesn't name."""
         return self.pools.get(pool, _DEFAULT)
 
+    def _open(self, pool: str, seen: Inputs) -> bool:
+        return not seen.handover if pool == BOT else within(self.terms(pool).hours, seen.minute_of_day)
+
     def route(self, seen: Inputs) -> tuple[str, Route]:
         """Return the name of the rule that fired ("default" or "handover" where none did) and its route.
 
         A rule for a human pool that is closed doesn't match; a handover never goes back to the bot.
         """
         for rule in self.rules:
-            pool = rule.route.pool
-            if pool == BOT:
-                if seen.handover:
-                    continue
-            elif not within(self.terms(pool).hours, seen.minute_of_day):
-                continue
-            if rule.when.matches(seen):
+            if rule.when.matches(seen) and self._open(rule.route.pool, seen):
                 return rule.name, rule.route
         return ("handover", self.handover) if seen.handover else ("default", self.default)

@@ -54,6 +54,10 @@ class SeatState(StrEnum):
     """Its desktop can't be reached."""
 
 
+READY = SeatState.READY
+"""Looked up once: every decision asks for it dozens of times, and a member of an enumeration is found by a call."""
+
+
 @quick
 @dataclass(frozen=True, slots=True)
 class Seat:
@@ -87,7 +91,7 @@ class Seat:
     @property
     def takes(self) -> bool:
         """True where it can be offered one more contact of some kind."""
-        return self.state is SeatState.READY and self.wrap_until is None and self.used < self.capacity
+        return self.state is READY and self.wrap_until is None and self.used < self.capacity
 
     def anger_now(self, now: datetime) -> float:
         """Return what of the anger that it absorbed is left."""

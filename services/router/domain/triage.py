@@ -125,7 +125,8 @@ def _requested(state: Customer, visit: Visit | None, event: ContactRequested, no
     handover = visit.handover if visit else ""
     inputs = _inputs(event, policy, handover)
     triaged = _triaged(event, inputs, policy, requested_at=event.time, now=now)
-    new = Visit(event.contact_id, Status.BOT, triaged.pool, event.time, inputs)
+    status = Status.BOT if triaged.pool == BOT else Status.HUMAN
+    new = Visit(event.contact_id, status, triaged.pool, event.time, inputs)
     if visit is not None and visit.ended is not None:
         # It was over before we heard of it: no seat is rung for somebody who has gone.
         outcome = Outcome.BOT if triaged.pool == BOT and visit.ended is Outcome.BOT else Outcome.ABANDONED
@@ -134,7 +135,7 @@ def _requested(state: Customer, visit: Visit | None, event: ContactRequested, no
     if triaged.pool == BOT:
         return _with(state, new, now, (triaged,))
     queued = _queued(triaged, policy, call_back=handover == CALL_BACK)
-    return _with(state, changed(new, status=Status.HUMAN), now, (triaged, queued))
+    return _with(state, new, now, (triaged, queued))
 
 
 def _handed_over(
