@@ -12,6 +12,7 @@ from services.sentiment import codec, loads, store
 from services.sentiment.domain.model import SentimentModel
 from services.sentiment.domain.score import Evidence
 from services.sentiment.reading import explained
+from services.sentiment.together import Together
 
 LONGEST_TEXT = 20_000
 CONVERSATIONS = 100
@@ -25,11 +26,12 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
     def __init__(self, pool: Any, model: SentimentModel, name: str, clock: Clock) -> None:
         self._pool = pool
         self._model = model
+        self._together = Together(model.score_batch)
         self._name = name
         self._clock = clock
 
     async def Score(self, request: sentiment_pb2.ScoreRequest, context: Any) -> sentiment_pb2.ScoreResponse:  # noqa: N802 (gRPC's name)
-        """Scores up to 1,000 texts, in a thread: a large batch must not hold up the moods."""
+        """Scores up to 1,000 texts, in a thread and with those of other calls: a large batch must not hold up the moods."""
         check_batch("texts", request.texts)
         for i, text in enumerate(request.texts):
             if len(text) > LONGEST_TEXT:
@@ -38,7 +40,7 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
             raise invalid("language: is none of zh, en")
         languages = [codec.language(request.language)] * len(request.texts)
         texts = list(request.texts)
-        scores = await asyncio.to_thread(self._model.score_batch, texts, languages)
+        scores = await self._together.scores(texts, languages)
         shown: list[tuple[Evidence, ...]] = [()] * len(texts)
         if request.with_evidence:
             shown = await asyncio.to_thread(explained, self._model, texts, [s.language for s in scores])
