@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.nps import codec, contacts, counters, deeds, rpc, store
+from services.nps import codec, contacts, counters, deeds, owning, rpc, store
 from services.nps.domain.survey import CustomerSurveys, Event, Fact, decide
 from services.nps.feed import Feed
 from services.nps.report.live import Broadcasts
@@ -56,7 +56,12 @@ async def build(house: House) -> Parts:
     watching = Watching(house.pool, feed, house.publisher, house.clock, settings.watched(), settings.zoned())
     broadcasts = Broadcasts(house.pool, house.clock, settings.zoned())
     return Parts(
-        pipelines=[PIPELINE, contacts.pipeline(settings.plan(), settings.zoned(), volumes), deeds.PIPELINE],
+        pipelines=[
+            PIPELINE,
+            contacts.pipeline(settings.plan(), settings.zoned(), volumes),
+            deeds.PIPELINE,
+            owning.PIPELINE,
+        ],
         servicers=[
             rpc.servicer(house.pool, feed, watching, house.commands(), house.clock, broadcasts, settings.zoned())
         ],

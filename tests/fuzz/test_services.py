@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.escalation.main import case_pipeline, cause_pipeline, team_pipeline
 from services.escalation.settings import EscalationSettings
-from services.nps import contacts, deeds
+from services.nps import contacts, deeds, owning
 from services.nps.lines import LineError, read_line
 from services.nps.main import PIPELINE as NPS
 from services.nps.settings import NpsSettings
@@ -57,6 +57,7 @@ def pipelines() -> dict[str, Pipeline[Any, Any, Any]]:
             asking.plan(), asking.zoned(), contacts.Volumes(None, lambda: NOW, asking.zoned())
         ),
         "nps.actions": deeds.PIPELINE,
+        "nps.owners": owning.PIPELINE,
         "escalation": case_pipeline(risk.numbers(), risk.follow_ups()),
         "team": team_pipeline(risk.follow_ups()),
         "cause": cause_pipeline(),
@@ -71,6 +72,7 @@ KINDS: dict[str, list[Any]] = {
         "nps": {"touchpoint.events", "survey.requested", "sentiment.remarked"},
         "nps.service": {"touchpoint.events", "sentiment.scored"},
         "nps.actions": {"nps.actions"},
+        "nps.owners": {"nps.actions"},
         "sentiment": {"touchpoint.events", "routing.decided"},
         "load": {"pool.events"},
         "escalation": {
@@ -180,6 +182,7 @@ test_sentiment = of("sentiment", 1)
 test_load = of("load", 1)
 test_nps_service = of("nps.service", 1)
 test_nps_actions = of("nps.actions", 1)
+test_nps_owners = of("nps.owners", 1)
 test_escalation = of("escalation", 2)
 test_team = of("team", 1)
 test_cause = of("cause", 0.5)

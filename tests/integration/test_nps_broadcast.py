@@ -36,7 +36,7 @@ def lines(tag: str, monday: date) -> list[dict]:
         for name in ("id", "survey_id", "contact_id", "customer_id", "action_id"):
             if name in line:
                 line[name] = f"{tag}-{line[name]}"
-    return [line for line in made if line["type"] in ("answered", "corrected", "retracted", "contacted")]
+    return [line for line in made if line["type"] in ("answered", "corrected", "retracted", "contacted", "owned")]
 
 
 def events(line: dict) -> list:
@@ -55,6 +55,9 @@ def events(line: dict) -> list:
             contact_id=line["contact_id"], speaker=contact_pb2.SPEAKER_CUSTOMER, text=line["text"], language="zh"
         )
         return [event(asked, customer), event(said, customer, "-said")]
+    if kind == "owned":
+        owned = nps_pb2.SegmentOwned(ownership_id=line["id"], owner=line["owner"], segments=line["segments"])
+        return [event(owned, line["id"])]
     if kind == "answered":
         message = survey_pb2.SurveyAnswered(
             survey_id=survey, score=line["score"], segments=line["segments"], comment=line["comment"]
@@ -143,6 +146,8 @@ async def check_report(stub, wanted: Report, tag: str, folder: Path) -> None:
         assert holds in answer.html
         cards = re.findall(r"<h3>\d\. ([^<]*)</h3>", answer.html)
         assert len(cards) == len(wanted.told)
+        owners = {pain.owner for pain in wanted.told}
+        assert all(owners) and all(owner in answer.html for owner in owners)
         assert "<blockquote>" in answer.html
         assert not re.search(r"1[3-9]\d{9}", answer.html)
         (folder / f"{language}.html").write_text(answer.html, encoding="utf-8")

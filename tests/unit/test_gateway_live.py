@@ -32,6 +32,7 @@ NEVER_TOLD = {  # seats' events belong to no customer; counters and commands to 
     "touchline.nps.ActionPromised.v1",
     "touchline.nps.ActionDone.v1",
     "touchline.nps.ActionDropped.v1",
+    "touchline.nps.SegmentOwned.v1",
     "touchline.nps.SurveyRequested.v1",  # for channels; the answer is the step
     "touchline.escalation.FollowUpCloseRequested.v1",
     "touchline.escalation.FollowUpClaimRequested.v1",

@@ -20,6 +20,8 @@ from services.nps.domain.actions import (
     spans,
 )
 from services.nps.domain.figures import figure
+from services.nps.domain.owners import Ownership, SegmentOwned
+from services.nps.domain.owners import apply as owned
 
 AT = datetime(2026, 11, 18, 6, tzinfo=UTC)
 WHERE = (("region", "华东"), ("touchpoint", "time"))
@@ -49,6 +51,21 @@ def test_the_order_of_events_does_not_matter_nor_do_repeats(told) -> None:
     wanted = actions(told)
     assert all(actions(order) == wanted for order in permutations(told))
     assert actions([*told, *told]) == wanted
+
+
+@given(st.lists(st.builds(SegmentOwned, st.just("o"), moments, words, st.sampled_from([(), WHERE])), max_size=4))
+def test_the_latest_word_says_who_answers_whatever_the_order(told) -> None:
+    def after(events) -> Ownership:
+        known = Ownership("o")
+        for event in events:
+            known = owned(known, event)
+        return known
+
+    wanted = after(told)
+    assert all(after(order) == wanted for order in permutations(told))
+    assert after([*told, *told]) == wanted
+    if told:
+        assert wanted.told_at == max(event.time for event in told)
 
 
 def test_an_action_is_promised_then_done_and_what_lies_between_belongs_to_neither_side() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from services.nps import deeds
+from services.nps import deeds, owning
 from services.nps.domain.actions import Action
 from services.nps.domain.figures import Figure, figure
 from services.nps.domain.remarks import COMPLAINS, PRAISES, READ, Reading
@@ -51,6 +51,7 @@ class Tables:
     said: list[Said]
     contacts: list[tuple[Segments, Chained]]
     promised: list[Action]
+    owned: list[Owned]
     figure: Figure
 
     rejected: Sequence[tuple[int, str]] = ()
@@ -60,11 +61,13 @@ class Tables:
 
     @property
     def lines(self) -> Mapping[str, int]:
-        return Counter(answered=len(self.said), contacted=len(self.contacts), promised=len(self.promised))
+        return Counter(
+            answered=len(self.said), contacted=len(self.contacts), promised=len(self.promised), owned=len(self.owned)
+        )
 
     @property
     def read(self) -> int:
-        return len(self.said) + len(self.contacts) + len(self.promised)
+        return sum(self.lines.values())
 
     @property
     def surveys(self) -> int:
@@ -83,8 +86,8 @@ class Tables:
         return [a for a in self.promised if a.promised_at is not None and a.promised_at < until]
 
     def owners(self) -> list[Owned]:
-        """Who has promised something about what: whoever promised last answers for it, as far as it is known."""
-        return [Owned(a.action_id, a.promised_at, a.owner, a.segments) for a in self.promised if a.promised_at]
+        """Who answers for what, the latest word first."""
+        return self.owned
 
 
 class Broadcasts:
@@ -168,11 +171,19 @@ class Broadcasts:
                 until,
             )
             promised = await deeds.listed(connection, "", since, MOST_ACTIONS)
-        return await asyncio.to_thread(_read, answers, marks, matters, promised, figure(*sums))
+            # From the beginning: what was told long ago still stands.
+            told = await owning.told(connection, until)
+        owned = [Owned(o.ownership_id, o.time, o.owner, o.segments) for o in told]
+        return await asyncio.to_thread(_read, answers, marks, matters, promised, owned, figure(*sums))
 
 
 def _read(
-    answers: Sequence[Any], marks: Sequence[Any], matters: Sequence[Any], promised: list[Action], sums: Figure
+    answers: Sequence[Any],
+    marks: Sequence[Any],
+    matters: Sequence[Any],
+    promised: list[Action],
+    owned: list[Owned],
+    sums: Figure,
 ) -> Tables:
     said_of: dict[tuple[str, str], dict[str, Any]] = {}
     for customer, survey, mark, value, language, words in marks:
@@ -213,5 +224,6 @@ def _read(
             for customer, contact, at, told, kind, cause in matters
         ],
         promised,
+        owned,
         sums,
     )
