@@ -26,7 +26,7 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
     def __init__(self, pool: Any, model: SentimentModel, name: str, clock: Clock) -> None:
         self._pool = pool
         self._model = model
-        self._together = Together(lambda texts, languages: self._model.score_batch(texts, languages))
+        self._together = Together(model)
         self._name = name
         self._clock = clock
 

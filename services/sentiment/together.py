@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.sentiment.domain.remarks import Scores
 from services.sentiment.domain.score import Score
 from services.sentiment.domain.text import Language
 
@@ -25,8 +26,8 @@ class Together:
     A thread for each caller would do no more: they compute in turns.
     """
 
-    def __init__(self, score: Callable[[Sequence[str], Sequence[Language | None]], list[Score]]) -> None:
-        self._score = score
+    def __init__(self, model: Scores) -> None:
+        self._model = model
         self._asked: deque[_Asked] = deque()
         self._working: asyncio.Task[None] | None = None
 
@@ -43,7 +44,7 @@ class Together:
             texts = [t for a in batch for t in a.texts]
             languages = [said for a in batch for said in a.languages]
             try:
-                found = await asyncio.to_thread(self._score, texts, languages)
+                found = await asyncio.to_thread(self._model.score_batch, texts, languages)
             except Exception as error:
                 for a in batch:
                     if not a.done.done():
