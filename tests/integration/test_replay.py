@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -84,25 +83,42 @@ async def _facts(bench) -> list[tuple[str, str, int]]:
     return list({fact_id: (fact_id, key, number) for fact_id, key, number in await test_faults.facts(bench)}.values())
 
 
-async def test_a_replay_that_is_killed_is_simply_run_again(bench, broken):
+# The command, killed before it hands over a batch for the n-th time: each batch is sent, then marked.
+DYING = """
+import os, signal, sys
+from services.cli.main import cli
+from services.runtime.publisher import Publisher
+
+publish, left = Publisher.publish, int(sys.argv.pop(1))
+
+async def dying(self, records):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    await publish(self, records)
+
+Publisher.publish = dying
+cli()
+"""
+
+
+@pytest.mark.parametrize(("before", "sent", "marked"), [(2, 500, 0), (3, 500, 500), (4, 600, 500)])
+async def test_a_replay_that_is_killed_is_simply_run_again(bench, broken, before, sent, marked):
     count = 600  # two of the batches that it sends
     bad = [message(f"k{n % 50}", BROKEN, n, topic=bench.topic) for n in range(count)]
     await bench.publisher.publish(bad)
     await take(bench, bench.pipeline)
     words = ["dlq", "replay", "--all", "--topic", bench.topic, "--bootstrap", bench.stack.bootstrap]
-    command = [Path(sys.executable).parent / "touchline", *words]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "KAFKA_"))}
-    running = subprocess.Popen(  # noqa: ASYNC220 (at once, and it is over soon)
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    async with asyncio.timeout(30):
-        while len(await on_topic(bench)) == count:
-            assert running.poll() is None, "it ended before anything was seen of it"
-    running.kill()
-    assert await asyncio.to_thread(running.wait, 10) in (-signal.SIGKILL, 0)
-    sent = len(await on_topic(bench)) - count
+    killed = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", DYING, str(before), *words], env=environment, cwd=test_faults.ROOT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    assert len(await on_topic(bench)) == count + sent
     answer = await replayed(bench)
-    assert answer["already_replayed"] + answer["replayed"] == count and sent > 0
+    assert (answer["already_replayed"], answer["replayed"]) == (marked, count - marked)
 
     broken()
     await take(bench, bench.pipeline)
