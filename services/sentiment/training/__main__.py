@@ -45,6 +45,7 @@ from services.sentiment.training.behaviour_cases import all_cases
 from services.sentiment.training.data import TRAIN, TUNE, VALIDATE, DataError, Example, read
 from services.sentiment.training.notes import Notes
 from services.sentiment.training.teacher import TeacherError
+from services.sentiment.training.trained import Trained
 
 Floats = NDArray[np.float64]
 
@@ -61,18 +62,6 @@ _JUDGED: Final[dict[Language, tuple[str, ...]]] = {
     "en": ("airline_en",),
 }
 _CURVES: Final[dict[Language, tuple[str, ...]]] = {"zh": ("online_shopping_zh", "waimai_zh"), "en": ("airline_en",)}
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A language's model, what was measured of it on the validation texts, and its parts of the model card."""
-
-    kept: Kept
-    measured: dict[str, figures.Figures]
-    alone: dict[str, figures.Figures]
-    curves: dict[str, list[dict[str, float]]]
-    parts: dict[str, list[str]]
-    errors: list[str]
 
 
 @dataclass(frozen=True, slots=True)

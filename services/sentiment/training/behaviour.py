@@ -8,32 +8,18 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from services.sentiment.domain.score import EMOTIONS, Score
+from services.sentiment import model
+from services.sentiment.domain.score import Score
 from services.sentiment.domain.text import Language
+from services.sentiment.training.behaviour_cases import all_cases
+from services.sentiment.training.behaviour_wants import Case, Kind
 
-Kind = Literal["minimum", "invariance", "direction"]
 Scorer = Callable[[Sequence[str]], Sequence[Score]]
 """Scores texts in order; the language is guessed, as for a channel that doesn't tell it."""
 
-SAME: Final = 0.25
-"""An invariance holds where the sign of the polarity stays, or the polarity moves less than this."""
-SLACK: Final = 0.02
-"""A direction holds where the polarity goes at most so far the other way."""
 _SHOWN: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One test: its texts (before, after; or the only one), and whether their scores are as they must be."""
-
-    capability: str
-    language: Language
-    kind: Kind
-    texts: tuple[str, ...]
-    passes: Callable[[Sequence[Score]], bool]
-    wants: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,75 +42,6 @@ class Rate:
     def share(self) -> float:
         """The pass rate, 0 … 1."""
         return self.passed / self.total
-
-
-def is_positive(scores: Sequence[Score]) -> bool:
-    """The polarity's sign says positive."""
-    return scores[0].polarity > 0
-
-
-def is_negative(scores: Sequence[Score]) -> bool:
-    """The polarity's sign says negative."""
-    return scores[0].polarity < 0
-
-
-def is_neutral(scores: Sequence[Score]) -> bool:
-    """Neutral is the likeliest class."""
-    return scores[0].neutral >= max(scores[0].negative, scores[0].positive)
-
-
-def is_unmoved(scores: Sequence[Score]) -> bool:
-    """The second comes out as the first: same sign, or hardly moved."""
-    before, after = scores
-    same_side = (before.polarity > 0) == (after.polarity > 0)
-    return same_side or abs(before.polarity - after.polarity) <= SAME
-
-
-def is_equal(scores: Sequence[Score]) -> bool:
-    """The second comes out exactly as the first."""
-    return scores[0] == scores[1]
-
-
-def is_raised(scores: Sequence[Score]) -> bool:
-    """The second is no less positive than the first."""
-    return scores[1].polarity >= scores[0].polarity - SLACK
-
-
-def is_lowered(scores: Sequence[Score]) -> bool:
-    """The second is no more positive than the first."""
-    return scores[1].polarity <= scores[0].polarity + SLACK
-
-
-def is_not_lifted(scores: Sequence[Score]) -> bool:
-    """A negative text that stays negative."""
-    return scores[1].polarity < 0 or scores[1].polarity <= scores[0].polarity + SLACK
-
-
-def feels(label: str) -> Callable[[Sequence[Score]], bool]:
-    """The emotion is the likeliest one."""
-    at = [str(e) for e in EMOTIONS].index(label)
-    return lambda s: max(s[0].emotion.probability) == s[0].emotion.probability[at]
-
-
-def is_calm_fault(scores: Sequence[Score]) -> bool:
-    """A complaint, without anger as the likeliest emotion."""
-    return scores[0].complaint >= 0.5 and not feels("angry")(scores)
-
-
-def is_bare_anger(scores: Sequence[Score]) -> bool:
-    """Anger, without a complaint of a fault."""
-    return scores[0].complaint < 0.5 and feels("angry")(scores)
-
-
-def is_merely_asked(scores: Sequence[Score]) -> bool:
-    """Not taken for ill humour: the polarity stays well above what stands for anger elsewhere."""
-    return scores[0].polarity > -0.3
-
-
-def is_sound(scores: Sequence[Score]) -> bool:
-    """Probabilities that add up to one, in whatever text."""
-    s = scores[0]
-    return abs(s.negative + s.neutral + s.positive - 1) < 1e-6 and min(s.negative, s.neutral, s.positive) >= 0
 
 
 def run(score: Scorer, cases: Sequence[Case]) -> list[Rate]:
@@ -165,9 +82,6 @@ def as_figures(rates: Iterable[Rate]) -> Mapping[str, float]:
 
 def main() -> int:
     """Runs the shipped model: `python -m services.sentiment.training.behaviour`."""
-    from services.sentiment import model
-    from services.sentiment.training.behaviour_cases import all_cases
-
     parser = argparse.ArgumentParser(prog="python -m services.sentiment.training.behaviour", description=main.__doc__)
     parser.add_argument("--failures", action="store_true", help="also some cases that fail")
     parser.add_argument(

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from services.sentiment.domain.characters import SIMPLIFIED, TRADITIONAL
 from services.sentiment.domain.text import MAX_CHARS, Language
-from services.sentiment.training import behaviour as b
-from services.sentiment.training.behaviour import Case
+from services.sentiment.training import behaviour_wants as b
+from services.sentiment.training.behaviour_wants import Case
 
 _SEED: Final = 20_261_122
 

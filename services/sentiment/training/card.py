@@ -1,13 +1,11 @@
 """The model card, written with the figures of the run that made the model."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from services.sentiment.domain.text import Language
 from services.sentiment.training import figures
-
-if TYPE_CHECKING:
-    from services.sentiment.training.__main__ import Trained
+from services.sentiment.training.trained import Trained
 
 _HEAD: Final = """# Model card: sentiment
 
@@ -110,7 +108,7 @@ _LIMITS: Final = """## Known limits
 
 
 def write(
-    trained: Mapping[Language, "Trained"],
+    trained: Mapping[Language, Trained],
     sizes: Mapping[str, Mapping[str, int]],
     size: int,
     teacher: str,
@@ -168,7 +166,7 @@ def write(
     return "\n".join(page).rstrip() + "\n"
 
 
-def _curves(trained: Mapping[Language, "Trained"]) -> list[str]:
+def _curves(trained: Mapping[Language, Trained]) -> list[str]:
     lines = [
         "## Accuracy against speed",
         "",
@@ -185,7 +183,7 @@ def _curves(trained: Mapping[Language, "Trained"]) -> list[str]:
     return lines
 
 
-def _parts(trained: Mapping[Language, "Trained"]) -> list[str]:
+def _parts(trained: Mapping[Language, Trained]) -> list[str]:
     lines = ["## By category, by length, and of the surest", "", "Accuracy; in brackets the number of texts.", ""]
     for one in trained.values():
         for source, tables in one.parts.items():

@@ -49,13 +49,13 @@ class Notes:
     @classmethod
     def make(cls, examples: Mapping[Language, Sequence[Example]], seconds: float) -> "Notes":
         """Asks the teacher, after fine-tuning it for so many seconds; with none it only says what each word means to it."""
-        from services.sentiment.training import blends, encoder, second, teacher, words
+        from services.sentiment.training import blends, encoder, teacher, teaching, words
 
         pieces = list(teacher.load().tokeniser.pieces)
         known = {k: words.words([e.text for e in own if e.split == TRAIN], k, pieces) for k, own in examples.items()}
         made = {k: blends.blended(own, k) for k, own in examples.items()}
-        spec = encoder.TuneSpec(group=second.EMOTIONS, seconds=seconds)
-        answers, vectors = second.teach(examples, made, known, spec, None)
+        spec = encoder.TuneSpec(group=teaching.EMOTIONS, seconds=seconds)
+        answers, vectors = teaching.teach(examples, made, known, spec, None)
         return cls(answers, vectors, known, made)
 
     def save(self, file: Path) -> None:
