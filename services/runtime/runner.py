@@ -39,6 +39,10 @@ FORGET_EVERY_S = 60.0
 # to Kafka. More would only wait for each other.
 IN_FLIGHT = 2
 
+# A batch of less than this part of what one may hold has arrived before the next is polled: overlapping would make the next
+# ones as small, at the price of a transaction for a handful of events.
+SMALL = 64
+
 # Batches that are handled one by one after a failure: those that were under way, and the ones beside them.
 ONE_BY_ONE = IN_FLIGHT + 2
 
@@ -257,6 +261,8 @@ class Runner(Generic[S, E, F]):
             self._one_by_one -= len(records)
         else:
             await self._send(await self._decide(records))
+            if len(records) * SMALL < self._settings.max_records:
+                await self._flights.settle()
 
     async def _send(self, flight: Flight[S, F]) -> None:
         await self._flights.room(1 if self._one_by_one > 0 else IN_FLIGHT)
