@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.cli.calls import all_pages, reason_of, service_address
-from services.cli.common import data_option, fail
+from services.cli.common import data_option, fail, plain
 from services.cli.nps_report import report, weeks
 from services.nps.domain.enough import enough
 from services.nps.domain.figures import Figure
@@ -121,7 +121,7 @@ def show(all_: Figure, by: Breakdown, as_json: bool, more: dict[str, Any] | None
     _row(table, "all 全部", all_)
     for dimension, values in sorted(by.items()):
         table.add_section()
-        table.add_row(escape(_plain(dimension)), style="bold")
+        table.add_row(escape(plain(dimension)), style="bold")
         for value, figure in sorted(values.items()):
             _row(table, f"  {value}", figure)
     Console().print(table)
@@ -138,9 +138,4 @@ FEW: Final = {
 def _row(table: Table, name: str, f: Figure) -> None:
     counts = f"{f.promoters}/{f.passives}/{f.detractors}"
     interval = f"{f.low:.1f} … {f.high:.1f}"
-    table.add_row(escape(_plain(name)), f"{f.nps:.1f}", interval, str(f.n), counts, FEW[enough(f).verdict])
-
-
-def _plain(text: str) -> str:
-    """Half a character can't be written: it becomes a question mark."""
-    return text.encode(errors="replace").decode()
+    table.add_row(escape(plain(name)), f"{f.nps:.1f}", interval, str(f.n), counts, FEW[enough(f).verdict])

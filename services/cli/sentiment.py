@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
+from services.cli.common import fail
 from services.cli.feedback import feedback
 
 if TYPE_CHECKING:  # imported when a text is scored: `touchline --help` must not wait for numpy
@@ -50,11 +51,12 @@ def score() -> None:
     """
     from services.sentiment.model import ModelError, load
 
+    if sys.stdin is None:
+        fail("standard input is closed. 标准输入已关闭。")
     try:
         model = load()
-    except ModelError as e:
-        click.echo(str(e), err=True)
-        sys.exit(1)
+    except ModelError as error:
+        fail(error)
     failed = False
     line = 0
     for chunk in lines(sys.stdin.buffer):
@@ -68,13 +70,16 @@ def score() -> None:
 
 def lines(stream: BinaryIO) -> Iterator[list[bytes]]:
     """The stream's lines as they come: all complete ones that are there, without waiting for more."""
-    rest = b""
+    begun: list[bytes] = []  # of a line that has not ended yet: put together once, however many pieces it comes in
     read_some = stream.read1 if isinstance(stream, io.BufferedReader) else stream.read
     while chunk := read_some(_CHUNK):
-        *complete, rest = (rest + chunk).split(b"\n")
-        if complete:
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        if others:
+            *complete, rest = b"".join(begun), *others
+            begun = [rest]
             yield complete
-    if rest:
+    if rest := b"".join(begun):
         yield [rest]
 
 

@@ -8,13 +8,12 @@ from services.cli.common import data_option, fail
 
 
 def _clock(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if not value:
-        return ""
-    kind, *numbers = value.split(":")
+    from services.runtime.clock import clock_from
+    from services.runtime.errors import Misconfigured
+
     try:
-        if kind != "scaled" or len([float(n) for n in numbers]) != 3 or float(numbers[2]) <= 0:
-            raise ValueError
-    except ValueError:
+        clock_from(value)  # as each service will read it
+    except Misconfigured:
         raise click.BadParameter("expected scaled:<real epoch s>:<simulated epoch s>:<factor above 0>") from None
     return value
 
