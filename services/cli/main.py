@@ -52,7 +52,11 @@ def cli() -> None:
 def main() -> None:
     """The entry point of the `touchline` script."""
     _hold_the_standard_streams()
-    cli(prog_name="touchline")
+    try:
+        cli(prog_name="touchline")
+    except OSError as error:  # a disk that is full, a folder that may not be read: nothing of ours to trace back
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
 
 
 def _hold_the_standard_streams() -> None:

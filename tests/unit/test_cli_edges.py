@@ -65,6 +65,15 @@ def test_a_closed_standard_output_is_told_and_nothing_is_done() -> None:
     assert "标准输出已关闭" in done.stderr.decode()
 
 
+def test_a_full_disk_is_told() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*TOUCHLINE, "nps", "weeks", "--answers", "1"], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: [Errno 28]"), done.stderr
+
+
 class Counted(io.BytesIO):
     """A stream whose pieces are small, and that can't be read on at its end."""
 
