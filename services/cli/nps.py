@@ -29,7 +29,7 @@ SHOWN: Final = 10
 Breakdown = dict[str, dict[str, Figure]]
 
 
-@click.group()
+@click.group(short_help="The Net Promoter Score. 净推荐值。")
 def nps() -> None:
     """The Net Promoter Score. 净推荐值。"""
 
@@ -38,7 +38,7 @@ nps.add_command(report)
 nps.add_command(weeks)
 
 
-@nps.command()
+@nps.command(short_help="Ask the running system. 查询运行中的系统。")
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出一个 JSON 对象。")
 def get(data: Path, as_json: bool) -> None:
@@ -66,7 +66,7 @@ def _figure(f: "nps_pb2.Figure") -> Figure:
     return Figure(f.promoters, f.passives, f.detractors, f.n, f.nps, f.low, f.high)
 
 
-@nps.command()
+@nps.command(short_help="Compute it from a file. 由文件离线计算。")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出一个 JSON 对象。")
 def compute(file: Path, as_json: bool) -> None:

@@ -44,10 +44,10 @@ sentiment.add_command(feedback)
 
 @sentiment.command(short_help="Score texts, JSON lines in and out. 为文本打分。")
 def score() -> None:
-    """Score messages: {"id","text"[,"lang"]} a line in; a line out with id, lang, label, polarity, probability,
-    emotion, targets, complaint and evidence: which characters speak for what, and how much.
+    """Scores messages: {"id","text"[,"lang"]} a line in; a line out with id, lang, label, polarity, probability,
+    emotion, targets, complaint and evidence: which characters speak for what, and how much. 逐行打分，并给出依据。
 
-    A line that can't be read is answered in its place by {"line","error"}, and the exit code becomes 1.
+    A line that can't be read is answered in its place by {"line","error"}, and the exit status becomes 1. 无法读取的行原位返回错误，退出码为 1。
     """
     from services.sentiment.model import ModelError, load
 

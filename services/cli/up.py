@@ -33,7 +33,7 @@ def _parts(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--detach", is_flag=True, help="Return once the supervisor runs. 后台运行。")
 @data_option
 @click.option(
-    "--clock", default="", callback=_clock, help="scaled:<real s>:<simulated s>:<factor>; else the wall clock."
+    "--clock", default="", callback=_clock, help="scaled:<real s>:<simulated s>:<factor>; else the wall clock. 时钟。"
 )
 @click.option("--no-traces", is_flag=True, help="Without Zipkin. 不启动调用链。")
 @click.option(
