@@ -4,6 +4,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 help: ## this list
 	@echo 'make <target> [ARGS="…"]'
@@ -90,11 +91,12 @@ screenshots: setup ## takes the README's pictures of the dashboard and of a trac
 	@$(BIN)/python scripts/screenshot.py
 
 lock: ## locks the packages anew (needs uv); by hashes, without addresses
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements/dev.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/dev.lock --extra train pyproject.toml -o requirements/train.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/train.lock --extra teacher pyproject.toml -o requirements/teacher.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements/run.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements/bench.in -o requirements/bench.lock
+	$(LOCK) --extra dev pyproject.toml -o requirements/dev.lock
+	$(LOCK) -c requirements/dev.lock --extra train pyproject.toml -o requirements/train.lock
+	$(LOCK) -c requirements/train.lock --extra teacher pyproject.toml -o requirements/teacher.lock
+	$(LOCK) -c requirements/dev.lock pyproject.toml -o requirements/run.lock
+	printf 'grpcio-tools\nmypy-protobuf\n' | $(LOCK) -c requirements/dev.lock - -o requirements/build.lock
+	$(LOCK) requirements/bench.in -o requirements/bench.lock
 
 clean: ## removes what was made here, but not the data of a running stack
 	rm -rf .venv .venv-bench gen build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info

@@ -6,10 +6,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deploy.embedded.stack import Stack
 from tests.live import Live, whole_system
 from tests.story import Story, tell
+
+# How long an example takes is the machine's affair: speed lives in bench/.
+settings.register_profile("touchline", deadline=None)
+settings.load_profile("touchline")
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 

@@ -8,6 +8,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.embedded.process import StartError
+
 SERVICES = ("gateway", "sentiment", "router", "nps", "escalation", "metrics")
 WITH_DATABASE = ("sentiment", "router", "nps", "escalation")
 # Known places that people may have bookmarked; everything else takes any free port.
@@ -98,9 +100,18 @@ def assign_ports(layout: Layout, names: list[str]) -> dict[str, int]:
 
 
 def api_key(layout: Layout) -> str:
-    """The demo channel's key of this data folder; made, with the gateway's keys file, where there is none."""
+    """The demo channel's key of this data folder; made, with the gateway's keys file, where there is none.
+
+    Raises StartError where the file was changed and has it no more.
+    """
     if not layout.keys.exists():
         channel = {"name": "demo", "key": secrets.token_urlsafe(24), "rate_per_s": None}
         write_atomically(layout.keys, json.dumps({"channels": [channel]}, indent=1), 0o600)
-    channels = json.loads(layout.keys.read_text())["channels"]
-    return str(next(c["key"] for c in channels if c["name"] == "demo"))
+    try:
+        keys = {c["name"]: c["key"] for c in json.loads(layout.keys.read_text())["channels"]}
+        return str(keys["demo"])
+    except (ValueError, TypeError, KeyError):
+        raise StartError(
+            f'{layout.keys}: has no channel "demo" with a key; remove the file, and it is made anew. '
+            "缺少 demo 渠道的密钥；删除该文件后会重新生成。"
+        ) from None

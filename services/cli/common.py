@@ -1,5 +1,7 @@
-"""What commands share: the data folder, and how a failure is told."""
+"""What commands share: the data folder, kinds of parameters, and how a failure is told."""
 
+import math
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,6 +37,33 @@ class Text(click.ParamType):
 
 
 TEXT = Text()
+
+
+class Number(click.FloatRange):
+    """A finite number within bounds. Click's own range lets NaN through, since NaN is beyond neither bound."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number. 不是有限的数值。", param, ctx)
+        return float(number)
+
+
+class Lines(click.File):
+    """A file of lines, - for standard input. A standard input that is closed is told, as a file that is missing is."""
+
+    def __init__(self) -> None:
+        super().__init__("rb")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-" and sys.stdin is None:
+            self.fail("standard input is closed. 标准输入已关闭。", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def plain(text: str) -> str:
+    """Text that does nothing to a terminal, and can be written: what a customer or a channel named may hold anything."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def fail(reason: object) -> NoReturn:

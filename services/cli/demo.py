@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from services.cli.common import fail
+from services.cli.common import Number, fail
 
 
 def _speed(ctx: click.Context, param: click.Parameter, value: str) -> float | None:
@@ -50,9 +50,7 @@ def _real(ctx: click.Context, param: click.Parameter, value: Path | None) -> Pat
 
 
 @click.command(short_help="Play a retailer's day and audit it. 演示零售商的一天，并核对结果。")
-@click.option(
-    "--hours", type=click.FloatRange(0.1, 14), default=14.0, show_default=True, help="Hours of the day. 时长。"
-)
+@click.option("--hours", type=Number(0.1, 14), default=14.0, show_default=True, help="Hours of the day. 时长。")
 @click.option(
     "--speed", default="100", callback=_speed, show_default=True, help="Times as fast as life, or max. 倍速。"
 )
@@ -60,9 +58,7 @@ def _real(ctx: click.Context, param: click.Parameter, value: Path | None) -> Pat
 @click.option("--data", "real", type=click.Path(file_okay=False, path_type=Path), callback=_real,
               help="Play real calls and reviews from this folder; the stack's own folder is --state here. 使用该目录中的真实数据；系统的数据目录在此为 --state。")  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another day. 随机种子。")
-@click.option(
-    "--scale", type=click.FloatRange(0.01, 100), default=1.0, show_default=True, help="Multiplies the volume. 规模。"
-)
+@click.option("--scale", type=Number(0.01, 100), default=1.0, show_default=True, help="Multiplies the volume. 规模。")
 @click.option("--events", type=click.IntRange(50), help="About this many events in all. 事件总数（约）。")
 @click.option(
     "--kill",

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from services.cli.common import plain
 from services.cli.dlq_cases import Case, headers_of
 from services.cli.events import describe as describe_event
 from services.runtime.letters import origin, original
@@ -25,7 +26,7 @@ def describe(case: Case, value: bool) -> dict[str, Any]:
 
 def echo(case: Case) -> None:
     """Place, time, type and id; then each reason with the pipelines that gave it."""
-    row = {name: _plain(text) if isinstance(text, str) else text for name, text in case.row().items()}
+    row = {name: plain(text) if isinstance(text, str) else text for name, text in case.row().items()}
     tags = []
     if case.replayed:
         tags.append(f"sent again {row['replayed_at'][:19]}Z 已重放")
@@ -40,7 +41,7 @@ def echo(case: Case) -> None:
         by_reason.setdefault((r["field"], r["reason"]), []).append(r["pipeline"])
     for (name, reason), pipelines in by_reason.items():
         what = f"{name}: {reason}" if name else reason
-        click.echo(f"    {_plain(what)}  ({_plain(', '.join(pipelines))})")
+        click.echo(f"    {plain(what)}  ({plain(', '.join(pipelines))})")
 
 
 def echo_in_full(case: Case, value: bool) -> None:
@@ -49,7 +50,7 @@ def echo_in_full(case: Case, value: bool) -> None:
     echo(case)
     click.echo("\nheaders 消息头")
     for name, text in told["headers"].items():
-        click.echo(f"  {_plain(name)}: {_plain(text)}")
+        click.echo(f"  {plain(name)}: {plain(text)}")
     if not value:
         click.echo(
             f"\nvalue 内容: hidden, {told['bytes']} bytes; it may hold what a customer wrote. Show it with --value."
@@ -62,8 +63,3 @@ def echo_in_full(case: Case, value: bool) -> None:
         click.echo("\nvalue 内容\n" + text.encode(errors="replace").decode())
     else:
         click.echo(f"\nvalue 内容 (base64: it can't be read 无法解析)\n{told['data_base64']}")
-
-
-def _plain(text: str) -> str:
-    """Text that does nothing to a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from services.cli.common import data_option, fail
+from services.cli.common import Lines, data_option, fail
+from services.cli.kafka import run_async
 
 BATCH = 500
 BATCH_BYTES = 2 << 20
@@ -22,7 +23,7 @@ def events() -> None:
 
 
 @events.command(short_help="Send events from a file. 从文件发送事件。")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=Lines())
 @data_option
 def send(file: BinaryIO, data: Path) -> None:
     """Sends FILE (- for standard input): one CloudEvent in JSON a line.
@@ -87,7 +88,7 @@ class _Unsendable(Exception):
 def _event(line: bytes) -> tuple[dict[str, Any], int]:
     """The line's event, and how many bytes of a body it takes. Raises _Unsendable."""
     try:
-        event = json.loads(line.decode())
+        event = json.loads(line.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
         if not isinstance(event, dict):
             raise _Unsendable("is not a JSON object")
         size = len(json.dumps(event, ensure_ascii=False, allow_nan=False).encode()) + len(", ")
@@ -120,7 +121,7 @@ def tail(topic: str, from_start: bool, limit: int | None, data: Path) -> None:
         raise click.BadParameter(f"unknown topic {topic}; there are {', '.join(known)}", param_hint="TOPIC")
     bootstrap = _status(data)["kafka"]["bootstrap"]
     try:
-        asyncio.run(_tail(bootstrap, topic, from_start, limit))
+        run_async(_tail(bootstrap, topic, from_start, limit))
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -159,9 +160,16 @@ def describe(record: Any) -> dict[str, Any]:
         if kind is not None:
             content = headers.get("content-type", PROTOBUF).partition(";")[0].strip()
             return line | {"data": MessageToDict(decode(kind.message, content, value))}
-        return line | {"data": json.loads(value) if value else None}
+        return line | {"data": _json(value) if value else None}
     except (Unreadable, ValueError, RecursionError, SerializeToJsonError):
         return line | {"data_base64": b64encode(value).decode()}
+
+
+def _json(value: bytes) -> Any:
+    """A value in JSON. Raises ValueError, or RecursionError, where it is none, or could not be written as such again."""
+    found = json.loads(value)
+    json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+    return found
 
 
 def _status(data: Path) -> dict[str, Any]:

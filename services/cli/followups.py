@@ -15,7 +15,7 @@ from uuid import uuid4
 import click
 
 from services.cli.calls import reason_of, service_address
-from services.cli.common import TEXT, data_option, fail
+from services.cli.common import TEXT, data_option, fail, plain
 
 if TYPE_CHECKING:
     from touchline.escalation.v1 import escalation_pb2
@@ -166,11 +166,13 @@ def _print(f: "escalation_pb2.FollowUp") -> None:
     """Four lines a follow-up: a table would cut the ids that one wants to copy."""
     due = f.due_at.ToDatetime().strftime("%Y-%m-%d %H:%M UTC") + (" overdue 逾期" if f.overdue else "")
     who = f"  {f.owner} 跟进中" if f.owner and not f.outcome else ""
-    click.echo(f"{f.follow_up_id}  {f.outcome or 'open 未关闭'}{who}  due 到期 {due}")
-    click.echo(
-        f"  customer 客户 {f.customer_id}  touchpoint 触点 {f.touchpoint or '-'}  contact 会话 {f.contact_id or '-'}"
-    )
     reasons = ", ".join(f"{r.code} {r.weight:.2f}" for r in f.reasons)
-    click.echo(f"  risk 风险 {f.risk:.2f}: {reasons}")
+    lines = [
+        f"{f.follow_up_id}  {f.outcome or 'open 未关闭'}{who}  due 到期 {due}",
+        f"  customer 客户 {f.customer_id}  touchpoint 触点 {f.touchpoint or '-'}  contact 会话 {f.contact_id or '-'}",
+        f"  risk 风险 {f.risk:.2f}: {reasons}",
+    ]
     if not f.outcome:
-        click.echo(f"  {f.opening_zh} {f.opening_en}")
+        lines.append(f"  {f.opening_zh} {f.opening_en}")
+    for line in lines:
+        click.echo(plain(line))

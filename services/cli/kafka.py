@@ -50,5 +50,7 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
     try:
         return asyncio.run(work)
+    except BrokenPipeError:
+        raise  # nobody reads on: no failure of the run
     except (TouchlineError, OSError, ValueError, RuntimeError) as error:
         fail(error)

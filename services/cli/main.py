@@ -1,6 +1,9 @@
 """The `touchline` command: a table of commands, each in its own module that is only imported when called."""
 
 import importlib
+import os
+import sys
+from pathlib import Path
 
 import click
 
@@ -48,7 +51,26 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point of the `touchline` script."""
-    cli(prog_name="touchline")
+    _hold_the_standard_streams()
+    try:
+        cli(prog_name="touchline")
+    except OSError as error:  # a disk that is full, a folder that may not be read: nothing of ours to trace back
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
+def _hold_the_standard_streams() -> None:
+    """Where one is closed, its number would go to the next file that is opened, and a child's words into that file."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
+    if sys.stdout is None:
+        click.echo("Error: standard output is closed. 标准输出已关闭。", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

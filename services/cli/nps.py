@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.cli.calls import all_pages, reason_of, service_address
-from services.cli.common import data_option, fail
+from services.cli.common import data_option, fail, plain
 from services.cli.nps_report import report, weeks
 from services.nps.domain.enough import enough
 from services.nps.domain.figures import Figure
@@ -29,7 +29,7 @@ SHOWN: Final = 10
 Breakdown = dict[str, dict[str, Figure]]
 
 
-@click.group()
+@click.group(short_help="The Net Promoter Score. 净推荐值。")
 def nps() -> None:
     """The Net Promoter Score. 净推荐值。"""
 
@@ -38,7 +38,7 @@ nps.add_command(report)
 nps.add_command(weeks)
 
 
-@nps.command()
+@nps.command(short_help="Ask the running system. 查询运行中的系统。")
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出一个 JSON 对象。")
 def get(data: Path, as_json: bool) -> None:
@@ -66,7 +66,7 @@ def _figure(f: "nps_pb2.Figure") -> Figure:
     return Figure(f.promoters, f.passives, f.detractors, f.n, f.nps, f.low, f.high)
 
 
-@nps.command()
+@nps.command(short_help="Compute it from a file. 由文件离线计算。")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出一个 JSON 对象。")
 def compute(file: Path, as_json: bool) -> None:
@@ -121,7 +121,7 @@ def show(all_: Figure, by: Breakdown, as_json: bool, more: dict[str, Any] | None
     _row(table, "all 全部", all_)
     for dimension, values in sorted(by.items()):
         table.add_section()
-        table.add_row(escape(_plain(dimension)), style="bold")
+        table.add_row(escape(plain(dimension)), style="bold")
         for value, figure in sorted(values.items()):
             _row(table, f"  {value}", figure)
     Console().print(table)
@@ -138,9 +138,4 @@ FEW: Final = {
 def _row(table: Table, name: str, f: Figure) -> None:
     counts = f"{f.promoters}/{f.passives}/{f.detractors}"
     interval = f"{f.low:.1f} … {f.high:.1f}"
-    table.add_row(escape(_plain(name)), f"{f.nps:.1f}", interval, str(f.n), counts, FEW[enough(f).verdict])
-
-
-def _plain(text: str) -> str:
-    """Half a character can't be written: it becomes a question mark."""
-    return text.encode(errors="replace").decode()
+    table.add_row(escape(plain(name)), f"{f.nps:.1f}", interval, str(f.n), counts, FEW[enough(f).verdict])

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from services.nps.report.book import Book
     from services.nps.report.build import Report
 
+_WEEK = "YYYY-Www"
 Segments = tuple[tuple[str, str], ...]
 
 
 class IsoWeek(click.ParamType):
     """2026-W45, as the Monday it begins with."""
 
-    name = "YYYY-Www"
+    name = "week"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
@@ -72,14 +73,21 @@ _zone = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="The weekly broadcast of files of events. 由事件文件生成周播报。")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--week", type=IsoWeek(), required=True, help="ISO week, such as 2026-W45. 哪一周。")
-@click.option("--format", "form", type=click.Choice(["md", "html", "pdf"]), default="md", show_default=True)
-@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@click.option("--week", type=IsoWeek(), metavar=_WEEK, required=True, help="ISO week, such as 2026-W45. 哪一周。")
+@click.option(
+    "--format", "form", type=click.Choice(["md", "html", "pdf"]), default="md", show_default=True, help="Form. 格式。"
+)
+@click.option(
+    "--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language of the report. 语言。"
+)
 @click.option("--segment", "scope", type=Segment(), multiple=True, help="Special report on these answers only. 专题。")
 @click.option(
-    "--by", "where", multiple=True, help="Dimensions to tell where; default region and store_group, or store."
+    "--by",
+    "where",
+    multiple=True,
+    help="Dimensions to tell where; default region and store_group, or store. 按哪些维度定位。",
 )
 @_zone
 @click.option(
@@ -95,9 +103,9 @@ def report(
     zone: ZoneInfo,
     output: Path | None,
 ) -> None:
-    """The weekly broadcast 周播报 of FILES: JSON lines of survey events, contacts, promises and owners.
+    """The weekly broadcast of FILES: JSON lines of survey events, contacts, promises and owners. 由事件文件生成周播报。
 
-    Exit status 1 if a line was rejected, or if the report's own audit doesn't hold.
+    Exit status 1 if a line was rejected, or if the report's own audit doesn't hold. 有拒收行或核对不符时退出码为 1。
     """
     from services.cli.comments import CommentReader
     from services.nps.report import html, markdown, pdf
@@ -155,10 +163,15 @@ def _hints(book: "Book", found: "Report") -> Iterator[str]:
             yield f"--by: no answer names {d}. 没有答卷标明 {d}。"
 
 
-@click.command()
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.command(short_help="Three made-up weeks to try it with. 三周演示数据。")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, other weeks. 随机种子。")
 @click.option(
-    "--week", type=IsoWeek(), default="2026-W44", show_default=True, help="The first of the three weeks. 第一周。"
+    "--week",
+    type=IsoWeek(),
+    metavar=_WEEK,
+    default="2026-W44",
+    show_default=True,
+    help="The first of the three weeks. 第一周。",
 )
 @click.option(
     "--answers", type=click.IntRange(min=1), default=4000, show_default=True, help="Answers a week. 每周答卷数。"

@@ -6,13 +6,12 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.common import fail
+from services.cli.common import Number, fail, plain
 from services.cli.kafka import kafka_of, run_async, where
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def router() -> None:
 @click.option(
     "--bot-takes",
     metavar="SHARE",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="What a bot would change that took this share of a type's calls: the shortest, and any. 机器人分流的占比（0–1）。",
 )
 @click.option(
@@ -63,8 +62,6 @@ def replay(
     """
     if [calls is not None, events_file is not None, from_kafka].count(True) != 1:
         raise click.UsageError("give one of --calls, --events, --from-kafka. 三者须给且只给一个。")
-    if bot_takes is not None and isnan(bot_takes):  # a range lets it through
-        raise click.BadParameter("nan is no share", param_hint="--bot-takes")
     if calls is None:
         if without_busiest_seat or bot_takes is not None:
             raise click.UsageError("--without-busiest-seat and --bot-takes go with --calls. 仅用于 --calls。")
@@ -201,7 +198,7 @@ async def _follow(
                 other = found.hear(record, datetime.now(UTC))
                 if other is not None:
                     told = f"{other.decided_at:%H:%M:%S} {other.contact_id}: {en(other)} · {zh(other)}"
-                    click.echo(told, err=as_json)
+                    click.echo(plain(told), err=as_json)
                 if most is not None and found.seen >= most:
                     return
             if until is not None and time.monotonic() >= until:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
+from services.cli.common import fail
 from services.cli.feedback import feedback
 
 if TYPE_CHECKING:  # imported when a text is scored: `touchline --help` must not wait for numpy
@@ -43,18 +44,19 @@ sentiment.add_command(feedback)
 
 @sentiment.command(short_help="Score texts, JSON lines in and out. 为文本打分。")
 def score() -> None:
-    """Score messages: {"id","text"[,"lang"]} a line in; a line out with id, lang, label, polarity, probability,
-    emotion, targets, complaint and evidence: which characters speak for what, and how much.
+    """Scores messages: {"id","text"[,"lang"]} a line in; a line out with id, lang, label, polarity, probability,
+    emotion, targets, complaint and evidence: which characters speak for what, and how much. 逐行打分，并给出依据。
 
-    A line that can't be read is answered in its place by {"line","error"}, and the exit code becomes 1.
+    A line that can't be read is answered in its place by {"line","error"}, and the exit status becomes 1. 无法读取的行原位返回错误，退出码为 1。
     """
     from services.sentiment.model import ModelError, load
 
+    if sys.stdin is None:
+        fail("standard input is closed. 标准输入已关闭。")
     try:
         model = load()
-    except ModelError as e:
-        click.echo(str(e), err=True)
-        sys.exit(1)
+    except ModelError as error:
+        fail(error)
     failed = False
     line = 0
     for chunk in lines(sys.stdin.buffer):
@@ -68,13 +70,16 @@ def score() -> None:
 
 def lines(stream: BinaryIO) -> Iterator[list[bytes]]:
     """The stream's lines as they come: all complete ones that are there, without waiting for more."""
-    rest = b""
+    begun: list[bytes] = []  # of a line that has not ended yet: put together once, however many pieces it comes in
     read_some = stream.read1 if isinstance(stream, io.BufferedReader) else stream.read
     while chunk := read_some(_CHUNK):
-        *complete, rest = (rest + chunk).split(b"\n")
-        if complete:
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        if others:
+            *complete, rest = b"".join(begun), *others
+            begun = [rest]
             yield complete
-    if rest:
+    if rest := b"".join(begun):
         yield [rest]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from services.cli.common import data_option
+from services.cli.common import Number, data_option
 
 PATIENCE_S = 240.0
 
@@ -16,7 +16,7 @@ PATIENCE_S = 240.0
 @data_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出 JSON。")
 @click.option(
-    "--wait", "wait_s", metavar="[SECONDS]", type=click.FloatRange(0), is_flag=False, flag_value=PATIENCE_S,
+    "--wait", "wait_s", metavar="[SECONDS]", type=Number(0), is_flag=False, flag_value=PATIENCE_S,
     help=f"Wait until all is healthy, {PATIENCE_S:.0f} s unless told; exit status 1 if it is not in time. 等到全部就绪。",
 )  # fmt: skip
 def status(data: Path, as_json: bool, wait_s: float | None) -> None:

@@ -9,13 +9,19 @@ from services.cli.common import fail
 
 
 @click.command(short_help="List the topics, or create them on a Kafka. 列出或创建主题。")
-@click.option("--bootstrap", envvar="KAFKA_BOOTSTRAP", help="Create what is missing on this Kafka (host:port).")
-@click.option("--replication", type=click.IntRange(1), default=1, show_default=True, help="Replicas of each topic.")
+@click.option(
+    "--bootstrap",
+    envvar="KAFKA_BOOTSTRAP",
+    help="Create what is missing on this Kafka (host:port). 在此 Kafka 上创建缺少的主题。",
+)
+@click.option(
+    "--replication", type=click.IntRange(1), default=1, show_default=True, help="Replicas of each topic. 副本数。"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object. 输出 JSON。")
 def topics(bootstrap: str | None, replication: int, as_json: bool) -> None:
     """Lists the catalogue of topics; with --bootstrap, creates those that are missing. 列出主题目录，或在 Kafka 上创建。
 
-    How to get in (TLS, SASL) is said by KAFKA_SECURITY_PROTOCOL and its kin; docs/settings.md has them.
+    How to get in (TLS, SASL) is said by KAFKA_SECURITY_PROTOCOL and its kin; docs/settings.md has them. 安全设置见 docs/settings.md。
     """
     from services.runtime.topics import CATALOGUE
 

@@ -8,13 +8,12 @@ from services.cli.common import data_option, fail
 
 
 def _clock(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if not value:
-        return ""
-    kind, *numbers = value.split(":")
+    from services.runtime.clock import clock_from
+    from services.runtime.errors import Misconfigured
+
     try:
-        if kind != "scaled" or len([float(n) for n in numbers]) != 3 or float(numbers[2]) <= 0:
-            raise ValueError
-    except ValueError:
+        clock_from(value)  # as each service will read it
+    except Misconfigured:
         raise click.BadParameter("expected scaled:<real epoch s>:<simulated epoch s>:<factor above 0>") from None
     return value
 
@@ -34,7 +33,7 @@ def _parts(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 @click.option("--detach", is_flag=True, help="Return once the supervisor runs. 后台运行。")
 @data_option
 @click.option(
-    "--clock", default="", callback=_clock, help="scaled:<real s>:<simulated s>:<factor>; else the wall clock."
+    "--clock", default="", callback=_clock, help="scaled:<real s>:<simulated s>:<factor>; else the wall clock. 时钟。"
 )
 @click.option("--no-traces", is_flag=True, help="Without Zipkin. 不启动调用链。")
 @click.option(

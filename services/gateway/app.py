@@ -53,8 +53,9 @@ def build(
         routes=[
             Route("/v1/events", ingest.post_events, methods=["POST"]),
             Route("/v1/stream", guarded(reading.stream)),
-            Route("/v1/customers/{customer_id}/journey", guarded(reading.journey)),
-            Route("/v1/contacts/{contact_id}/explain", guarded(reading.explain)),
+            # A channel's ids may hold slashes.
+            Route("/v1/customers/{customer_id:path}/journey", guarded(reading.journey)),
+            Route("/v1/contacts/{contact_id:path}/explain", guarded(reading.explain)),
             Route("/v1/follow-ups", guarded(tasks.listed)),
             Route("/v1/follow-ups/{follow_up_id}/claim", guarded(tasks.claim, Right.ACT), methods=["POST"]),
             Route("/v1/follow-ups/{follow_up_id}/release", guarded(tasks.release, Right.ACT), methods=["POST"]),

@@ -74,21 +74,18 @@ def _channel(i: int, given: object) -> Channel:
         raise Misconfigured(f"{where}: is not an object")
     if unknown := set(given) - _FIELDS:
         raise Misconfigured(f"{where}.{sorted(unknown)[0]}: is not known; known are {', '.join(sorted(_FIELDS))}")
-    name, key, rate, view = given.get("name"), given.get("key"), given.get("rate_per_s"), given.get("view", False)
-    act = given.get("act", False)
+    name, key, rate = given.get("name"), given.get("key"), given.get("rate_per_s")
     if not isinstance(name, str) or not 0 < len(name) <= 64:
         raise Misconfigured(f"{where}.name: is not a text of 1 to 64 characters")
     if not isinstance(key, str) or len(key) < MIN_KEY or not key.isascii() or not key.isprintable() or " " in key:
         raise Misconfigured(f"{where}.key: is not a text of at least {MIN_KEY} visible ASCII characters")
     if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1e9):
         raise Misconfigured(f"{where}.rate_per_s: is neither null nor a number above 0")
-    if not isinstance(view, bool):
-        raise Misconfigured(f"{where}.view: is neither true nor false")
-    act, supervise = given.get("act", False), given.get("supervise", False)
-    for right, value in (("act", act), ("supervise", supervise)):
+    rights = {right.value: given.get(right, False) for right in Right}
+    for right, value in rights.items():
         if not isinstance(value, bool):
             raise Misconfigured(f"{where}.{right}: is neither true nor false")
-    return Channel(name, _digest(key), None if rate is None else float(rate), view, act, supervise)
+    return Channel(name, _digest(key), None if rate is None else float(rate), **rights)
 
 
 def _digest(key: str) -> bytes:

@@ -9,13 +9,13 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.types import Message, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway import openapi
 from services.gateway.answers import error, failure
 from services.gateway.door import Door
 from services.gateway.keys import Right
-from services.gateway.live.hub import Hub, TooManyWatchersError
+from services.gateway.live.hub import Hub, TooManyWatchersError, Watcher
 from services.gateway.settings import GatewaySettings
 from services.runtime.rpc import LookupFailed
 
@@ -34,7 +34,19 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 PATIENCE_S = 30.0
 
 
-class _Impatient(StreamingResponse):
+class _Stream(StreamingResponse):
+    """A watcher's, who may go before the first row is sent, or stop reading."""
+
+    def __init__(self, watcher: Watcher, **named: Any) -> None:
+        super().__init__(watcher, **named)
+        self._watcher = watcher
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._watcher.aclose()
+
     async def stream_response(self, send: Send) -> None:
         async def in_time(message: Message) -> None:
             async with asyncio.timeout(PATIENCE_S):
@@ -91,11 +103,11 @@ class Reading:
 
     async def stream(self, _: Request) -> Response:
         try:
-            self._hub.admit()
+            watcher = self._hub.watch()
         except TooManyWatchersError:
             return error(503, "too many watch already", {"retry-after": "10"})
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return _Impatient(self._hub.watch(), media_type="text/event-stream", headers=headers)
+        return _Stream(watcher, media_type="text/event-stream", headers=headers)
 
     async def journey(self, request: Request) -> Response:
         found = self._hub.view.journeys.tell(request.path_params["customer_id"])

@@ -1,17 +1,16 @@
 """The Faust application: counters in, metrics out. Everything in it can be rebuilt from its topics."""
 
 import asyncio
-import heapq
 import logging
 import time
-from datetime import datetime
 from typing import Any
 
 import faust
 from faust.contrib.opentelemetry import setup_opentelemetry
 
 from services.metrics import codec
-from services.metrics.domain.cells import KEPT, expired, merge
+from services.metrics.domain.cells import merge
+from services.metrics.domain.keeping import Keeping
 from services.metrics.settings import MetricsSettings
 from services.runtime import records, signals, telemetry
 from services.runtime.clock import Clock
@@ -58,9 +57,9 @@ class Projection:
         self._counters = self.app.topic(
             COUNTERS, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
-        self._cells = self.app.Table("cells", partitions=settings.partitions)
+        self._cells = self.app.Table("cells", partitions=settings.partitions, on_changelog_event=self._recovered)
         self._metrics: dict[str, Any] = {}
-        self._oldest: dict[int, list[tuple[datetime, str]]] = {}
+        self._keeping = Keeping()
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._seconds = telemetry.meters().histogram(signals.BATCH_SECONDS)
         self._events = telemetry.meters().counter(signals.EVENTS)
@@ -109,7 +108,7 @@ class Projection:
         after = merge(before, share, told)
         if after is not before or known is None:
             self._cells[key] = codec.stored(after)
-            self._remember(message.partition, key, cell.window, cell.start)
+            self._keeping.remember(message.partition, key, cell.window, cell.start)
         # A repeated version is published again all the same: the crash that repeats it may have lost the publication.
         await self._send(after.metric, codec.metric_key(after), codec.metric_value(after))
         await self._sweep(message.partition)
@@ -126,20 +125,18 @@ class Projection:
         # Not awaited: Faust flushes its producer before it commits the counter's offset.
         topic.send_soon(key=key, value=value, headers=headers)
 
-    def _remember(self, partition: int, key: str, window: str, start: datetime) -> None:
-        if window in KEPT:
-            heapq.heappush(self._oldest.setdefault(partition, []), (start + KEPT[window], key))
+    async def _recovered(self, event: Any) -> None:
+        """A cell that a restart brings back: nothing may ever change it again, and its time comes all the same."""
+        if event.value is not None:
+            cell = codec.restored(event.value)
+            self._keeping.remember(event.message.partition, event.key, cell.window, cell.start)
 
     async def _sweep(self, partition: int) -> None:
         """Drops cells that are past keeping, with a tombstone on the metric topic. In the agent, where Faust allows it."""
-        waiting, now = self._oldest.get(partition, []), self._clock()
-        while waiting and waiting[0][0] < now:
-            _, key = heapq.heappop(waiting)
+        for key in self._keeping.past(partition, self._clock()):
             known = self._cells.get(key)
-            if known is None:
-                continue
-            cell = codec.restored(known)
-            if expired(cell.window, cell.start, now):
+            if known is not None:
+                cell = codec.restored(known)
                 self._cells.pop(key)
                 await self._send(cell.metric, codec.metric_key(cell), None)
 

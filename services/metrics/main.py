@@ -14,7 +14,7 @@ from services.runtime.admin import GroupLag, group_lag
 from services.runtime.clock import clock_from
 from services.runtime.errors import Misconfigured, Transient
 from services.runtime.rpc import RpcServer
-from services.runtime.service import stop_signal
+from services.runtime.service import stop_signal, until_there
 from services.runtime.settings import KafkaSettings, RpcSettings, ServiceSettings, load
 from services.runtime.topics import COUNTERS
 
@@ -39,7 +39,7 @@ async def _watch_lag(lag: GroupLag) -> None:
 async def _run(settings: ServiceSettings) -> None:
     kafka, stopping = load(KafkaSettings), stop_signal()
     projection = Projection(kafka, load(MetricsSettings), clock_from(settings.touchline_clock))
-    lag = await group_lag(kafka, GROUP, COUNTERS)
+    lag = await until_there(lambda: group_lag(kafka, GROUP, COUNTERS), stopping)
 
     async def status() -> status_pb2.GetStatusResponse:
         try:

@@ -104,10 +104,17 @@ class GroupLag:
 
 
 async def group_lag(kafka: KafkaSettings, group: str, topic: str) -> GroupLag:
-    """Watches a group without joining it."""
+    """Watches a group without joining it. Raises Transient where Kafka is away."""
     from aiokafka import AIOKafkaConsumer, TopicPartition
+    from aiokafka.errors import KafkaError
+
+    from services.runtime.reach import why_away
 
     consumer = AIOKafkaConsumer(**kafka.client(), group_id=group, enable_auto_commit=False)
-    await consumer.start()
+    try:
+        await consumer.start()
+    except (KafkaError, OSError) as error:
+        await consumer.stop()
+        raise Transient(f"Kafka is away: {await why_away(kafka, error)}") from error
     consumer.assign([TopicPartition(topic, 0)])
     return GroupLag(consumer, topic)

@@ -124,7 +124,7 @@ class Guard(aio.ServerInterceptor):
             return handler
 
         async def refuse(request: Any, context: Any) -> Any:
-            await context.abort(refusal.code, str(refusal))
+            raise refusal
 
         # Refused before the request is decoded: whoever is not let in costs as little as can be.
         return grpc.unary_unary_rpc_method_handler(refuse)

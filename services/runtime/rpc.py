@@ -1,5 +1,7 @@
 """gRPC, both sides: a server with health, reflection and status; channels with deadlines; trace context through both."""
 
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,11 +18,13 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from touchline.runtime.v1 import status_pb2, status_pb2_grpc
 
 from services.runtime import signals
-from services.runtime.callers import Callers, Guard, is_loopback
+from services.runtime.callers import Callers, Denied, Guard, is_loopback
 from services.runtime.errors import Misconfigured, Transient
 from services.runtime.settings import RpcSettings, load
 from services.runtime.signals import Attribute
 from services.runtime.telemetry import context_of, is_sampled, meters, traceparent_of, tracer
+
+log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 1000
 _SYSTEM = "grpc"
@@ -110,9 +114,9 @@ class _Interceptor(aio.ServerInterceptor):
             try:
                 with trace.use_span(span, end_on_exit=False):
                     return await inner(request, context)
-            except RpcError as error:
+            except (RpcError, Denied) as error:
                 status = error.code
-                await context.abort(error.code, error.reason)
+                await context.abort(status, str(error))
             except Transient as error:
                 status = grpc.StatusCode.UNAVAILABLE
                 await context.abort(status, str(error))
@@ -122,6 +126,13 @@ class _Interceptor(aio.ServerInterceptor):
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 status = grpc.StatusCode.UNAVAILABLE
                 await context.abort(status, f"Postgres is away: {type(error).__name__}")
+            except asyncio.CancelledError:
+                status = grpc.StatusCode.CANCELLED
+                raise
+            except Exception:  # ours to mend; gRPC would tell the caller what it says, which may be a customer's
+                status = grpc.StatusCode.INTERNAL
+                log.exception("a call failed", extra={"fields": {"method": method}})
+                await context.abort(status, "the service failed; its log says why")
             finally:
                 span.set_attribute(Attribute.RPC_STATUS, status.value[0])
                 if status is not grpc.StatusCode.OK:

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from opentelemetry.trace import Span, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import start_http_server
 
-from services.runtime.errors import Misconfigured
+from services.runtime.errors import Misconfigured, TouchlineError
 from services.runtime.signals import Instrument
 
 _W3C = TraceContextTextMapPropagator()
@@ -176,5 +177,18 @@ class _JsonLines(logging.Formatter):
             line["trace_id"] = f"{context.trace_id:032x}"
             line["span_id"] = f"{context.span_id:016x}"
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
+            line["error"] = _stack(record.exc_info[1])
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def _stack(error: BaseException | None) -> str:
+    """Where it was raised, and its causes, the first first: their kinds, and what they say only where those words are ours.
+    Those of others (a KeyError's key, the database's detail) may be a customer's.
+    """
+    told: list[str] = []
+    while error is not None:
+        said = f": {error}" if isinstance(error, TouchlineError) else ""
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        told.insert(0, f"Traceback (most recent call last):\n{frames}{type(error).__qualname__}{said}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\n".join(told)

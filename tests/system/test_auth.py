@@ -191,6 +191,8 @@ def test_each_method_that_changes_state_is_declared() -> None:
         commands = {m.name for m in pool.FindServiceByName(one.name).methods if not m.name.startswith(lookups)}
         assert set(one.changing) == commands, one.name
     assert {m for s in every_service() for m in s.changing} == CHANGES
+    told = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    assert not {m for m in CHANGES if f"`{m}`" not in told}
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", ":0"])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from deploy.embedded import jars, state
 from deploy.embedded.layout import Layout, api_key, assign_ports, is_free
-from deploy.embedded.process import Identity, describe_exit
+from deploy.embedded.process import Identity, StartError, describe_exit
 from deploy.embedded.supervisor import next_delay
 
 
@@ -56,6 +56,16 @@ def test_the_api_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert api_key(here) == key
     assert stat.S_IMODE(here.keys.stat().st_mode) == 0o600
     assert json.loads(here.keys.read_text()) == {"channels": [{"name": "demo", "key": key, "rate_per_s": None}]}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"channels": 5}', '{"channels": [{"name": "app", "key": "k"}]}', '{"channels": [5]}']
+)
+def test_a_keys_file_without_the_demo_channel_is_named(tmp_path: Path, text: str) -> None:
+    here = Layout.of(tmp_path)
+    here.keys.write_text(text)
+    with pytest.raises(StartError, match=f"{here.keys}.*demo"):
+        api_key(here)
 
 
 @given(st.lists(st.floats(0, 29.9), min_size=8, max_size=20))

@@ -1,15 +1,18 @@
 """The HTTP side without Kafka: statuses, the read side's guard, the interface's description."""
 
+import contextlib
 import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import jsonschema
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -25,7 +28,7 @@ from services.gateway.reading import Reading
 from services.gateway.settings import GatewaySettings
 from services.runtime.clock import wall_clock
 from services.runtime.errors import Transient
-from services.runtime.records import JSON, Outgoing
+from services.runtime.records import JSON, Outgoing, Record
 
 KEY, VIEW = "k" * 24, "v" * 24
 
@@ -205,7 +208,9 @@ def test_every_route_is_described_and_nothing_else(bench: Bench) -> None:
     described = {
         (p, m.upper()) for p, item in openapi.document()["paths"].items() for m in item if m in ("get", "post")
     }
-    routed = {(r.path, m) for r in bench.app.routes if isinstance(r, Route) for m in r.methods or () if m != "HEAD"}
+    routed = {
+        (r.path_format, m) for r in bench.app.routes if isinstance(r, Route) for m in r.methods or () if m != "HEAD"
+    }
     assert described == routed
 
 
@@ -243,6 +248,7 @@ def test_the_page_asks_for_nothing_from_elsewhere() -> None:
 
 
 async def test_a_slow_watcher_is_let_go_and_others_are_not_held_up(bench: Bench) -> None:
+    bench.hub._most = 2
     slow, quick = bench.hub.watch(), bench.hub.watch()
     assert b"retry" in await anext(slow)
     assert b"retry" in await anext(quick)
@@ -252,5 +258,45 @@ async def test_a_slow_watcher_is_let_go_and_others_are_not_held_up(bench: Bench)
     assert bench.hub.dropped == 1
     with pytest.raises(StopAsyncIteration):
         await anext(slow)
-    await quick.aclose()  # type: ignore[attr-defined]
+    await quick.aclose()
     assert not bench.hub._watchers
+
+
+async def test_a_place_among_the_watchers_is_taken_at_once_and_given_back_unread(bench: Bench) -> None:
+    """Between the count and the first row there was a moment in which any number could come in."""
+
+    async def gone() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def broken(_: Any) -> None:
+        raise OSError
+
+    request = Request({"type": "http", "headers": []})
+    first = await bench.reading.stream(request)
+    assert (await bench.reading.stream(request)).status_code == 503
+    with contextlib.suppress(Exception):  # the connection is gone before anything was sent
+        await first({"type": "http", "asgi": {"spec_version": "2.4"}}, gone, broken)
+    again = bench.hub.watch()
+    bench.hub._send(b"told before the first row")
+    assert (await anext(again)).startswith(b"retry")
+    bench.hub._send(b"told after")
+    assert await anext(again) == b"told after"
+    bench.hub.close()
+    with pytest.raises(StopAsyncIteration):
+        await anext(again)
+    unread = bench.hub.watch()
+    bench.hub.close()
+    with pytest.raises(StopAsyncIteration):
+        await anext(unread)
+
+
+async def test_an_id_with_a_slash_can_be_asked_for(bench: Bench) -> None:
+    await bench.post([{**openapi.EXAMPLE, "subject": "华东/hu"}])
+    [out] = bench.kafka.published
+    bench.hub.view.apply(Record(out.topic, 0, 0, out.key, out.value, out.headers))
+    async with bench.client() as client:
+        found = await client.get(f"/v1/customers/{quote('华东/hu', safe='')}/journey")
+        assert (found.status_code, found.json()["customer_id"]) == (200, "华东/hu")
+        assert (await client.get(f"/v1/contacts/{quote('a/c1', safe='')}/explain")).json() == {
+            "error": "the router knows no such contact"
+        }

@@ -198,6 +198,9 @@ def test_changes_are_taken_once_each_as_they_stand() -> None:
     assert view.take_changes() == []
 
 
+UNWRITABLE = (rb'"\ud800"', b"NaN", b"9" * 5000)
+
+
 def test_rubbish_changes_nothing() -> None:
     view = LiveView()
     good = record(story()[0])
@@ -210,6 +213,8 @@ def test_rubbish_changes_nothing() -> None:
             Record("metrics.nps", 0, 0, b"k", value, ())
             for value in (None, b"", b"{", b"[]", b"{}", b'{"segment": {}}')
         ),
+        # What can be read but not written again would end the stream, and the gateway with it.
+        *(Record("metrics.nps", 0, 0, b"k", metric(1, 1).replace(b'"n": 1', b'"n": ' + n), ()) for n in UNWRITABLE),
     ):
         view.apply(bad)
     assert view.snapshot() == []

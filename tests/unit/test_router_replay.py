@@ -128,7 +128,7 @@ def test_a_type_is_shown_as_it_is_written(tmp_path: Path):
 def test_a_share_that_is_no_number_is_refused(small: Path):
     done = invoke("--calls", str(small), "--bot-takes", "nan")
     assert done.exit_code == 2
-    assert "--bot-takes: nan is no share" in done.stderr
+    assert "'--bot-takes': nan is not a finite number" in done.stderr
 
 
 @pytest.mark.parametrize(

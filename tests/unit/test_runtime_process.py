@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from touchline.common.v1 import rules_pb2
-from touchline.runtime.v1 import status_pb2
+from touchline.runtime.v1 import status_pb2, status_pb2_grpc
 
 from services.runtime import catalogue, clock, errors, faults, settings, telemetry
 from services.runtime.errors import Misconfigured
+from services.runtime.rpc import LookupFailed, RpcServer, channel
 from services.runtime.topics import CATALOGUE, DEAD_LETTERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,12 +198,37 @@ def test_a_log_line_is_one_json_object_whatever_is_said(text) -> None:
     assert datetime.fromisoformat(line["at"]).tzinfo is not None
 
 
-def test_a_log_line_of_an_error_has_its_stack() -> None:
+def test_a_log_line_of_an_error_has_its_stack_and_its_causes_but_none_of_a_customers_words() -> None:
     try:
-        raise ValueError("a cause")
-    except ValueError:
+        try:
+            {}["胡女士 13800001111"]
+        except KeyError as missing:
+            raise errors.Unreadable("data.score", "is missing") from missing
+    except errors.Unreadable:
         line = _logged(exc_info=sys.exc_info())
-    assert line["error"].startswith("Traceback") and line["error"].endswith("ValueError: a cause")
+    first, then = line["error"].split("\n\n")
+    assert first.startswith("Traceback") and __name__.rpartition(".")[2] in first and first.endswith("KeyError")
+    assert then.endswith("Unreadable: data.score: is missing")
+
+
+async def test_a_call_that_fails_tells_the_caller_nothing_of_what_failed(caplog) -> None:
+    """gRPC's own answer holds the words of the error, and the call counted as one that went well."""
+
+    async def status() -> status_pb2.GetStatusResponse:
+        raise KeyError("胡女士 13800001111")
+
+    server = RpcServer(settings.RpcSettings(bind="127.0.0.1:0"), [], status)
+    await server.start()
+    try:
+        async with channel(f"127.0.0.1:{server.port}") as to:
+            with pytest.raises(LookupFailed) as failed:
+                await status_pb2_grpc.StatusServiceStub(to).GetStatus(status_pb2.GetStatusRequest(), timeout=5)
+    finally:
+        await server.stop(0)
+    assert failed.value.code().name == "INTERNAL"
+    assert failed.value.details() == "the service failed; its log says why"
+    [told] = [r for r in caplog.records if r.name == "services.runtime.rpc"]
+    assert told.exc_info and told.fields == {"method": "/touchline.runtime.v1.StatusService/GetStatus"}
 
 
 @pytest.mark.parametrize(

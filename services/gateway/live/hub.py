@@ -38,6 +38,53 @@ class TooManyWatchersError(Exception):
     """As many watch already as the gateway serves."""
 
 
+class Watcher(AsyncIterator[bytes]):
+    """One watcher's stream. ended: told once nothing more is kept for it."""
+
+    def __init__(self, snapshot: Callable[[], bytes], waiting: int, ended: Callable[["Watcher"], None]) -> None:
+        self._snapshot = snapshot
+        self._ended = ended
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(waiting)
+        self._begun = False
+
+    async def __anext__(self) -> bytes:
+        if not self._begun:
+            self._begun = True
+            # The snapshot holds what was told before it; no await between the two, so that what changes next is told.
+            while not self._queue.empty():
+                if self._queue.get_nowait() is None:
+                    raise StopAsyncIteration
+            return b"retry: 1000\n\n" + self._snapshot()
+        try:
+            async with asyncio.timeout(_KEEP_ALIVE_S):
+                chunk = await self._queue.get()
+        except TimeoutError:
+            return b": still here\n\n"
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    def tell(self, chunk: bytes) -> bool:
+        """What changed; False where the watcher has not taken what it was told before, and is let go."""
+        try:
+            self._queue.put_nowait(chunk)
+        except asyncio.QueueFull:
+            self.let_go()
+            return False
+        return True
+
+    def let_go(self) -> None:
+        """Ends the stream at once, whatever still waits."""
+        self._ended(self)
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)
+
+    async def aclose(self) -> None:
+        """Nobody reads on."""
+        self._ended(self)
+
+
 class Hub:
     """The live view and its watchers."""
 
@@ -46,7 +93,7 @@ class Hub:
         self._status = status
         self._waiting = waiting
         self._most = watchers
-        self._watchers: set[asyncio.Queue[bytes | None]] = set()
+        self._watchers: set[Watcher] = set()
         self.dropped = 0
         self._unseen: set[tuple[str, str]] = set()
         self._begun = (asyncio.Event(), asyncio.Event())
@@ -104,42 +151,22 @@ class Hub:
                 self._send(encode(changes))
 
     def _send(self, chunk: bytes) -> None:
-        for queue in list(self._watchers):
-            try:
-                queue.put_nowait(chunk)
-            except asyncio.QueueFull:
-                self._drop(queue)
+        for watcher in list(self._watchers):
+            if not watcher.tell(chunk):
                 self.dropped += 1
 
-    def _drop(self, queue: asyncio.Queue[bytes | None]) -> None:
-        self._watchers.discard(queue)
-        while not queue.empty():
-            queue.get_nowait()
-        queue.put_nowait(None)
+    def watch(self) -> "Watcher":
+        """One watcher's stream: all rows that are kept, then each change. Ends where the watcher was let go, or the gateway closes.
 
-    async def watch(self) -> AsyncIterator[bytes]:
-        """One watcher's stream: all rows that are kept, then each change. Ends where the watcher was let go, or the gateway closes."""
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(self._waiting)
-        # No await between the snapshot and joining: what changes after it is sent.
-        chunk: bytes | None = b"retry: 1000\n\n" + encode(self.view.snapshot())
-        self._watchers.add(queue)
-        try:
-            while chunk is not None:
-                yield chunk
-                try:
-                    async with asyncio.timeout(_KEEP_ALIVE_S):
-                        chunk = await queue.get()
-                except TimeoutError:
-                    chunk = b": still here\n\n"
-        finally:
-            self._watchers.discard(queue)
-
-    def admit(self) -> None:
-        """Raises TooManyWatchersError."""
+        It counts from now on, whether it is read or not, until it is closed. Raises TooManyWatchersError.
+        """
         if len(self._watchers) >= self._most:
             raise TooManyWatchersError
+        watcher = Watcher(lambda: encode(self.view.snapshot()), self._waiting, self._watchers.discard)
+        self._watchers.add(watcher)
+        return watcher
 
     def close(self) -> None:
         """Ends all streams."""
-        for queue in list(self._watchers):
-            self._drop(queue)
+        for watcher in list(self._watchers):
+            watcher.let_go()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from services.sentiment.domain.encode import encode_normalised
 from services.sentiment.domain.network import Network
-from services.sentiment.domain.units import MAX_UNITS, PAD, UNKNOWN_SIGN, UNKNOWN_WORD, Vocabulary, unit_numbers
+from services.sentiment.domain.units import MAX_UNITS, PAD, Vocabulary, unit_numbers
 
 Floats = NDArray[np.float32]
 Params = dict[str, Any]
@@ -202,11 +202,3 @@ def network(vocabulary: Vocabulary, params: Params) -> Network:
     places = tuple(np.ascontiguousarray(embedding @ w) for w in params["window"])
     named = {k: np.asarray(params[k]) for k in ("bias", "hidden", "hidden_bias", "output", "output_bias")}
     return Network(vocabulary, places, **named)
-
-
-def unknown_rows(embedding: Floats) -> Floats:
-    """The embedding with rows for what is beyond a text, and for units that the vocabulary lacks."""
-    mean = embedding.mean(axis=0, keepdims=True)
-    special = np.zeros((3, embedding.shape[1]), np.float32)
-    special[[UNKNOWN_WORD, UNKNOWN_SIGN]] = mean
-    return np.concatenate([special, embedding])
