@@ -135,7 +135,12 @@ class Feed:
             (_ANSWERS, self.answers, lambda r: self._segments_of(r[2]), lambda r: GROUP_INDEX[r[3]]),
             (_REQUESTS, self.requests, lambda r: self._segments_of(r[2]), lambda r: ANSWERED if r[3] else WAITING),
             (_REMARKS, self.remarks, lambda r: (*self._segments_of(r[2]), (r[4], r[5])), lambda r: GROUP_INDEX[r[3]]),
-            (_MATTERS, self.matters, lambda r: _of_matter(self._segments_of(r[2]), r[3], r[4]), lambda r: _matter_group(r[3])),
+            (
+                _MATTERS,
+                self.matters,
+                lambda r: _of_matter(self._segments_of(r[2]), r[3], r[4]),
+                lambda r: _matter_group(r[3]),
+            ),
         )
         for sql, board, segments, group in sources:
             last = 0

@@ -63,7 +63,16 @@ async def build(house: House) -> Parts:
             owning.PIPELINE,
         ],
         servicers=[
-            rpc.servicer(house.pool, feed, watching, house.commands(), house.clock, broadcasts, settings.zoned())
+            rpc.servicer(
+                house.pool,
+                feed,
+                watching,
+                house.commands(),
+                house.clock,
+                broadcasts,
+                settings.zoned(),
+                house.reader,
+            )
         ],
         tasks=[feed.run, partial(watching.run, settings.watch_every_s), _forgetting(house, settings)],
     )

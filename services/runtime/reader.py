@@ -62,4 +62,6 @@ class Reader:
         return None
 
     async def _connect(self) -> Any:
-        return await asyncpg.connect(self._database_url, command_timeout=WITHIN_S, timeout=WITHIN_S, server_settings=_SETTINGS)
+        return await asyncpg.connect(
+            self._database_url, command_timeout=WITHIN_S, timeout=WITHIN_S, server_settings=_SETTINGS
+        )
