@@ -6,6 +6,9 @@ from typing import Any
 from bench.measure import RATE
 from bench.results import Result
 
+# The routing decision's p99 and its offer's, in bare round trips at most.
+ROUTED = 8.0
+
 
 def rows(head: Sequence[str], lines: Iterable[Sequence[str]], text_last: bool = False) -> str:
     """A table in Markdown; figures to the right, the first column (and, where asked, the last) to the left."""
@@ -52,7 +55,8 @@ def find(results: Iterable[Result], workload: str, system: str) -> Result | None
 
 def table(results: Sequence[Result]) -> str:
     """A table for each workload that was run."""
-    parts = [made for made in (_fast(results), _steady(results), _crashed(results), _others(results)) if made]
+    kinds = (_fast(results), _steady(results), routed(results), _crashed(results), _others(results))
+    parts = [made for made in kinds if made]
     return "\n\n".join(parts)
 
 
@@ -102,6 +106,31 @@ def _steady(results: Sequence[Result]) -> str:
         "facts",
     ]
     return rows(head, lines, True) if lines else ""
+
+
+def routed(results: Sequence[Result]) -> str:
+    """The routing decision by rate, beside the bare round trip of its run, and microseconds of processor a contact."""
+    found = sorted((r for r in results if "contacts_per_s" in r.more), key=lambda r: int(r.more["contacts_per_s"]))
+    if not found:
+        return ""
+    parts = list(found[0].more["cpu_us"])
+    lines = []
+    for r in found:
+        ratio, offer = (r.more.get(name) for name in ("to_round_trip", "offer_to_round_trip"))
+        grade = "–" if None in (ratio, offer) else "holds" if max(ratio, offer) <= ROUTED else "missed"
+        lines.append(
+            [
+                str(r.more["contacts_per_s"]),
+                *(number(x, ",.1f") for x in (r.more.get("round_trip_p99_ms"), r.p50_ms, r.p99_ms)),
+                number(ratio, ".1f"),
+                *(number(r.more[name], ",.1f") for name in ("offer_p50_ms", "offer_p99_ms")),
+                number(offer, ".1f"),
+                grade,
+                *(number(r.more["cpu_us"].get(part)) for part in parts),
+            ]
+        )
+    head = ["contacts/s", "round trip p99", "decided p50", "p99 ms", "×", "offered p50", "p99 ms", "×"]
+    return rows([*head, f"≤ {ROUTED:g}×", *(f"{part} µs" for part in parts)], lines)
 
 
 def _crashed(results: Sequence[Result]) -> str:
