@@ -34,19 +34,23 @@ _ALL = frozenset((*(kind.name for kind in _PEERS), Router.name))
 
 
 async def lookups(
-    bed: Bed, amount: Amount, rates: Sequence[int], trip: Result | None = None, only: Collection[str] = ()
-) -> list[Result]:
-    """The services side by side, as they are deployed; the router asks the others.
+    bed: Bed,
+    amount: Amount,
+    rates: Sequence[int],
+    tell: Callable[[list[Result]], None],
+    trip: Result | None = None,
+    only: Collection[str] = (),
+) -> None:
+    """The services side by side, as they are deployed; the router asks the others. Rows are told as they are made.
 
     rates: contacts a second at which the routing decision is timed. trip: the bare round trip of the same run; measured
     here where there is none yet. only: the services whose calls are timed, all where none is named; the routing decision is
     the router's.
     """
-    made: list[Result] = []
     wanted = _ALL & set(only) or _ALL
     if trip is None and "router" in wanted:
-        made = await round_trip(bed, amount.seconds)
-        trip = made[0]
+        (trip,) = await round_trip(bed, amount.seconds)
+        tell([trip])
     router, peers = routing.Routed(), [kind() for kind in _PEERS if kind.name in wanted or "router" in wanted]
     everybody = [*peers, *([router] if "router" in wanted else [])]
     await fresh(bed, router.source, router.sink)
@@ -66,7 +70,7 @@ async def lookups(
             await router.start(bed)
         await _calm(bed, load, everybody)
         for rate in rates if "router" in wanted else ():
-            made.append(await routing.at_rate(bed, router, peers, load, sink, rate, amount.seconds, trip))
+            tell([await routing.at_rate(bed, router, peers, load, sink, rate, amount.seconds, trip)])
             await _calm(bed, load, everybody)
         addresses = {s.name: s.address for s in everybody}
         known = sorted(load.sent or others[0].sent)
@@ -74,10 +78,9 @@ async def lookups(
             if name.partition(".")[0] not in wanted:
                 continue
             say(f"{name}: {CALLS_PER_S:.0f} calls/s for {amount.seconds} s")
-            made.append(await asked(name, call, int(CALLS_PER_S * amount.seconds)))
+            tell([await asked(name, call, int(CALLS_PER_S * amount.seconds))])
         if "router" in wanted:
-            made += await _commands(bed, addresses["router"], load)
-        return made
+            tell(await _commands(bed, addresses["router"], load))
     finally:
         await asyncio.gather(*(s.stop() for s in everybody))
         await sink.stop()

@@ -50,11 +50,16 @@ async def carry_out(folder: Path, options: argparse.Namespace, results: list[Res
             for made in await one(bed, STATIC, amount, {"recovery"}):
                 enter([made])
         trip = next((r for r in results if r.key == ("latency", ROUND_TRIP) and r.p99_ms is not None), None)
+
+        async def look() -> list[Result]:
+            await lookups.lookups(bed, amount, options.rate, enter, trip, options.only or ())
+            return []  # told already, row by row
+
         for workload, whose, do in (
             ("growth", RUNTIME, lambda: growth.processes(bed, amount)),
             ("state", RUNTIME, lambda: growth.customers(bed, amount, options.customers)),
             ("tracing", RUNTIME, lambda: growth.tracing(bed, amount)),
-            ("lookups", FOUR, lambda: lookups.lookups(bed, amount, options.rate, trip, options.only or ())),
+            ("lookups", FOUR, look),
             ("soak", RUNTIME, lambda: soak.soak(bed, amount, options.soak)),
         ):
             if workload not in wanted:
