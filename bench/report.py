@@ -158,13 +158,25 @@ def ratios(results: Sequence[Result]) -> list[str]:
     runtime, streams = ("throughput", "runtime"), ("throughput", "kafka-streams")
     big, small = (("state", f"runtime, {n} customers") for n in ("5,000,000", "10,000"))
     on, off = (("tracing", f"runtime, tracing {how}") for how in ("on", "off"))
-    steady = ("latency", "runtime")
+    steady, trip, routing = ("latency", "runtime"), ("latency", "round trip"), ("routing", "router, with lookups")
     rate, p99 = "events_per_s", "p99_ms"
     asked: tuple[_Asked, ...] = (
         ("throughput ÷ Kafka Streams exactly once", rate, runtime, streams, ">=", 1.0, 1.5, ".2f", "×"),
         ("throughput ÷ tuned Faust", rate, runtime, ("throughput", "faust-tuned"), ">=", 15, 25, ".1f", "×"),
-        ("p99 ÷ the bare round trip's", p99, steady, ("latency", "round trip"), "<=", 5, 3, ".2f", "×"),
+        ("p99 ÷ the bare round trip's", p99, steady, trip, "<=", 5, 3, ".2f", "×"),
         ("p99 ÷ Kafka Streams exactly once's", p99, steady, ("latency", "kafka-streams"), "<=", 0.1, None, ".3f", "×"),
+        ("routing decision with lookups, p99 ÷ the round trip's", p99, routing, trip, "<=", ROUTED, 5, ".1f", "×"),
+        (
+            "sentiment of one message by gRPC, p99",
+            p99,
+            ("lookup", "sentiment.Score"),
+            None,
+            "<=",
+            3,
+            None,
+            ".1f",
+            " ms",
+        ),
         ("first new decision after SIGKILL", "first_new_s", ("recovery", "runtime"), None, "<=", 5, 2, ".2f", " s"),
         ("memory at 5 million customers", "rss_mb", big, None, "<=", 400, 250, ".0f", " MB"),
         ("throughput at 5 million customers ÷ at 10 thousand", rate, big, small, ">=", 0.8, None, ".2f", "×"),
