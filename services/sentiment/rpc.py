@@ -53,16 +53,13 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
         check_batch("customer_ids", request.customer_ids)
         check_batch("contact_ids", request.contact_ids)
         response = sentiment_pb2.GetMoodResponse()
-        for kind, ids, into in (
-            ("customer", request.customer_ids, response.customers),
-            ("contact", request.contact_ids, response.contacts),
-        ):
-            for row in await store.moods(self._reader, kind, list(ids)) if ids else ():
-                into[row.id].CopyFrom(
-                    sentiment_pb2.Mood(
-                        mood=row.mood, trend=row.trend, messages=row.messages, last_at=timestamp(row.last_at)
-                    )
+        of = {"customer": response.customers, "contact": response.contacts}
+        for row in await store.moods(self._reader, request.customer_ids, request.contact_ids):
+            of[row.kind][row.id].CopyFrom(
+                sentiment_pb2.Mood(
+                    mood=row.mood, trend=row.trend, messages=row.messages, last_at=timestamp(row.last_at)
                 )
+            )
         return response
 
     async def GetConversation(  # noqa: N802 (gRPC's name)
