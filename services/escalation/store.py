@@ -61,7 +61,8 @@ async def project_cases(db: Db, changes: Sequence[Change[Customer, CaseFact]]) -
             """UPDATE follow_up f SET escalated_at = n.at
                FROM (SELECT customer_id, min(at) AS at FROM unnest($1::text[], $2::timestamptz[]) AS e(customer_id, at)
                      GROUP BY customer_id) AS n
-               WHERE f.customer_id = n.customer_id AND f.flagged_at < n.at AND f.escalated_at IS NULL""",
+               WHERE f.customer_id = n.customer_id AND f.flagged_at < n.at
+                     AND (f.escalated_at IS NULL OR f.escalated_at > n.at)""",
             [f.customer_id for f in escalated],
             [f.at for f in escalated],
         )
