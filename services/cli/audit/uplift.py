@@ -12,8 +12,6 @@ from services.cli.audit.wire import MINUTE, micros
 HORIZON_H = 1
 """Hours after a flag in which an escalation counts; flags that are younger are not compared yet."""
 _HORIZON = HORIZON_H * 60 * MINUTE
-_GRACE = 5 * MINUTE
-"""A flag and an escalation are two pipelines' work: one so soon after the flag may have been written before it."""
 _DAYS = 90 * 24 * 60 * MINUTE
 _FEWEST = 5
 """Cases that an arm must have for its share to be told at all."""
@@ -30,9 +28,10 @@ class Case:
     flagged: int
     escalated: int | None
 
-    def counts(self, grace: int = 0) -> bool:
-        """Whether it escalated within the horizon, and no sooner than `grace` after the flag."""
-        return self.escalated is not None and grace < self.escalated - self.flagged <= _HORIZON
+    @property
+    def counts(self) -> bool:
+        """Whether it escalated within the horizon."""
+        return self.escalated is not None and self.escalated - self.flagged <= _HORIZON
 
 
 def check_prevented(ledger: Ledger) -> Check:
@@ -51,8 +50,7 @@ def check_prevented(ledger: Ledger) -> Check:
         low, high = (sum(c.arm == arm for c in cases) for cases in (least, most))
         if not low <= have.cases <= high:
             findings.add(f"{arm}: {have.cases} cases, expected {low} to {high}")
-        low = sum(c.arm == arm and c.counts(_GRACE) for c in least)
-        high = sum(c.arm == arm and c.counts() for c in most)
+        low, high = (sum(c.arm == arm and c.counts for c in cases) for cases in (least, most))
         if not low <= have.escalated <= high:
             findings.add(f"{arm}: {have.escalated} escalated, expected {low} to {high}")
     for name, want in zip(("difference", "low", "high"), interval(answer.treated, answer.held_out), strict=True):
@@ -84,7 +82,8 @@ def _wilson(escalated: int, cases: int) -> tuple[float, float, float]:
     """The share, and its 95 % Wilson interval."""
     share = escalated / cases
     middle, half = share + _Z**2 / (2 * cases), _Z * sqrt(share * (1 - share) / cases + (_Z / (2 * cases)) ** 2)
-    return share, *(max(0.0, min(1.0, (middle + x) / (1 + _Z**2 / cases))) for x in (-half, half))
+    low, high = (max(0.0, min(1.0, (middle + x) / (1 + _Z**2 / cases))) for x in (-half, half))
+    return share, low, high
 
 
 def interval(treated: Any, held_out: Any) -> tuple[float, float, float]:
