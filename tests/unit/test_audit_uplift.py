@@ -55,8 +55,8 @@ ASKS = [asked("t0", HOUR + 60), asked("t1", 2 * HOUR), *(asked(f"h{i}", HOUR + 6
 def test_the_counts_and_the_interval_are_those_of_the_facts() -> None:
     check = audited(TREATED + HELD_OUT, ASKS, answer((40, 2), (10, 7)))
     assert check.ok and check.expected == 50
-    assert "prevented: 26 (95 % 13 to 34), +65% (+33% to +85%), 2/40 : 7/10" in check.note
-    assert "planted" not in check.note and "避免 26 次" in check.note
+    assert "prevented 26 (95 % 13 to 34), +65 points (+33 to +85; 2 of 40 followed up, 7 of 10 held out)" in check.note
+    assert "planted" not in check.note and "避免升级 26 次（95 % 区间 13 至 34）" in check.note
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,10 @@ def test_a_wrong_interval_and_a_service_that_does_not_answer_are_found() -> None
 def test_too_few_and_an_interval_with_zero_in_it_are_not_yet_known() -> None:
     assert "not yet known: only 1 + 0 cases" in audited([TREATED[0]], [], answer((1, 0), (0, 0))).note
     check = audited(TREATED + HELD_OUT, [], answer((40, 0), (10, 0)))
-    assert "尚不可知" in check.note and "not yet known: 95 % -9% to +28%, 0/40 : 0/10" in check.note
+    assert (
+        "尚不可知" in check.note
+        and "not yet known: 95 % -9 to +28 points (0 of 40 followed up, 0 of 10 held out)" in check.note
+    )
 
 
 def test_what_was_planted_stands_beside_the_estimate() -> None:
@@ -117,7 +120,7 @@ def test_what_was_planted_stands_beside_the_estimate() -> None:
     ]
     note = audited(TREATED + HELD_OUT, ASKS, answer((40, 2), (10, 7)), lines).note
     # 20 of 40 treated stayed away for it, and one of the ten held out whom somebody called all the same.
-    assert "planted: 21 kept from it, +40% of the cases compared" in note and "21 位因跟进未升级，即 +40%" in note
+    assert "planted: 21 kept from it, +40 points among those" in note and "21 位因跟进未升级，可比者中差 +40" in note
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.data())

@@ -39,9 +39,7 @@ def check_prevented(ledger: Ledger) -> Check:
     findings, answer = Findings(), ledger.evidence.uplift
     drawn = _cases(ledger)
     if answer is None:
-        return findings.check(
-            "避免的升级", "what was prevented", len(drawn), len(drawn) if not drawn else 0, _note([], None, {})
-        )
+        return findings.check("避免的升级", "what was prevented", len(drawn), 0, _note([], None, None))
     first, last = (at - _HORIZON for at in ledger.evidence.uplift_asked)
     # What fell out of the horizon while the service was asked may be counted or not.
     least, most = ([c for c in drawn if last - _DAYS <= c.flagged < until] for until in (first, last))
@@ -125,25 +123,38 @@ def planted(cases: Iterable[Case], stayed: set[str]) -> float | None:
 
 
 def _note(cases: list[Case], answer: Any, stayed: Mapping[str, set[str]] | None) -> str:
-    if answer is None or min(answer.treated.cases, answer.held_out.cases) < _FEWEST:
-        counts = f"{answer.treated.cases} + {answer.held_out.cases}" if answer is not None else "0 + 0"
-        zh, en = f"尚不可知：可比的只有 {counts} 例", f"not yet known: only {counts} cases to compare"
-    else:
-        arms = (
-            f"{answer.treated.escalated}/{answer.treated.cases} : {answer.held_out.escalated}/{answer.held_out.cases}"
+    zh, en = _estimate(answer)
+    if stayed is not None:
+        mine = stayed.get("follow_up", set())
+        truth = planted(cases, mine)
+        zh += f"；演示所设：{len(mine)} 位因跟进未升级" + ("" if truth is None else f"，可比者中差 {_points(truth)}")
+        en += f"; planted: {len(mine)} kept from it" + (
+            "" if truth is None else f", {_points(truth)} points among those"
         )
-        shares = f"{answer.difference:+.0%}", f"{answer.low:+.0%}", f"{answer.high:+.0%}"
-        times = f"{answer.avoided:.0f}", f"{answer.avoided_low:.0f}", f"{answer.avoided_high:.0f}"
-        if answer.known:
-            zh = f"跟进使升级减少 {shares[0]}（95 % 区间 {shares[1]} 至 {shares[2]}），避免 {times[0]} 次（{times[1]} 至 {times[2]}）"
-            en = f"prevented: {times[0]} (95 % {times[1]} to {times[2]}), {shares[0]} ({shares[1]} to {shares[2]}), {arms}"
-        else:
-            zh = f"尚不可知：95 % 区间 {shares[1]} 至 {shares[2]} 含零"
-            en = f"not yet known: 95 % {shares[1]} to {shares[2]}, {arms}"
-    if stayed is None:
-        return f"{zh} {en}"
-    mine = stayed.get("follow_up", set())
-    truth = planted(cases, mine)
-    share = "" if truth is None else f"，即 {truth:+.0%}"
-    share_en = "" if truth is None else f", {truth:+.0%} of the cases compared"
-    return f"{zh}；演示所设：{len(mine)} 位因跟进未升级{share} {en}; planted: {len(mine)} kept from it{share_en}"
+    return f"{zh} {en}"
+
+
+def _estimate(answer: Any) -> tuple[str, str]:
+    """What the trial tells, in Chinese and English."""
+    if answer is None:
+        return "服务未回答", "the service does not answer"
+    treated, held_out = answer.treated, answer.held_out
+    if min(treated.cases, held_out.cases) < _FEWEST:
+        counts = f"{treated.cases} + {held_out.cases}"
+        return f"尚不可知：满 {HORIZON_H} 小时可比的只有 {counts} 例", f"not yet known: only {counts} cases to compare"
+    low, high = _points(answer.low), _points(answer.high)
+    arms_zh = f"跟进 {treated.escalated}/{treated.cases}，对照 {held_out.escalated}/{held_out.cases}"
+    arms = f"{treated.escalated} of {treated.cases} followed up, {held_out.escalated} of {held_out.cases} held out"
+    if not answer.known:
+        zh = f"尚不可知：升级率之差的 95 % 区间为 {low} 至 {high} 个百分点（{arms_zh}）"
+        return zh, f"not yet known: 95 % {low} to {high} points ({arms})"
+    times = f"{answer.avoided:.0f}", f"{answer.avoided_low:.0f}", f"{answer.avoided_high:.0f}"
+    share = _points(answer.difference)
+    zh = f"避免升级 {times[0]} 次（95 % 区间 {times[1]} 至 {times[2]}），升级率低 {share} 个百分点（{low} 至 {high}；{arms_zh}）"
+    en = f"prevented {times[0]} (95 % {times[1]} to {times[2]}), {share} points ({low} to {high}; {arms})"
+    return zh, en
+
+
+def _points(share: float) -> str:
+    """A difference of shares in percentage points."""
+    return f"{100 * share:+.0f}"
