@@ -16,7 +16,9 @@ from services.gateway.answers import Command, command, error, failure
 from services.gateway.live.rows import iso
 from services.runtime.rpc import LookupFailed
 
-LISTED, WAVES = 200, 5
+LISTED, LATEST, WAVES = 200, 20, 5
+# A batch or a route is what a product or a store suffers from: the same wave shows in all of them.
+_ROOTS = {"batch": 0, "route": 1, "product": 2, "store": 3}
 WITHIN_S = 2.0
 DECIDED_WITHIN_S = 8.0
 
@@ -45,9 +47,10 @@ class Desk:
         return [_budget(b) for b in answer.teams]
 
     async def waves(self) -> list[dict[str, Any]]:
-        """Causes that many customers have met with, the latest first. Raises LookupFailed."""
-        answer = await self._service.ListCauses(escalation_pb2.ListCausesRequest(limit=WAVES), timeout=WITHIN_S)
-        return [_wave(w) for w in answer.waves]
+        """Causes that many customers have met with: what may be at the root first, of each kind the latest. Raises LookupFailed."""
+        answer = await self._service.ListCauses(escalation_pb2.ListCausesRequest(limit=LATEST), timeout=WITHIN_S)
+        found = [_wave(w) for w in answer.waves]
+        return sorted(found, key=lambda w: _ROOTS.get(w["kind"], len(_ROOTS)))[:WAVES]
 
     async def claim(self, follow_up_id: str, owner: str, command_id: str) -> dict[str, Any]:
         """Starts one. Raises LookupFailed."""

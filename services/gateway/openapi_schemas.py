@@ -201,7 +201,7 @@ SCHEMAS: Json = {
             },
             "waves": {
                 "type": "array",
-                "description": "causes about which more customers report than usual, the latest first",
+                "description": "causes about which more customers report than usual, what may be at the root first",
                 "items": {
                     "type": "object",
                     "required": ["kind", "name", "wave", "customers", "since", "heated_at", "affected", "reached"],
