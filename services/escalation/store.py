@@ -54,14 +54,12 @@ class RiskRow:
 
 
 async def project_cases(db: Db, changes: Sequence[Change[Customer, CaseFact]]) -> None:
-    """Writes customers' risks as the batch left them, and who has escalated after having been flagged."""
+    """Writes customers' risks as the batch left them, and who has escalated."""
     escalated = [f for change in changes for f in change.facts if isinstance(f, tasks.Escalated)]
     if escalated:
         await db.execute(
-            """UPDATE follow_up f SET escalated_at = n.at
-               FROM (SELECT customer_id, min(at) AS at FROM unnest($1::text[], $2::timestamptz[]) AS e(customer_id, at)
-                     GROUP BY customer_id) AS n
-               WHERE f.customer_id = n.customer_id AND f.flagged_at < n.at AND f.escalated_at IS NULL""",
+            """INSERT INTO escalation (customer_id, at) SELECT * FROM unnest($1::text[], $2::timestamptz[])
+               ON CONFLICT DO NOTHING""",
             [f.customer_id for f in escalated],
             [f.at for f in escalated],
         )
@@ -249,8 +247,10 @@ async def arms(pool: Any, team: str, since: datetime, until: datetime, horizon: 
     A case that was flagged more than once belongs to the arm that the lot gave it first.
     """
     rows = await pool.fetch(
-        """SELECT arm, count(*), count(*) FILTER (WHERE escalated_at <= flagged_at + $4) FROM (
-               SELECT DISTINCT ON (case_id) arm, flagged_at, escalated_at FROM follow_up
+        """SELECT arm, count(*), count(*) FILTER (WHERE EXISTS (
+                   SELECT FROM escalation e
+                   WHERE e.customer_id = cases.customer_id AND e.at > flagged_at AND e.at <= flagged_at + $4)) FROM (
+               SELECT DISTINCT ON (case_id) arm, customer_id, flagged_at FROM follow_up
                WHERE arm <> '' AND ($1 = '' OR team = $1) AND flagged_at >= $2 AND flagged_at < $3
                ORDER BY case_id, flagged_at) AS cases
            GROUP BY arm""",
