@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -151,3 +152,15 @@ def test_a_segment_does_nothing_to_a_terminal(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["nps", "compute", str(file)])
     assert done.exit_code == 0, done.output
     assert not {c for c in done.output if not c.isprintable()} - {"\n"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["events", "tail", "touchpoint.events"], ["nps", "get"], ["dlq", "list"], ["escalation", "follow-ups", "list"]],
+)
+def test_where_nothing_is_up_the_command_that_helps_can_be_typed(tmp_path: Path, words: list[str]) -> None:
+    folder = tmp_path / "数据 夹"
+    done = CliRunner().invoke(cli, [*words, "--data", str(folder)])
+    assert done.exit_code == 1
+    helps = done.output.partition("`")[2].partition("`")[0]
+    assert shlex.split(helps) == ["touchline", "up", "--data", str(folder)]
