@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services.cli.common import fail
+from services.cli.common import not_up
 
 if TYPE_CHECKING:
     from touchline.nps.v1 import nps_pb2
@@ -18,7 +18,7 @@ def service_address(data: Path, service: str) -> str:
     state = read(layout) if is_held(layout) else None
     address = state.grpc.get(service) if state else None
     if address is None:
-        fail(f"{data}: nothing is up there; start it with `touchline up --data {data}`")
+        not_up(data)
     return address
 
 

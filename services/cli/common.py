@@ -3,6 +3,7 @@
 import math
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any, NoReturn
 
 import click
@@ -69,3 +70,8 @@ def plain(text: str) -> str:
 def fail(reason: object) -> NoReturn:
     """Ends the command with exit status 1."""
     raise Failed(str(reason))
+
+
+def not_up(data: Path) -> NoReturn:
+    """Ends a command that asks a running stack where none is up on this data folder."""
+    fail(f"{data}: nothing is up there; start it with `touchline up --data {quote(str(data))}`. 尚未启动。")

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from services.cli.common import Lines, data_option, fail
+from services.cli.common import Lines, data_option, fail, not_up
 from services.cli.kafka import run_async
 
 BATCH = 500
@@ -179,5 +179,5 @@ def _status(data: Path) -> dict[str, Any]:
 
     answer = asyncio.run(gather(Layout.of(data)))
     if answer["state"] == "down":
-        fail(f"nothing runs in {data}; start it with: touchline up --data {data}")
+        not_up(data)
     return answer

@@ -33,7 +33,9 @@ def feedback() -> None:
     default="",
     help="The service's gRPC address; by default the one that is up on --data. 服务地址。",
 )
-@click.option("--after", type=click.IntRange(min=0), default=0, help="Only numbers above this. 只要此编号之后的。")
+@click.option(
+    "--after", type=click.IntRange(0, 2**63 - 1), default=0, help="Only numbers above this. 只要此编号之后的。"
+)
 def export(data: Path, address: str, after: int) -> None:
     """Writes the corrections that are kept, oldest first: number, text, lang, label and what else was told; a line each.
 

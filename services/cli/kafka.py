@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from services.cli.common import data_option, fail
+from services.cli.common import data_option, fail, not_up
 
 if TYPE_CHECKING:
     from services.runtime.settings import KafkaSettings
@@ -40,7 +40,7 @@ def kafka_of(data: Path, bootstrap: str | None) -> "KafkaSettings":
     layout = Layout.of(data)
     state = read(layout) if is_held(layout) else None
     if state is None or not state.bootstrap:
-        fail(f"{data}: nothing is up there; start it with `touchline up --data {data}`")
+        not_up(data)
     return KafkaSettings(bootstrap=state.bootstrap)
 
 

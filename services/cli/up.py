@@ -1,6 +1,7 @@
 """`touchline up`: starts and supervises everything."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -55,5 +56,5 @@ def up(detach: bool, data: Path, clock: str, no_traces: bool, brokers: str | Non
         pid = control.start_detached(options)
     except (state.AlreadyRunningError, control.ControlError, jars.JarError, OSError) as error:
         fail(error)
-    click.echo(f"starting, supervisor pid {pid}; see: touchline status --data {data}")
-    click.echo(f"正在启动，看护进程 {pid}；查看：touchline status --data {data}")
+    click.echo(f"starting, supervisor pid {pid}; see: touchline status --data {quote(str(data))}")
+    click.echo(f"正在启动，看护进程 {pid}；查看：touchline status --data {quote(str(data))}")

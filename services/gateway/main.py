@@ -18,6 +18,7 @@ from services.gateway.broadcast import Broadcast
 from services.gateway.door import Door
 from services.gateway.followups import Desk, FollowUps
 from services.gateway.ingest import Ingest
+from services.gateway.intime import InTime
 from services.gateway.keys import KeyRing
 from services.gateway.live.hub import Hub
 from services.gateway.live.view import LiveView
@@ -135,6 +136,7 @@ def _config(application: Starlette, settings: GatewaySettings) -> uvicorn.Config
         host=settings.host,
         port=settings.port,
         loop="none",
+        http=InTime,
         lifespan="off",
         log_config=None,
         access_log=False,

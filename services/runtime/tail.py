@@ -14,6 +14,7 @@ from services.runtime.settings import KafkaSettings
 from services.runtime.worker import Worker
 
 KNOWN_WITHIN_S = 10.0
+SILENCE_S = 10.0
 
 _AT_MOST = 2000
 _WAIT_S = 0.25
@@ -114,9 +115,19 @@ async def read_all(kafka: KafkaSettings, topic: str) -> list[Record]:
     reader = _Reader(kafka, begin)
     # The last offset may hold no record, where the topic is compacted: then its end is told.
     left = {p for p in places if end[p] > begin[p]}
+    now = asyncio.get_running_loop().time
+    heard = now()
     try:
         while left := left - reader.at_end:
-            for r in await reader.poll():
+            records = await reader.poll()
+            if records:
+                heard = now()
+            elif (
+                now() - heard > SILENCE_S
+            ):  # the reader waits for ever for a broker that is gone: this asks whether it is
+                await questions.offsets(list(left), END)
+                heard = now()
+            for r in records:
                 place = Place(topic, r.partition)
                 if r.offset < end[place]:
                     found.append(r)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -32,13 +33,14 @@ TOUCHLINE = [sys.executable, "-m", "services.cli.main"]
         ["demo", "--scale", "nan"],
         ["up", "--clock", "scaled:nan:nan:nan"],
         ["up", "--clock", "scaled:0:1e300:1"],
+        ["sentiment", "feedback", "export", "--after", str(2**63)],
         ["router", "replay", "--calls", __file__, "--bot-takes", "nan"],
     ],
 )
 def test_a_number_that_is_none_is_a_bad_invocation(words: list[str]) -> None:
     done = CliRunner().invoke(cli, words)
     assert done.exit_code == 2, done.output
-    assert words[-2] in done.output
+    assert words[-2] in done.output  # the option is named
 
 
 def _run(words: list[str], **closed: int) -> "subprocess.CompletedProcess[bytes]":
@@ -151,3 +153,15 @@ def test_a_segment_does_nothing_to_a_terminal(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["nps", "compute", str(file)])
     assert done.exit_code == 0, done.output
     assert not {c for c in done.output if not c.isprintable()} - {"\n"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["events", "tail", "touchpoint.events"], ["nps", "get"], ["dlq", "list"], ["escalation", "follow-ups", "list"]],
+)
+def test_where_nothing_is_up_the_command_that_helps_can_be_typed(tmp_path: Path, words: list[str]) -> None:
+    folder = tmp_path / "数据 夹"
+    done = CliRunner().invoke(cli, [*words, "--data", str(folder)])
+    assert done.exit_code == 1
+    helps = done.output.partition("`")[2].partition("`")[0]
+    assert shlex.split(helps) == ["touchline", "up", "--data", str(folder)]

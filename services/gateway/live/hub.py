@@ -11,6 +11,7 @@ import msgspec
 from services.gateway.live.rows import Change
 from services.gateway.live.view import EVENT_TOPICS, LiveView
 from services.runtime import topics
+from services.runtime.errors import Transient
 from services.runtime.patience import backoff
 from services.runtime.records import Record
 from services.runtime.settings import KafkaSettings
@@ -123,7 +124,8 @@ class Hub:
                                 self._apply(record)
                             await asyncio.sleep(0)
             except Exception as error:
-                log.warning("the live view waits for its topics: %s", type(error).__name__)
+                why = error if isinstance(error, Transient) else type(error).__name__
+                log.warning("the live view waits for its topics: %s", why)
                 await asyncio.sleep(next(waits))
 
     def _apply(self, record: Record) -> None:
