@@ -86,18 +86,17 @@ async def test_a_change_is_found_by_its_index_however_large_the_table(dsn, reade
         for _ in range(5):
             await feed.refresh()
         running.cancel()
-        await asyncio.sleep(1.2)  # what a connection has read is told the statistics within a second
-        read = await pool.fetchval(
-            "SELECT coalesce(sum(seq_scan), 0) FROM pg_stat_user_tables WHERE relname = 'answer'"
-        )
+        read = await _read_whole(pool, reader)
         for _ in range(50):
             await feed.refresh()
-        await asyncio.sleep(1.2)
-        await feed.refresh()
-        again = await pool.fetchval(
-            "SELECT coalesce(sum(seq_scan), 0) FROM pg_stat_user_tables WHERE relname = 'answer'"
-        )
-        assert again == read
+        assert await _read_whole(pool, reader) == read
+
+
+async def _read_whole(pool: asyncpg.Pool, reader: Reader) -> int:
+    """How often the answers were read as a whole so far."""
+    for connection in (pool, reader):
+        await connection.fetch("SELECT pg_stat_force_next_flush()")
+    return await pool.fetchval("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'answer'")
 
 
 async def test_a_lost_connection_and_a_lookup_called_off_leave_no_trace(dsn) -> None:
