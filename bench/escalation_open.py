@@ -2,7 +2,7 @@
 
 The service as shipped, alone on the embedded Kafka and Postgres, with every customer's state and risk as it would have left them. Nothing
 happens to any of them: what its process and Postgres take is what silence costs, polling included. Then `GetRisk` is asked for 100 of
-them at a time, drawn evenly, which no cache likes.
+them at a time, drawn evenly, which no cache likes; and an empty call (the health check) in the same way, which is what a call takes at all.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import asyncpg
 import grpc.aio
 import msgspec
 import uvloop
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 
 from bench.contender import Bed
@@ -60,6 +61,8 @@ class Found:
     p50_ms: float
     p99_ms: float
     calls_per_s: float
+    empty_p50_ms: float
+    empty_p99_ms: float
     failed: list[str]
 
 
@@ -135,12 +138,26 @@ async def run(folder: Path, customers: int, seconds: float, calls: int, rate: fl
                     names = [f"customer-{draw.randrange(customers):011d}" for _ in range(MANY)]
                     return await stub.GetRisk(escalation_pb2.GetRiskRequest(customer_ids=names), timeout=5)
 
+                health = health_pb2_grpc.HealthStub(channel)
+                check = health_pb2.HealthCheckRequest()
+                empty = await asked("an empty call", lambda _: health.Check(check, timeout=5), calls, rate)
                 made = await asked("escalation.GetRisk", call, calls, rate)
             await db.close()
         finally:
             await service.stop()
     return Found(
-        customers, seconds, ticks, own, postgres, rss, made.p50_ms or 0.0, made.p99_ms or 0.0, rate, list(made.errors)
+        customers=customers,
+        seconds=seconds,
+        ticks_per_s=ticks,
+        core=own,
+        postgres_core=postgres,
+        rss_mb=rss,
+        p50_ms=made.p50_ms or 0.0,
+        p99_ms=made.p99_ms or 0.0,
+        calls_per_s=rate,
+        empty_p50_ms=empty.p50_ms or 0.0,
+        empty_p99_ms=empty.p99_ms or 0.0,
+        failed=[*made.errors, *empty.errors],
     )
 
 
@@ -178,7 +195,8 @@ def main() -> int:
     print(
         f"{found.customers:,} open customers, silent for {found.seconds:.0f} s: {found.ticks_per_s:.1f} looked at again a second, "
         f"{found.core:.3f} of a core, Postgres {found.postgres_core:.3f}; {found.rss_mb:.0f} MB\n"
-        f"GetRisk for {MANY} customers at {found.calls_per_s:.0f} calls/s: p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms"
+        f"GetRisk for {MANY} customers at {found.calls_per_s:.0f} calls/s: p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms; "
+        f"an empty call: p50 {found.empty_p50_ms:.1f} ms, p99 {found.empty_p99_ms:.1f} ms"
         + "".join(f"\nnot as it should be: {e}" for e in found.failed)
     )
     if args.json:

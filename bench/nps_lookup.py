@@ -1,7 +1,8 @@
 """How long GetNps takes with 6,000 stores and 28 stages: `python -m bench.nps_lookup [--answers N] [--seconds S] [--events R]`.
 
 The service runs as it is deployed, on the embedded Kafka and Postgres; a year of answers lies in its table. Calls come at a
-steady rate, whether or not those before them are answered, and are timed from the moment they were due.
+steady rate, whether or not those before them are answered, and are timed from the moment they were due. An empty call (the health check) is
+asked in the same way in between: what a call takes beyond it is the lookup's.
 """
 
 import argparse
@@ -13,13 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
@@ -77,14 +79,17 @@ def requests(now: datetime, seed: int) -> dict[str, Callable[[], nps_pb2.GetNpsR
     }  # fmt: skip
 
 
-def heavy(now: datetime) -> dict[str, Callable[[], nps_pb2.GetNpsRequest]]:
-    """What touches very many answers or stores: told apart from what is asked all day."""
-    at = Timestamp()
+def heavy(now: datetime, seed: int = 1) -> dict[str, Callable[[], nps_pb2.GetNpsRequest]]:
+    """What touches very many answers or stores: told apart from what is asked all day. Each names another region or stage."""
+    at, rnd = Timestamp(), random.Random(seed)
     at.FromDatetime(now)
-    year = {"window": nps_pb2.WINDOW_ROLLING, "days": 365, "at": at}
+
+    def year(**words: object) -> nps_pb2.GetNpsRequest:
+        return nps_pb2.GetNpsRequest(window=nps_pb2.WINDOW_ROLLING, days=365, at=at, **words)  # type: ignore[arg-type]
+
     return {
-        "a region's channel, a year": lambda: nps_pb2.GetNpsRequest(where={"region": "r3", "channel": "app"}, **year),  # type: ignore[arg-type]
-        "a stage by region, a year": lambda: nps_pb2.GetNpsRequest(where={"touchpoint": "t3"}, dimensions=["region"], limit=8, **year),  # type: ignore[arg-type]
+        "a region's channel, a year": lambda: year(where={"region": f"r{rnd.randrange(REGIONS)}", "channel": "app"}),
+        "a stage by region, a year": lambda: year(where={"touchpoint": f"t{rnd.randrange(STAGES)}"}, dimensions=["region"], limit=8),
         "all 6,000 stores, all time": lambda: nps_pb2.GetNpsRequest(dimensions=["store"]),
     }  # fmt: skip
 
@@ -108,7 +113,8 @@ async def run(args: argparse.Namespace, stack: Stack) -> None:
         async with asyncio.timeout(300):
             while (found := await probe(address)) is None or not found.healthy or found.lag:  # noqa: ASYNC110 (asked over the network)
                 await asyncio.sleep(0.5)
-            stub = nps_pb2_grpc.NpsServiceStub(grpc.aio.insecure_channel(address))
+            channel = grpc.aio.insecure_channel(address)
+            stub, health = nps_pb2_grpc.NpsServiceStub(channel), health_pb2_grpc.HealthStub(channel)
             began = time.perf_counter()
             while True:
                 try:
@@ -122,9 +128,13 @@ async def run(args: argparse.Namespace, stack: Stack) -> None:
         mix = requests(now, args.seed)
         calls = [(name, made) for name, made in mix.items() for _ in range(3)]
         random.Random(args.seed).shuffle(calls)
-        await _measure(stub, "the mix", [made for _, made in calls], args)
-        for name, made in {**mix, **heavy(now)}.items():
-            await _measure(stub, name, [made], argparse.Namespace(rate=args.rate / 4, seconds=max(args.seconds / 3, 3)))
+        await _measure(health.Check, "an empty call", [health_pb2.HealthCheckRequest], args)
+        await _measure(stub.GetNps, "the mix", [made for _, made in calls], args)
+        await _measure(health.Check, "an empty call again", [health_pb2.HealthCheckRequest], args)
+        for name, made in {**mix, **heavy(now, args.seed)}.items():
+            await _measure(
+                stub.GetNps, name, [made], argparse.Namespace(rate=args.rate / 4, seconds=max(args.seconds / 3, 3))
+            )
         stopping.set()
         await feeding
     finally:
@@ -134,19 +144,19 @@ async def run(args: argparse.Namespace, stack: Stack) -> None:
 
 
 async def _measure(
-    stub: "nps_pb2_grpc.NpsServiceAsyncStub",
+    call: Callable[..., Awaitable[object]],
     name: str,
-    calls: list[Callable[[], nps_pb2.GetNpsRequest]],
+    calls: Sequence[Callable[[], object]],
     args: argparse.Namespace,
 ) -> None:
     for made in calls[:20]:
-        await stub.GetNps(made(), timeout=10)
+        await call(made(), timeout=10)
     took: list[float] = []
     start = time.perf_counter() + 0.1
 
-    async def one(due: float, request: nps_pb2.GetNpsRequest) -> None:
+    async def one(due: float, request: object) -> None:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        await stub.GetNps(request, timeout=10)
+        await call(request, timeout=10)
         took.append(time.perf_counter() - due)
 
     count = int(args.rate * args.seconds)
@@ -217,7 +227,10 @@ async def inside(args: argparse.Namespace) -> None:
     print(json.dumps({"answers": args.answers, "filled_in_cpu_s": round(time.process_time() - began, 1)}))
     servicer = NpsAnswers(None, feed, None, None, None, None, UTC)  # type: ignore[arg-type]
     mix = requests(now, args.seed)
-    for name, calls in {"the mix": list(mix.values()), **{n: [c] for n, c in {**mix, **heavy(now)}.items()}}.items():
+    for name, calls in {
+        "the mix": list(mix.values()),
+        **{n: [c] for n, c in {**mix, **heavy(now, args.seed)}.items()},
+    }.items():
         took = []
         for n in range(700 if len(calls) > 1 else 100):
             request = calls[n % len(calls)]()

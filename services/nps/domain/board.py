@@ -149,7 +149,7 @@ class Board:
             return [0] * self._groups
         if len(found) < 2 and self._is_ever(start, end):
             return list(self._totals[found[0][0]][found[0][1]] if found else self._all)
-        group = self._group[self._select(start, end, found)]
+        group = self._group.take(self._select(start, end, found))
         return [int(n) for n in np.bincount(group + 1, minlength=self._groups + 1)[1:]]
 
     def by(self, dimension: str, start: int, end: int, where: Mapping[str, str]) -> dict[str, Cell]:
@@ -237,7 +237,7 @@ class Board:
         """Counts by value's number and group."""
         slots = self._select(start, end, places)
         wide = self._groups + 1
-        flat = self._codes[d][self._kind[slots]] * wide + (self._group[slots] + 1)
+        flat = self._codes[d].take(self._kind.take(slots)) * wide + (self._group.take(slots) + 1)
         found: Ints = np.bincount(flat, minlength=len(self._values[d]) * wide).reshape(-1, wide)[:, 1:]
         return found
 
@@ -300,14 +300,15 @@ class Board:
         else:
             slots = np.flatnonzero(self._group != NOWHERE).astype(np.int32)
         if tests:
-            kinds = self._kind[slots]
-            kept = self._codes[tests[0][0]][kinds] == tests[0][1]
+            # By `take` and `compress`: indexing by an array or a mask takes half as long again.
+            kinds = self._kind.take(slots)
+            kept = self._codes[tests[0][0]].take(kinds) == tests[0][1]
             for d, number in tests[1:]:
-                kept &= self._codes[d][kinds] == number
-            slots = slots[kept]
+                kept &= self._codes[d].take(kinds) == number
+            slots = slots.compress(kept)
         if not ever:
-            hours = self._hours[slots]
-            slots = slots[(hours >= start) & (hours < end)]
+            hours = self._hours.take(slots)
+            slots = slots.compress((hours >= start) & (hours < end))
         return slots
 
     def _days(self, start: int, end: int) -> Iterator[int]:
