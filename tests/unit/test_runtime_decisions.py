@@ -1,6 +1,5 @@
 """Steps 2 and 3 of the checkpoint: one bad event harms no other, facts keep their ids and their order, counts add up."""
 
-import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -15,12 +14,11 @@ from touchline.metrics.v1 import counter_pb2
 from touchline.nps.v1 import nps_pb2
 
 from services.runtime.batch import LARGEST_FACT, Decider, States
-from services.runtime.checkpoint import Claim, Commit, Dirty, Place, Saved
+from services.runtime.checkpoint import Commit, Dirty, Saved
 from services.runtime.clock import wall_clock
 from services.runtime.counters import Tally, counter_record, segment_text, totals
 from services.runtime.errors import Permanent
 from services.runtime.letters import original
-from services.runtime.patience import GivenUp
 from services.runtime.pipeline import Answer, Delta, Metric, Publish
 from services.runtime.records import Record, read
 from services.runtime.runner import Runner
@@ -136,35 +134,6 @@ async def test_an_event_that_was_seen_is_not_decided_again() -> None:
     reads = decider.decode([before, twice, twice, fresh, before], wall_clock(), made)
     assert [r.record for r in await runner._fresh(reads, made)] == [twice, fresh]
     assert made.duplicates == 3
-
-
-async def test_states_are_loaded_while_lookups_run_and_given_up_with_their_places() -> None:
-    asked, loaded = asyncio.Event(), asyncio.Event()
-
-    async def enrich(events):
-        asked.set()
-        await asyncio.wait_for(loaded.wait(), 5)
-        return [f"known {e}" for e in events]
-
-    class Waits:
-        """A store that answers once the lookups are under way: one after the other, neither would end."""
-
-        async def load(self, keys: list[str], *, parts: bool) -> dict[str, Saved]:
-            await asyncio.wait_for(asked.wait(), 5)
-            loaded.set()
-            return {}
-
-    looking = replace(COUNTING, enrich=enrich)
-    runner = Runner(looking, SimpleNamespace(), Waits(), SimpleNamespace(), wall_clock, BatchSettings())
-    runner._owned[Place("touchpoint.events", 0)] = Claim(0, 1)
-    decider = Decider(looking, States(looking, 10))
-    reads = decider.decode(polled(("hu", "a"), ("li", "b")), wall_clock(), decider.begin())
-    found = await runner._known(reads, BatchTrace("counting", 2))
-    assert [r.event for r in found] == [f"known {r.event}" for r in reads]
-    assert runner._states.missing(["hu", "li", "wu"]) == ["wu"]
-    runner._owned.clear()
-    with pytest.raises(GivenUp):
-        await runner._known(reads, BatchTrace("counting", 2))
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------
