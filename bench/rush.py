@@ -124,7 +124,12 @@ class Run:
         if now is None:
             raise DemoError("the stack went away")
         self.target = Target(
-            found["gateway"]["url"], found["gateway"]["api_key"], self.kafka.bootstrap, now.grpc["router"], clock
+            found["gateway"]["url"],
+            found["gateway"]["api_key"],
+            self.kafka.bootstrap,
+            now.grpc["router"],
+            now.grpc["escalation"],
+            clock,
         )
         self.heard = Course(POOL)
         self.begin = self.clock() + timedelta(seconds=2 * rush.pace)

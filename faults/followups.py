@@ -14,6 +14,7 @@ from touchline.escalation.v1 import escalation_pb2
 from faults.complaints import ANGRY, CALM, TEAMS, evidence, sort_of, sound
 from faults.kafka import Letter
 from faults.real import Service, letter
+from services.cli.audit.ledger import Ledger
 
 OWNERS = ("li", "wang")
 
@@ -53,7 +54,14 @@ async def judged(service: Service, asked: dict[str, str]) -> list[str]:
     """Everything that is wrong, in words."""
     customers, found = await evidence(service)
     facts = found.ledger.facts
-    wrong = sound(service, found)
+    counts = [len(facts.get(kind, ())) for kind in ("ComplaintFlagged", "FollowUpClaimed", "FollowUpClosed")]
+    service.bed.tell(f"{len(service.sent)} events sent; flagged, started, closed: {counts}")
+    return sound(service, found) + amiss(found.ledger, customers, asked, service.capacity)
+
+
+def amiss(ledger: Ledger, customers: set[str], asked: dict[str, str], capacity: int) -> list[str]:
+    """What is wrong with a team's facts; `asked`: who was first to ask for a follow-up."""
+    facts, wrong = ledger.facts, list[str]()
     flags = {e.message.follow_up_id: e.message for e in facts.get("ComplaintFlagged", ())}
     claims: dict[str, list[str]] = defaultdict(list)
     for claim in facts.get("FollowUpClaimed", ()):
@@ -79,19 +87,16 @@ async def judged(service: Service, asked: dict[str, str]) -> list[str]:
         if name not in claims and any(e.result in _SEEN_TO for e in over):
             wrong.append(f"{name}: seen to by nobody")
     wrong += [f"{f.customer_id}: is calm, and flagged" for f in flags.values() if sort_of(f.customer_id) == CALM]
-    if len(claims) > service.capacity:
-        wrong.append(f"{len(claims)} started, of {service.capacity}")
-    done = {flags[name].customer_id for name, over in ends.items() if any(e.result in _SEEN_TO for e in over)}
+    if len(claims) > capacity:
+        wrong.append(f"{len(claims)} started, of {capacity}")
+    wrong += [f"{name}: closed, but never flagged" for name in sorted(ends.keys() - flags.keys())]
+    done = {e.customer_id for over in ends.values() for e in over if e.result in _SEEN_TO}
     angry = {c for c in customers if sort_of(c) == ANGRY}
     open_now = {f.customer_id for name, f in flags.items() if name not in ends}
     # Whoever was seen to may need it again, for what they had yet to say.
-    least, most = (min(service.capacity - len(claims), len(who)) for who in (angry - done, angry))
+    least, most = (min(capacity - len(claims), len(who)) for who in (angry - done, angry))
     if not least <= len(open_now) <= most or not angry >= open_now:
         wrong.append(f"{len(open_now)} are open, expected {least} to {most} of {len(angry)} who are angry")
-    displaced = sum(e.result == escalation_pb2.RESULT_DISPLACED for over in ends.values() for e in over)
-    service.bed.tell(
-        f"{len(service.sent)} events sent, {len(flags)} flags, {len(claims)} started, {displaced} displaced"
-    )
     return wrong
 
 

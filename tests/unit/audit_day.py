@@ -101,13 +101,15 @@ def _surveys(world: World) -> None:
 
 
 def _flags(world: World) -> None:
-    world.flag("wang", "u1", 500, 800)
+    world.flag("wang", "u1", 500, 800, "treated")
     closed = escalation.FollowUpClosed(follow_up_id="u1", customer_id="wang", outcome="contacted", closed_at=at(700))
     world.fact("escalation.flagged", closed, "wang", 700, None, "escalation")
     world.count("escalation", 700, ((), (("touchpoint", "repair"),)), closed=1)
     world.follow_ups[0].closed_at.CopyFrom(at(700))
     world.follow_ups[0].outcome = "contacted"
     world.flag("wang", "u2", 900, 1000)
+    # One case, which escalated: nobody was held out, so that the interval says nothing yet.
+    world.uplift = escalation.GetUpliftResponse(treated=escalation.ArmCount(cases=1, escalated=1), low=-1, high=1)
     overdue = escalation.FollowUpOverdue(follow_up_id="u2", customer_id="wang", due_at=at(1000))
     world.fact("escalation.flagged", overdue, "wang", 1000, None, "escalation")
     world.count("escalation", 1000, ((), (("touchpoint", "repair"),)), overdue=1)

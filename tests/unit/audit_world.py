@@ -78,6 +78,7 @@ class World:
     topics: dict[str, list[Raw]] = field(default_factory=lambda: defaultdict(list))
     cells: dict[tuple[str, str, datetime, tuple[tuple[str, str], ...]], Counter[str]] = field(default_factory=dict)
     figures: nps.GetNpsResponse = field(default_factory=nps.GetNpsResponse)
+    uplift: escalation.GetUpliftResponse | None = None
     follow_ups: list[escalation.FollowUp] = field(default_factory=list)
     pools: dict[str, router_pb2.GetPoolResponse] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=lambda: dict(POLICY))
@@ -184,6 +185,8 @@ class World:
             now=int(moment(86_400).timestamp()) * 1_000_000,
             nps=self.figures,
             follow_ups=self.follow_ups,
+            uplift=self.uplift,
+            uplift_asked=(int(moment(86_400).timestamp()) * 1_000_000,) * 2,
             pools=self.pools,
             policy=self.policy,
         )
@@ -358,10 +361,11 @@ class World:
                     self.count("nps", answered, ((), (("region", region),)), window, **{word: amount})
         return self.fact("nps.changed", fact, customer, answered, cause, "nps")
 
-    def flag(self, customer: str, follow_up_id: str, seconds: float, due: float) -> Raw:
-        """A flag."""
+    def flag(self, customer: str, follow_up_id: str, seconds: float, due: float, arm: str = "") -> Raw:
+        """A flag, of a case of its own."""
         flagged = escalation.ComplaintFlagged(
             follow_up_id=follow_up_id, customer_id=customer, risk=0.7, flagged_at=at(seconds), due_at=at(due), touchpoint="repair",
+            case_id=follow_up_id, arm=arm,
             reasons=[escalation.Reason(code="mood_low", weight=0.4), escalation.Reason(code="waiting", weight=0.3)],
         )  # fmt: skip
         self.count("escalation", seconds, ((), (("touchpoint", "repair"),)), flagged=1)

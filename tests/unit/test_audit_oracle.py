@@ -101,6 +101,7 @@ POOLS, ROUTING = "pools as they stand, gRPC", "routing counts by minute and pool
 TRIAGE, TOKENS = "triage replayed from its inputs", "tokens rise in each pool"
 CAPACITY, OFFERS = "no seat above its capacity", "offers replayed: seat and turn"
 FLAGS, FOLLOWED = "flags: reasons, risk, due time", "follow-ups: one open, closed once"
+PREVENTED = "what was prevented"
 ASKED_FOR_HELP, REACHED, WAVES = "escalations", "outreach", "waves: one cause of many complaints"
 LISTED, ESCALATED = "follow-ups listed, gRPC", "escalation counts by minute and touchpoint"
 DEAD, ORDER, ONCE = "dead letters", "order per customer", "each effect has one fact"
@@ -227,6 +228,10 @@ FAULTS: dict[str, tuple[Fault, set[str]]] = {
     "a wave is told twice": (double("cause.events", "CauseHeated"), {WAVES, ONCE}),
     "a customer whom a wave hits is not decided on": (drop("outreach.events", "OutreachStarted"), {REACHED}),
     "a customer is told of a wave twice": (double("outreach.events", "OutreachStarted"), {REACHED, ONCE}),
+    "the trial counts an escalation that there was not": (edit(lambda w: setattr(w.uplift.treated, "escalated", 2)), {PREVENTED}),
+    "the trial leaves a case out": (edit(lambda w: w.uplift.treated.Clear()), {PREVENTED}),
+    "the trial's interval is off": (edit(lambda w: setattr(w.uplift, "low", 0.1)), {PREVENTED}),
+    "the trial is not told of": (edit(lambda w: setattr(w, "uplift", None)), {PREVENTED}),
     "a flag is not counted": (miscount("escalation", "flagged", -1), {ESCALATED}),
     # Delivery
     "a dead letter is missing": (edit(lambda w: w.topics.__setitem__(TOUCHPOINTS + ".dlq", w.topics[TOUCHPOINTS + ".dlq"][2:])), {DEAD}),

@@ -13,7 +13,7 @@ from typing import Literal
 from services.cli.day.model import dice
 from services.cli.day.story import HU
 
-MEMBERS = ("跟进-01", "跟进-02", "跟进-03")
+MEMBERS = tuple(f"跟进-{n:02d}" for n in range(1, 6))
 CALL_S = (180.0, 540.0)
 """How long a call with its preparation takes, at least and at most."""
 FORGETS, FORGETS_AGAIN, NO_ANSWER = 0.12, 0.5, 0.10

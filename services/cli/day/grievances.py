@@ -56,9 +56,9 @@ def _story(day: Day, roll: Random, who: Shopper, name: str) -> list[ContactPlan]
     desk = next(t for t in phrases.TOPICS if t.name == "complaint")
     product = roll.choice(topic.products)
     channel = roll.choice(("微信", "app", "web"))
-    start = roll.uniform(day.window.start + 60, max(day.window.start + 90, day.window.end - 1800))
+    start = roll.uniform(day.window.start + 60, max(day.window.start + 90, day.window.end - 2700))
     again = start + roll.uniform(420, 780)
-    last = again + roll.uniform(900, 2400)
+    last = again + roll.uniform(1500, 3000)  # within the hour that the audit's trial looks at
 
     def contact(number: int, at: float, about: phrases.Topic, says: str, doubt: Doubt | None = None) -> ContactPlan:
         first = phrases.fill(says, who.language, product, who.store)

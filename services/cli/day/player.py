@@ -120,7 +120,8 @@ class Player:
     async def _live(self) -> None:
         await asyncio.wait_for(self._listening.wait(), 60)
         limit = self.day.window.end + OVERTIME.total_seconds()
-        self.journal.note(self._clock(), planted=PLANTED)
+        if any(plan.doubt is not None for plan in self.day.contacts):
+            self.journal.note(self._clock(), planted=PLANTED)
         while not (self._finished and self._outbound.empty()) and self.now() < limit:
             for action in self.world.step(self.now()):
                 if isinstance(action, Send):
