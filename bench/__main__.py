@@ -20,6 +20,7 @@ from bench.docs import BOOK, write_docs
 from bench.machine import Machine, machine
 from bench.report import ratios, table
 from bench.results import Result, read_book, tell, write_book
+from bench.routing import RATES
 from bench.session import say
 from deploy.embedded.process import StartError
 
@@ -95,6 +96,13 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--soak", type=positive, metavar="MINUTES", help="a soak of so many minutes, and nothing else")
     parser.add_argument("--customers", type=positive, metavar="N", help="of --workload state, the most (5000000)")
+    parser.add_argument(
+        "--rate",
+        action="append",
+        type=positive,
+        metavar="N",
+        help="of --workload lookups, contacts a second (again for more)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
     parser.add_argument("--keep", action="store_true", help="keep the logs")
     parser.add_argument(
@@ -106,6 +114,7 @@ def parse() -> argparse.Namespace:
     options.events = options.events or (100_000 if options.quick else 400_000)
     options.seconds = options.seconds or (5 if options.quick else 20)
     options.customers = options.customers or 5_000_000
+    options.rate = options.rate or list(RATES)
     options.keep_results = (options.docs or not options.quick) and not options.no_docs
     if options.soak:
         options.workload = ["soak"]

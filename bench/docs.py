@@ -8,8 +8,9 @@ from bench.charts import Bar, chart
 from bench.contenders import ALL, STATIC
 from bench.machine import words
 from bench.own_contenders import Service
-from bench.report import number, ratio, ratios, rows, verdict
+from bench.report import number, ratio, ratios, routed, rows, verdict
 from bench.results import Book, Result
+from bench.routing import RATES, name_at
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -25,7 +26,7 @@ EXPECTED: dict[str, Sequence[str]] = {
     "growth": [f"runtime, {n} × {n}" for n in (1, 2, 4, 8)],
     "state": [f"runtime, {n} customers" for n in ("10,000", "1,000,000", "5,000,000")],
     "tracing": ["runtime, tracing off", "runtime, tracing on"],
-    "routing": ["router, with lookups"],
+    "routing": [name_at(rate) for rate in sorted(RATES, reverse=True)],
     "lookup": [
         "sentiment.Score", "sentiment.GetMood", "nps.GetNps", "nps.GetCustomerNps", "escalation.GetRisk",
         "escalation.ListFollowUps", "router.GetContact", "router.GetPool", "router.Explain", "router.Accept", "router.Finish",
@@ -43,6 +44,9 @@ TITLES = {
     "lookup": "Lookups by gRPC",
     "soak": "Soak",
 }
+
+# What stands in tables of its own.
+UNTOLD = frozenset(("facts", "rates", "cpu_us", "offers", "offer_p50_ms", "offer_p99_ms", "contacts_per_s"))
 
 HEAD = """# Benchmarks
 
@@ -77,6 +81,7 @@ def page(book: Book) -> str:
     parts += [_warning(book), "\n## The table\n", _table(book)]
     for name in ("throughput", "latency", "recovery"):
         parts.append(f"\n![{TITLES[name]}](images/bench-{name}.svg)")
+    parts += ["\n## A routing decision by rate\n", _routing(book)]
     parts += ["\n## What an event costs\n", _costs(book)]
     parts += ["\n## Settings and commands\n", _settings(book)]
     parts += ["\n## Machines\n", *(f"- run `{name}`: {words(told)}" for name, told in sorted(book.runs.items()))]
@@ -144,6 +149,16 @@ def _table(book: Book) -> str:
     return rows(head, lines, True)
 
 
+def _routing(book: Book) -> str:
+    said = (
+        "From a contact's request to triage's published decision, and to the published offer to a seat where it goes to one; the "
+        "four services, Kafka, Postgres and the sender share this machine. A contact is two events: it is requested, and it ends. "
+        "The bare round trip is that of the same run. The last columns: microseconds of processor that a contact takes of each.\n"
+    )
+    table = routed([r for r in book.rows if r.workload == "routing"])
+    return said + "\n" + (table or "Not measured yet.")
+
+
 def _costs(book: Book) -> str:
     def lines() -> Iterable[list[str]]:
         for r in _expected(book, "throughput"):
@@ -175,7 +190,7 @@ def _settings(book: Book) -> str:
     lines = []
     for workload in EXPECTED:
         for r in _expected(book, workload):
-            more = "; ".join(f"{k} {v}" for k, v in r.more.items() if k not in ("facts", "rates"))
+            more = "; ".join(f"{k} {v}" for k, v in r.more.items() if k not in UNTOLD)
             said = f"{r.settings}{'; ' if more else ''}{more}" or "–"
             lines.append(
                 [r.system, workload, str(r.events or "–"), f"`{r.command}`" if r.command else "–", r.run or "–", said]

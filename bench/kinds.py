@@ -61,15 +61,12 @@ class Contacts(Load):
     """
 
     open: list[tuple[str, str, bool]] = field(default_factory=list)
+    shifts: int = 0
 
     def next(self, at: datetime) -> Iterator[Sent]:
         draw = self.draw
         if len(self.open) > OPEN or (self.open and draw.random() < 0.5):
-            customer, contact, human = self.open.pop(0)
-            ended: Message = contact_pb2.ContactEnded(contact_id=contact, ended_by=contact_pb2.SPEAKER_CUSTOMER)
-            if human:
-                ended = contact_pb2.ContactAbandoned(contact_id=contact)
-            yield Sent(self.record(ended, customer, at), None)
+            yield Sent(self._end(at), None)
             return
         customer, fact = self.turn()
         topic, human = draw.choice(TOPICS), draw.random() < 0.3
@@ -86,14 +83,27 @@ class Contacts(Load):
         self.open.append((customer, contact, human))
         yield Sent(self.record(asked, customer, at), fact)
 
+    def _end(self, at: datetime) -> Outgoing:
+        customer, contact, human = self.open.pop(0)
+        ended: Message = contact_pb2.ContactEnded(contact_id=contact, ended_by=contact_pb2.SPEAKER_CUSTOMER)
+        if human:
+            ended = contact_pb2.ContactAbandoned(contact_id=contact)
+        return self.record(ended, customer, at)
+
+    def rest(self, at: datetime) -> Iterator[Outgoing]:
+        """What is still open ends: no seat goes on ringing for it."""
+        while self.open:
+            yield self._end(at)
+
     def seats(self, at: datetime) -> Iterator[Outgoing]:
-        """Seats of every pool sign in."""
+        """Seats of every pool sign in; whoever was paused is ready again."""
+        self.shifts += 1
         for pool in POOLS:
             for n in range(SEATS):
                 seat = seat_pb2.SeatSignedIn(
                     pool=pool, seat_id=f"{pool}-{n}", skills=SKILLS, capacity=2, languages=["zh", "en"]
                 )
-                yield write(seat, event_id=f"{pool}-{n}", source="bench", subject=pool, time=at)
+                yield write(seat, event_id=f"{pool}-{n}/{self.shifts}", source="bench", subject=pool, time=at)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import grpc
@@ -13,14 +13,14 @@ from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 from touchline.sentiment.v1 import sentiment_pb2, sentiment_pb2_grpc
 
-from bench import measure
+from bench import measure, routing
 from bench.contender import Bed
 from bench.fresh import fresh
 from bench.kinds import Contacts, Messages
 from bench.load import Load, Pace, Sender, fill
-from bench.own_contenders import Escalation, Nps, Router, Sentiment
+from bench.own_contenders import Escalation, Nps, Router, Sentiment, Service
 from bench.results import Result
-from bench.session import Amount, say, sink_of
+from bench.session import Amount, round_trip, say, sink_of
 
 CALLS_PER_S = 200.0
 COMMANDS = 60
@@ -29,12 +29,30 @@ BEFORE = 4000  # events that each service knows before it is asked
 TEXT = "等了这么久，太慢了，非常失望。Nobody solves anything."
 
 Call = Callable[[int], Awaitable[object]]
+_PEERS: tuple[type[Service], ...] = (Sentiment, Nps, Escalation)
+_ALL = frozenset((*(kind.name for kind in _PEERS), Router.name))
 
 
-async def lookups(bed: Bed, amount: Amount) -> list[Result]:
-    """All four services side by side, as they are deployed; the router asks the others."""
-    router, peers = Router(), [Sentiment(), Nps(), Escalation()]
-    everybody = [*peers, router]
+async def lookups(
+    bed: Bed,
+    amount: Amount,
+    rates: Sequence[int],
+    tell: Callable[[list[Result]], None],
+    trip: Result | None = None,
+    only: Collection[str] = (),
+) -> None:
+    """The services side by side, as they are deployed; the router asks the others. Rows are told as they are made.
+
+    rates: contacts a second at which the routing decision is timed. trip: the bare round trip of the same run; measured
+    here where there is none yet. only: the services whose calls are timed, all where none is named; the routing decision is
+    the router's.
+    """
+    wanted = _ALL & set(only) or _ALL
+    if trip is None and "router" in wanted:
+        (trip,) = await round_trip(bed, amount.seconds)
+        tell([trip])
+    router, peers = routing.Routed(), [kind() for kind in _PEERS if kind.name in wanted or "router" in wanted]
+    everybody = [*peers, *([router] if "router" in wanted else [])]
     await fresh(bed, router.source, router.sink)
     load, sink = router.load(), sink_of(bed, router)
     assert isinstance(load, Contacts)
@@ -46,49 +64,54 @@ async def lookups(bed: Bed, amount: Amount) -> list[Result]:
         for service in peers:
             await service.prepare(bed, load)
             await service.start(bed)
-        router.extra = {f"{p.name.upper()}_ADDR": p.address for p in peers}
-        await router.prepare(bed, load)
-        await router.start(bed)
-        for service in everybody:
-            await _quiet(service)
-        say(f"routing: {measure.RATE:.0f} events/s for {amount.seconds} s, looked up from three services")
-        decided = await measure.latency(
-            bed,
-            "router, with lookups",
-            "contact requested to triage's published decision; moods, answers and risks looked up; four services at work",
-            load,
-            sink,
-            amount.seconds,
-        )
-        decided.workload, decided.doubled = "routing", 0
-        for service in everybody:
-            await _quiet(service)
-        made = [decided]
+        if "router" in wanted:
+            router.extra = {f"{p.name.upper()}_ADDR": p.address for p in peers}
+            await router.prepare(bed, load)
+            await router.start(bed)
+        await _calm(bed, load, everybody)
+        for rate in rates if "router" in wanted else ():
+            tell([await routing.at_rate(bed, router, peers, load, sink, rate, amount.seconds, trip)])
+            await _calm(bed, load, everybody)
         addresses = {s.name: s.address for s in everybody}
-        for name, call in _calls(addresses, load).items():
+        known = sorted(load.sent or others[0].sent)
+        for name, call in _calls(addresses, known).items():
+            if name.partition(".")[0] not in wanted:
+                continue
             say(f"{name}: {CALLS_PER_S:.0f} calls/s for {amount.seconds} s")
-            made.append(await asked(name, call, int(CALLS_PER_S * amount.seconds)))
-        made += await _commands(bed, addresses["router"], load)
-        return made
+            tell([await asked(name, call, int(CALLS_PER_S * amount.seconds))])
+        if "router" in wanted:
+            tell(await _commands(bed, addresses["router"], load))
     finally:
         await asyncio.gather(*(s.stop() for s in everybody))
         await sink.stop()
 
 
-async def _quiet(service: Router | Sentiment | Nps | Escalation) -> None:
+async def _calm(bed: Bed, load: Contacts, everybody: Sequence[Service]) -> None:
+    """Until nothing is left to do. Contacts that are open end, and seats that missed their offers are ready again."""
+    sender = Sender(bed.bootstrap)
+    now = datetime.now(UTC)
+    for event in (*load.rest(now), *load.seats(now)):
+        sender.send(event)
+    await asyncio.to_thread(sender.flush)
+    for service in everybody:
+        await _quiet(service)
+
+
+async def _quiet(service: Service) -> None:
     async with asyncio.timeout(120):
         while (await service.behind()) != 0:  # noqa: ASYNC110, asked over the network
             await asyncio.sleep(0.2)
 
 
-def _calls(at: dict[str, str], load: Load) -> dict[str, Call]:
-    known = sorted(load.sent)
-    stubs = {
-        "sentiment": sentiment_pb2_grpc.SentimentServiceStub(grpc.aio.insecure_channel(at["sentiment"])),
-        "nps": nps_pb2_grpc.NpsServiceStub(grpc.aio.insecure_channel(at["nps"])),
-        "escalation": escalation_pb2_grpc.EscalationServiceStub(grpc.aio.insecure_channel(at["escalation"])),
-        "router": router_pb2_grpc.RouterServiceStub(grpc.aio.insecure_channel(at["router"])),
+def _calls(at: Mapping[str, str], known: Sequence[str]) -> dict[str, Call]:
+    """The calls by name, to whoever is at these addresses. known: customers to ask about."""
+    kinds = {
+        "sentiment": sentiment_pb2_grpc.SentimentServiceStub,
+        "nps": nps_pb2_grpc.NpsServiceStub,
+        "escalation": escalation_pb2_grpc.EscalationServiceStub,
+        "router": router_pb2_grpc.RouterServiceStub,
     }
+    stubs = {name: kinds[name](grpc.aio.insecure_channel(address)) for name, address in at.items()}
 
     def one(n: int) -> str:
         return known[n * 7919 % len(known)]
@@ -114,7 +137,7 @@ def _calls(at: dict[str, str], load: Load) -> dict[str, Call]:
         rpc, request = getattr(stubs[service], method), requests[name]
         return lambda n: rpc(request(n), timeout=5)
 
-    return {name: call(name) for name in requests}
+    return {name: call(name) for name in requests if name.partition(".")[0] in stubs}
 
 
 async def asked(name: str, call: Call, count: int, rate: float = CALLS_PER_S) -> Result:

@@ -75,13 +75,23 @@ def verdict(result: Result, contender: Contender, told: Sequence[Told], load: Lo
 
 
 async def latency(
-    bed: Bed, name: str, settings: str, load: Load, sink: Sink, seconds: float, expected: bool = True
+    bed: Bed,
+    name: str,
+    settings: str,
+    load: Load,
+    sink: Sink,
+    seconds: float,
+    expected: bool = True,
+    *,
+    rate: float = RATE,
+    counted: dict[Fact, float] | None = None,
 ) -> Result:
     """Open loop: from each event's scheduled moment to when the fact that it causes is read from the sink.
 
     expected: False where it can't be foretold which events cause a fact: then those that came are what is measured.
+    rate: events a second. counted: is filled with the scheduled moment of each event that is counted and causes a fact.
     """
-    warm, count = int(RATE * WARM_S), int(RATE * seconds)
+    warm, count = int(rate * WARM_S), int(rate * seconds)
     events: list[Sent] = []
     while len(events) < warm + count:
         events += load.events(warm + count - len(events))
@@ -94,6 +104,8 @@ async def latency(
     def told(event: Sent, due: float, number: int) -> None:
         if event.fact is not None:
             due_of[event.fact] = (due, number)
+            if counted is not None and number >= warm:
+                counted[event.fact] = due
 
     async def watch() -> None:
         nonlocal seen
@@ -114,7 +126,7 @@ async def latency(
     gc.collect()
     gc.disable()
     try:
-        late = await open_loop(sender, events, RATE, told)
+        late = await open_loop(sender, events, rate, told)
         sent_all.set()
         await asyncio.wait({watching}, timeout=LATEST_S if expected else 1.0)
     finally:

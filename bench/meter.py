@@ -68,30 +68,45 @@ def _logs(data: Path) -> dict[str, int]:
     return topics
 
 
+Parts = dict[str, list[psutil.Process]]
+
+
+def shared(bed: Bed) -> Parts:
+    """The processes of Kafka and Postgres, by part."""
+    parts: Parts = {"kafka": [], "postgres": []}
+    for name, child in bed.stack.children.items():
+        parts.setdefault(name.partition("-")[0], []).append(psutil.Process(child.pid))
+    return parts
+
+
+def processor(parts: Parts) -> dict[str, float]:
+    """Seconds of processor that each part has used so far, with all that its processes started."""
+    found = {}
+    for name, processes in parts.items():
+        used = 0.0
+        for process in processes:
+            family = [process]
+            with suppress(psutil.NoSuchProcess):
+                family += process.children(recursive=True)
+            for one in family:
+                with suppress(psutil.NoSuchProcess):
+                    times = one.cpu_times()
+                    used += times.user + times.system
+        found[name] = used
+    return found
+
+
 class Meter:
     """Watches processes from their start to the end of a workload."""
 
     def __init__(self, bed: Bed, own: Sequence[psutil.Process | None]) -> None:
         self._own = [p for p in own if p is not None]
-        self._parts: dict[str, list[psutil.Process]] = {"own": self._own, "kafka": [], "postgres": []}
-        for name, child in bed.stack.children.items():
-            self._parts.setdefault(name.partition("-")[0], []).append(psutil.Process(child.pid))
+        self._parts: Parts = {"own": self._own, **shared(bed)}
         self.samples: list[Sample] = []
         self.rss_mb: float | None = None
 
     def sample(self, done: int) -> None:
-        cpu = {}
-        for name, processes in self._parts.items():
-            used = 0.0
-            for process in processes:
-                family = [process]
-                with suppress(psutil.NoSuchProcess):
-                    family += process.children(recursive=True)
-                for one in family:
-                    with suppress(psutil.NoSuchProcess):
-                        times = one.cpu_times()
-                        used += times.user + times.system
-            cpu[name] = used
+        cpu = processor(self._parts)
         with suppress(psutil.NoSuchProcess):
             rss = sum(p.memory_info().rss for p in self._own) / 1e6
             self.rss_mb = round(max(self.rss_mb or 0.0, rss), 1) if self._own else None

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bench import growth, lookups, soak
+from bench import growth, lookups, routing, soak
 from bench.contender import Bed, Contender
 from bench.contenders import ALL, STATIC
 from bench.results import Result
@@ -12,6 +12,9 @@ from deploy.embedded.stack import Stack
 
 # Events on which variants are tried, before a contender's share of them is taken.
 TRIED = 80_000
+# Whose workloads those are that are no contender's alone: with --only one of these must be among the named.
+RUNTIME = frozenset(("runtime",))
+FOUR = frozenset(("router", "sentiment", "nps", "escalation"))
 PEERS = frozenset(c.name for c in (*ALL, STATIC) if not issubclass(c, growth.Service))
 
 
@@ -26,6 +29,8 @@ async def carry_out(folder: Path, options: argparse.Namespace, results: list[Res
             workload = f" --soak {options.soak}" if r.workload == "soak" else f" --workload {r.workload}"
             if r.workload in ("lookup", "routing"):
                 workload = " --workload lookups"
+                asked = "".join(f" --rate {rate}" for rate in options.rate)
+                workload += asked if options.rate != list(routing.RATES) else ""
             r.command = f'make bench ARGS="{(scale + only + workload).strip()}"'
             results.append(r)
 
@@ -44,17 +49,25 @@ async def carry_out(folder: Path, options: argparse.Namespace, results: list[Res
         if "recovery" in wanted and not options.quick and not options.only:
             for made in await one(bed, STATIC, amount, {"recovery"}):
                 enter([made])
-        if options.only and "runtime" not in options.only:
-            return
-        for workload, do in (
-            ("growth", lambda: growth.processes(bed, amount)),
-            ("state", lambda: growth.customers(bed, amount, options.customers)),
-            ("tracing", lambda: growth.tracing(bed, amount)),
-            ("lookups", lambda: lookups.lookups(bed, amount)),
-            ("soak", lambda: soak.soak(bed, amount, options.soak)),
+        trip = next((r for r in results if r.key == ("latency", ROUND_TRIP) and r.p99_ms is not None), None)
+
+        async def look() -> list[Result]:
+            await lookups.lookups(bed, amount, options.rate, enter, trip, options.only or ())
+            return []  # told already, row by row
+
+        for workload, whose, do in (
+            ("growth", RUNTIME, lambda: growth.processes(bed, amount)),
+            ("state", RUNTIME, lambda: growth.customers(bed, amount, options.customers)),
+            ("tracing", RUNTIME, lambda: growth.tracing(bed, amount)),
+            ("lookups", FOUR, look),
+            ("soak", RUNTIME, lambda: soak.soak(bed, amount, options.soak)),
         ):
-            if workload in wanted:
-                enter(await tried("runtime", workload, "", do))
+            if workload not in wanted:
+                continue
+            if options.only and whose.isdisjoint(options.only):
+                say(f"{workload}: left out, it is of {', '.join(sorted(whose))}; name one of them with --only")
+                continue
+            enter(await tried("runtime" if whose == RUNTIME else "router, with lookups", workload, "", do))
 
 
 async def one(bed: Bed, kind: type[Contender], amount: Amount, wanted: set[str]) -> list[Result]:

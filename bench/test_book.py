@@ -1,14 +1,17 @@
 """What is told of a run: repeats, ratios, the book that the docs are written from."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
 from bench.capacity import need
 from bench.charts import Bar, chart
 from bench.docs import EXPECTED, charts, page
-from bench.report import ratios
+from bench.kinds import OPEN, POOLS, SEATS, Contacts
+from bench.report import ratios, routed
 from bench.results import Book, Costs, Result, read_book, tell, write_book
+from bench.routing import name_at
 from bench.sink import Told, Verdict, judge_after_crash
 
 FIELDS = {
@@ -52,9 +55,10 @@ def test_ratios_grade_what_was_measured_and_say_what_was_not() -> None:
 def test_json_has_exactly_the_fields_that_were_asked_for(tmp_path: Path) -> None:
     rows = [fast("runtime", 1.0), Result("runtime", "soak", "s"), fast("quix", 0.0, skipped="no environment")]
     tell(tmp_path / "rows.json", rows)
-    (row,) = json.loads((tmp_path / "rows.json").read_text())
-    assert set(row) == FIELDS
-    assert row["p99_ms"] is None
+    told = json.loads((tmp_path / "rows.json").read_text())
+    assert [row["workload"] for row in told] == ["throughput", "soak"]
+    assert all(set(row) == FIELDS for row in told)
+    assert told[0]["p99_ms"] is None
 
 
 def test_a_newer_row_takes_the_older_ones_place_but_a_skipped_one_does_not(tmp_path: Path) -> None:
@@ -92,3 +96,26 @@ def test_what_a_rate_needs_follows_from_the_cost_of_an_event() -> None:
     assert found.processes == 10  # 100,000 × 50 µs, half full
     assert found.postgres_cores == 3.0
     assert need(fast("nps", 20_000.0), 100_000) is None
+
+
+def test_routing_is_graded_by_decision_and_offer_against_the_round_trip_of_its_run() -> None:
+    def row(rate: int, decided: float, offered: float) -> Result:
+        more = {
+            "contacts_per_s": rate, "round_trip_p99_ms": 10.0, "to_round_trip": decided, "offer_to_round_trip": offered,
+            "offer_p50_ms": 1.0, "offer_p99_ms": 10 * offered, "cpu_us": {"router": 900, "kafka": 100},
+        }  # fmt: skip
+        return Result(name_at(rate), "routing", "s", p50_ms=1.0, p99_ms=10 * decided, more=more)
+
+    lines = routed([row(500, 7.0, 8.1), row(100, 2.0, 3.0)]).splitlines()
+    assert ["holds" in lines[2], "missed" in lines[3]] == [True, True]
+    assert lines[2].split("|")[1].strip() == "100" and "900" in lines[2]
+    assert routed([fast("runtime", 1.0)]) == ""
+
+
+def test_contacts_that_are_open_can_be_ended_and_seats_sign_in_anew_each_time() -> None:
+    load, now = Contacts("t", 1), datetime.now(UTC)
+    sent = [e for e in load.events(400) if e.fact is not None]
+    ended = list(load.rest(now))
+    assert 0 < len(ended) <= OPEN + 1 and not load.open and len(sent) == load.sent.total()
+    names = [dict(seat.headers)["ce_id"] for _ in range(2) for seat in load.seats(now)]
+    assert len(set(names)) == len(names) == 2 * len(POOLS) * SEATS

@@ -6,32 +6,16 @@ Pure, and without any code of the runtime's: it sees what was sent and where it 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from google.protobuf.message import DecodeError
 from touchline.metrics.v1 import counter_pb2
 from touchline.nps.v1 import nps_pb2
 
+from services.cli.audit.wire import Record
+
 Place = tuple[str, int, int]
 SHOWN = 6
 TICK = "tick"
-
-
-class Record(Protocol):
-    """A record as it lies on a topic."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 @dataclass(frozen=True, slots=True)

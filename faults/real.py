@@ -64,6 +64,7 @@ class Service:
     def __init__(self, bed: Bed, rng: Random, name: str) -> None:
         self.bed, self.rng, self.name = bed, rng, name
         self.prefix = f"x{uuid4().hex[:8]}"
+        self.capacity = 10_000
         self.processes: list[Process] = []
         self.begin: Ends = {}
         self.sent: list[Letter] = []
@@ -79,7 +80,7 @@ class Service:
         """Its process. `proxied`: behind the proxies of Kafka and Postgres."""
         told = {"DATABASE_URL": self.bed.dsn(database(self.name), proxied=proxied), **env}
         told |= {"KAFKA_BOOTSTRAP": self.bed.proxied_bootstrap} if proxied else {}
-        told |= {"ESCALATION_POLICY": str(self._room_for_all())} if self.name == "escalation" else {}
+        told |= {"ESCALATION_POLICY": str(self._budget())} if self.name == "escalation" else {}
         told |= {"TOUCHLINE_FAULT": fault} if fault else {}
         told |= {"BATCH_MEMBER": member} if member else {}
         process = self.bed.start(self.name, [f"services.{self.name}.main"], told)
@@ -87,13 +88,13 @@ class Service:
         self.bed.tell(f"{self.name} {len(self.processes)}" + (f" with {fault}" if fault else ""))
         return process
 
-    def _room_for_all(self) -> Path:
-        """A follow-up policy under which nobody is displaced: a team of this schedule's own, as large as may be."""
+    def _budget(self) -> Path:
+        """A follow-up policy with a team of this schedule's own; with its usual capacity nobody is displaced."""
         path = self.bed.folder / f"{self.prefix}.toml"
         if not path.exists():
             path.write_text(
                 f'version = "faults"\ntimezone = "+00:00"\ndefault = "{self.prefix}"\n'
-                f"[teams.{self.prefix}]\ncapacity = 10000\nkeep = 10000\n",
+                f'[teams.{self.prefix}]\ncapacity = {self.capacity}\nkeep = 10000\nshifts = ["00:00"]\n',
                 encoding="utf-8",
             )
         return path

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Protocol
 
-from faults import complaints, surveys, words
+from faults import complaints, followups, surveys, words
 from faults.bed import Bed
 from faults.bench import STEPS
 from faults.contacts import Router
@@ -91,6 +91,29 @@ async def sentiment(bed: Bed, rng: Random) -> list[str]:
 async def escalation(bed: Bed, rng: Random) -> list[str]:
     """The escalation service dies; each angry customer has one flag."""
     return await _one(bed, rng, "escalation", complaints.events, complaints.judged)
+
+
+@kind("service.escalation.budget", weight=8)
+async def budget(bed: Bed, rng: Random) -> list[str]:
+    """The escalation service dies with too much to follow up and people at work; no flag is lost, doubled or taken from them."""
+    service = await Service.on(bed, rng, "escalation")
+    service.capacity = rng.randint(4, 12)
+    asked: dict[str, str] = {}
+    count = 0
+
+    async def more() -> None:
+        nonlocal count
+        some = rng.randint(30, 90)
+        await service.send(complaints.events(service.prefix, rng, some, count))
+        await service.send(await followups.at_work(service, rng, asked))
+        count += some
+
+    await more()
+    await _deaths(bed, rng, service.start, more)
+    service.start()
+    await service.settled()
+    await more()
+    return await followups.judged(service, asked)
 
 
 @kind("service.router", weight=8)

@@ -96,7 +96,7 @@ async def build(house: House) -> Parts:
     except BadPolicyError as error:
         raise Misconfigured(f"ESCALATION_POLICY: {error}") from None
     cases = case_pipeline(settings.numbers(), teams)
-    servicers = [rpc.servicer(house.pool, cases.name, house.commands(), house.clock, teams.credit)]
+    servicers = [rpc.servicer(house.pool, cases.name, house.commands(), house.clock, teams.credit, house.reader)]
     keep = timedelta(days=settings.keep_days)
 
     async def forget() -> None:

@@ -30,9 +30,12 @@ LONGEST_ID = 200
 class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
     """Answers from what is committed; what is asked of a follow-up is decided by its team's owner."""
 
-    def __init__(self, pool: Any, pipeline: str, commands: CommandBus, clock: Clock, policy: CreditPolicy) -> None:
-        """Take the database's pool, the name of the customers' pipeline, and the policy of quick refunds."""
+    def __init__(
+        self, pool: Any, pipeline: str, commands: CommandBus, clock: Clock, policy: CreditPolicy, reader: Any = None
+    ) -> None:
+        """Take the database's pool, the name of the customers' pipeline, the policy of quick refunds, and what looks up by key (else the pool)."""
         self._pool = pool
+        self._reader = reader or pool
         self._pipeline = pipeline
         self._policy = policy
         self._commands = commands
@@ -43,15 +46,14 @@ class EscalationAnswers(escalation_pb2_grpc.EscalationServiceServicer):
     ) -> escalation_pb2.GetRiskResponse:
         """Risks of up to 1,000 customers."""
         check_batch("customer_ids", request.customer_ids)
-        found = await store.risks(self._pool, request.customer_ids)
-        return escalation_pb2.GetRiskResponse(
-            customers={
-                customer_id: escalation_pb2.Risk(
-                    risk=r.risk, reasons=[reason(x.code, x.weight, x.value) for x in r.reasons], flagged=r.flagged
-                )
-                for customer_id, r in found.items()
-            }
-        )
+        response = escalation_pb2.GetRiskResponse()
+        # Filled in place: a message made for each customer and put in takes more than twice as long.
+        for customer_id, r in (await store.risks(self._reader, request.customer_ids)).items():
+            told = response.customers[customer_id]
+            told.risk, told.flagged = r.risk, r.flagged
+            for x in r.reasons:
+                told.reasons.add(code=x.code, weight=x.weight, value=x.value)
+        return response
 
     async def ListFollowUps(  # noqa: N802 (gRPC's name)
         self, request: escalation_pb2.ListFollowUpsRequest, context: Any
@@ -258,9 +260,11 @@ def _text(name: str, given: str, longest: int) -> str:
     return text
 
 
-def servicer(pool: Any, pipeline: str, commands: CommandBus, clock: Clock, policy: CreditPolicy) -> Servicer:
+def servicer(
+    pool: Any, pipeline: str, commands: CommandBus, clock: Clock, policy: CreditPolicy, reader: Any = None
+) -> Servicer:
     """What the runtime's server is given."""
-    answers = EscalationAnswers(pool, pipeline, commands, clock, policy)
+    answers = EscalationAnswers(pool, pipeline, commands, clock, policy, reader)
     register = escalation_pb2_grpc.add_EscalationServiceServicer_to_server
     changing = ("ClaimFollowUp", "ReleaseFollowUp", "CloseFollowUp")
     return Servicer(register, answers, "touchline.escalation.v1.EscalationService", changing=changing)

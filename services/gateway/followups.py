@@ -1,8 +1,9 @@
-"""Follow-ups for the dashboard: the list, what it takes to be flagged, and starting and ending one.
+"""Follow-ups for the dashboard: the list, what it takes to be flagged, causes of many, and starting and ending one.
 
 The gateway decides nothing of it: it asks the escalation service, and tells its answer.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC
 from typing import Any
@@ -15,7 +16,9 @@ from services.gateway.answers import Command, command, error, failure
 from services.gateway.live.rows import iso
 from services.runtime.rpc import LookupFailed
 
-LISTED = 200
+LISTED, LATEST, WAVES = 200, 20, 5
+# A batch or a route is what a product or a store suffers from: the same wave shows in all of them.
+_ROOTS = {"batch": 0, "route": 1, "product": 2, "store": 3}
 WITHIN_S = 2.0
 DECIDED_WITHIN_S = 8.0
 
@@ -42,6 +45,12 @@ class Desk:
         """What teams can still follow up in this shift, and what it takes to be flagged. Raises LookupFailed."""
         answer = await self._service.GetBudget(escalation_pb2.GetBudgetRequest(limit=1), timeout=WITHIN_S)
         return [_budget(b) for b in answer.teams]
+
+    async def waves(self) -> list[dict[str, Any]]:
+        """Causes that many customers have met with: what may be at the root first, of each kind the latest. Raises LookupFailed."""
+        answer = await self._service.ListCauses(escalation_pb2.ListCausesRequest(limit=LATEST), timeout=WITHIN_S)
+        found = [_wave(w) for w in answer.waves]
+        return sorted(found, key=lambda w: _ROOTS.get(w["kind"], len(_ROOTS)))[:WAVES]
 
     async def claim(self, follow_up_id: str, owner: str, command_id: str) -> dict[str, Any]:
         """Starts one. Raises LookupFailed."""
@@ -74,7 +83,8 @@ class FollowUps:
 
     async def listed(self, _: Request) -> Response:
         async def ask(desk: Desk) -> dict[str, Any]:
-            return {"follow_ups": await desk.listed(), "budgets": await desk.budgets()}
+            listed, budgets, waves = await asyncio.gather(desk.listed(), desk.budgets(), desk.waves())
+            return {"follow_ups": listed, "budgets": budgets, "waves": waves}
 
         return await self._answer(ask)
 
@@ -146,4 +156,18 @@ def _budget(b: escalation_pb2.Budget) -> dict[str, Any]:
         "waiting": now.waiting,
         "threshold": now.threshold,
         "since": now.at.ToDatetime(tzinfo=UTC).isoformat() if b.thresholds else None,
+    }
+
+
+def _wave(w: escalation_pb2.CauseWave) -> dict[str, Any]:
+    kind, _, name = w.cause.partition(":")
+    return {
+        "kind": kind,
+        "name": name,
+        "wave": w.wave,
+        "customers": w.customers,
+        "since": iso(w.since),
+        "heated_at": iso(w.heated_at),
+        "affected": w.affected,
+        "reached": w.reached,
     }

@@ -157,9 +157,9 @@ def document() -> Json:
                 [_parameter("contact_id", "the contact")],
             ),
             "/v1/follow-ups": _read(
-                "Open follow-ups, those due first first, and what teams can still follow up in this shift",
+                "Open follow-ups, those due first first, what teams can still follow up in this shift, and causes of many complaints",
                 {
-                    "200": _answer("The follow-ups and budgets.", "FollowUps"),
+                    "200": _answer("The follow-ups, budgets and waves.", "FollowUps"),
                     "503": _answer("The escalation service does not answer.", "Error", retry_after="seconds"),
                 },
             ),

@@ -181,7 +181,7 @@ SCHEMAS: Json = {
     },
     "FollowUps": {
         "type": "object",
-        "required": ["follow_ups", "budgets"],
+        "required": ["follow_ups", "budgets", "waves"],
         "properties": {
             "follow_ups": {"type": "array", "items": ref("FollowUp")},
             "budgets": {
@@ -196,6 +196,24 @@ SCHEMAS: Json = {
                         "open": {"type": "integer"},
                         "waiting": {"type": "integer", "description": "cases for which there is no room"},
                         "threshold": {"type": "number", "description": "the risk from which a case is flagged"},
+                    },
+                },
+            },
+            "waves": {
+                "type": "array",
+                "description": "causes about which more customers report than usual, what may be at the root first",
+                "items": {
+                    "type": "object",
+                    "required": ["kind", "name", "wave", "customers", "since", "heated_at", "affected", "reached"],
+                    "properties": {
+                        "kind": {"type": "string", "description": "product, store, batch or route"},
+                        "name": {"type": "string"},
+                        "wave": {"type": "integer", "description": "waves of this cause so far"},
+                        "customers": {"type": "integer", "description": "who had reported when it was found"},
+                        "since": {"type": "string", "format": "date-time", "description": "the first of their reports"},
+                        "heated_at": {"type": "string", "format": "date-time"},
+                        "affected": {"type": "integer", "description": "customers whose orders it may hit"},
+                        "reached": {"type": "integer", "description": "those of them who were told"},
                     },
                 },
             },

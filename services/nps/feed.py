@@ -54,13 +54,14 @@ _CHANGES: Final = """
 class Feed:
     """The boards, and what keeps them fresh."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, reader: Any) -> None:
+        """Take the pool, for all there is, and the reader, for what changed."""
         self.answers, self.requests, self.remarks, self.matters = Board(3), Board(2), Board(3), Board(3)
-        self._pool = pool
+        self._pool, self._reader = pool, reader
         self._horizon = ""
         self._loaded = asyncio.Event()
         self._reading = asyncio.Lock()
-        self._begun = 0  # refreshes that have begun
+        self._begun = self._read = 0  # readings that have begun, and the last of them that has ended well
         self._segments: dict[str, Segments] = {}
 
     async def run(self) -> None:
@@ -89,42 +90,57 @@ class Feed:
 
         Who comes while another reads waits for the reading after it, which serves all who wait.
         """
+        if not self._loaded.is_set():
+            await self._first()
+        came = self._begun
+        async with self._reading:
+            if self._read > came:
+                return
+            number = self._begun = self._begun + 1
+            horizon = self._horizon
+            for row in await self._reader.fetch(_CHANGES, horizon):
+                if row[0] == 0:
+                    horizon = row[3]
+                else:
+                    self._take(*row)
+            # Only once all of it is taken in: what fails half way is read again, and serves nobody who waits.
+            self._horizon, self._read = horizon, number
+
+    async def _first(self) -> None:
         try:
             async with asyncio.timeout(LOADED_WITHIN_S):
                 await self._loaded.wait()
         except TimeoutError:
             raise Transient("the answers are still being read") from None
-        came = self._begun
-        async with self._reading:
-            if self._begun > came:
-                return
-            self._begun += 1
-            rows = await self._pool.fetch(_CHANGES, self._horizon)
-            for kind, number, at, told, said, mark, value in rows:
-                if kind == 0:
-                    self._horizon = told
-                elif kind == 1:
-                    self.answers.put(number, at, self._read(told), GROUP_INDEX[said])
-                elif kind == 2:
-                    self.answers.drop(number)
-                elif kind == 4:
-                    self.remarks.put(number, at, (*self._read(told), (mark, value)), GROUP_INDEX[said])
-                elif kind == 5:
-                    self.remarks.drop(number)
-                elif kind == 6:
-                    self.matters.put(number, at, _of_matter(self._read(told), mark, value), _matter_group(mark))
-                else:
-                    self.requests.put(number, at, self._read(told), ANSWERED if said else WAITING)
+
+    def _take(self, kind: int, number: int, at: Any, told: Any, said: int, mark: Any, value: Any) -> None:
+        if kind == 1:
+            self.answers.put(number, at, self._segments_of(told), GROUP_INDEX[said])
+        elif kind == 2:
+            self.answers.drop(number)
+        elif kind == 4:
+            self.remarks.put(number, at, (*self._segments_of(told), (mark, value)), GROUP_INDEX[said])
+        elif kind == 5:
+            self.remarks.drop(number)
+        elif kind == 6:
+            self.matters.put(number, at, _of_matter(self._segments_of(told), mark, value), _matter_group(mark))
+        else:
+            self.requests.put(number, at, self._segments_of(told), ANSWERED if said else WAITING)
 
     async def _load(self) -> None:
         # Begun anew after a failure: what is put in all at once must not have been there before.
         self.answers, self.requests, self.remarks, self.matters = Board(3), Board(2), Board(3), Board(3)
         self._horizon = await self._pool.fetchval(_HORIZON)
         sources: tuple[tuple[str, Board, Callable[[Any], Segments], Callable[[Any], int]], ...] = (
-            (_ANSWERS, self.answers, lambda r: self._read(r[2]), lambda r: GROUP_INDEX[r[3]]),
-            (_REQUESTS, self.requests, lambda r: self._read(r[2]), lambda r: ANSWERED if r[3] else WAITING),
-            (_REMARKS, self.remarks, lambda r: (*self._read(r[2]), (r[4], r[5])), lambda r: GROUP_INDEX[r[3]]),
-            (_MATTERS, self.matters, lambda r: _of_matter(self._read(r[2]), r[3], r[4]), lambda r: _matter_group(r[3])),
+            (_ANSWERS, self.answers, lambda r: self._segments_of(r[2]), lambda r: GROUP_INDEX[r[3]]),
+            (_REQUESTS, self.requests, lambda r: self._segments_of(r[2]), lambda r: ANSWERED if r[3] else WAITING),
+            (_REMARKS, self.remarks, lambda r: (*self._segments_of(r[2]), (r[4], r[5])), lambda r: GROUP_INDEX[r[3]]),
+            (
+                _MATTERS,
+                self.matters,
+                lambda r: _of_matter(self._segments_of(r[2]), r[3], r[4]),
+                lambda r: _matter_group(r[3]),
+            ),
         )
         for sql, board, segments, group in sources:
             last = 0
@@ -134,7 +150,7 @@ class Feed:
                 )
                 last = rows[-1][0]
 
-    def _read(self, told: str) -> Segments:
+    def _segments_of(self, told: str) -> Segments:
         """Segments as their JSON tells them: few combinations come again and again."""
         known = self._segments.get(told)
         if known is None:

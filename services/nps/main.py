@@ -52,7 +52,7 @@ def _forgetting(house: House, settings: NpsSettings) -> Callable[[], Coroutine[A
 async def build(house: House) -> Parts:
     """The service's parts."""
     settings = settings_of(NpsSettings)
-    feed, volumes = Feed(house.pool), contacts.Volumes(house.pool, house.clock, settings.zoned())
+    feed, volumes = Feed(house.pool, house.reader), contacts.Volumes(house.pool, house.clock, settings.zoned())
     watching = Watching(house.pool, feed, house.publisher, house.clock, settings.watched(), settings.zoned())
     broadcasts = Broadcasts(house.pool, house.clock, settings.zoned())
     return Parts(
@@ -63,7 +63,16 @@ async def build(house: House) -> Parts:
             owning.PIPELINE,
         ],
         servicers=[
-            rpc.servicer(house.pool, feed, watching, house.commands(), house.clock, broadcasts, settings.zoned())
+            rpc.servicer(
+                house.pool,
+                feed,
+                watching,
+                house.commands(),
+                house.clock,
+                broadcasts,
+                settings.zoned(),
+                house.reader,
+            )
         ],
         tasks=[feed.run, partial(watching.run, settings.watch_every_s), _forgetting(house, settings)],
     )

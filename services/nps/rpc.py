@@ -40,10 +40,11 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
         clock: Clock,
         broadcasts: Broadcasts,
         zone: tzinfo,
+        reader: Any = None,
     ) -> None:
-        """Take the zone of days, weeks and months."""
+        """Take the zone of days, weeks and months, and what looks up by key (else the pool)."""
         self._broadcasts = broadcasts
-        self._pool = pool
+        self._pool, self._reader = pool, reader or pool
         self._zone = zone
         self._feed = feed
         self._watching = watching
@@ -95,7 +96,7 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
         """Last standing answers of up to 1,000 customers."""
         check_batch("customer_ids", request.customer_ids)
         response = nps_pb2.GetCustomerNpsResponse()
-        for customer_id, (score, moment) in (await store.last_answers(self._pool, request.customer_ids)).items():
+        for customer_id, (score, moment) in (await store.last_answers(self._reader, request.customer_ids)).items():
             response.customers[customer_id].CopyFrom(nps_pb2.CustomerNps(score=score, answered_at=timestamp(moment)))
         return response
 
@@ -215,8 +216,9 @@ def servicer(
     clock: Clock,
     broadcasts: Broadcasts,
     zone: tzinfo,
+    reader: Any = None,
 ) -> Servicer:
     """What the runtime's server is given."""
-    answers = NpsAnswers(pool, feed, watching, commands, clock, broadcasts, zone)
+    answers = NpsAnswers(pool, feed, watching, commands, clock, broadcasts, zone, reader)
     register = nps_pb2_grpc.add_NpsServiceServicer_to_server
     return Servicer(register, answers, "touchline.nps.v1.NpsService", changing=("PromiseAction", "EndAction"))

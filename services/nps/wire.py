@@ -107,12 +107,13 @@ def bare(f: Figure) -> nps_pb2.Figure:
 def told(f: Figure, shrunk: Shrunk | None = None, asked: nps_pb2.Asked | None = None) -> nps_pb2.Figure:
     """The figure with what it is worth, in words."""
     worth = enough(f)
+    zh, en = words.scores(f, worth)
     return nps_pb2.Figure(
         promoters=f.promoters, passives=f.passives, detractors=f.detractors, n=f.n, nps=f.nps, low=f.low, high=f.high,
         enough=_ENOUGH[worth.verdict],
         more=worth.more,
-        zh=words.score(f, "zh"),
-        en=words.score(f, "en"),
+        zh=zh,
+        en=en,
         shrunk=nps_pb2.Shrunk(nps=shrunk.nps, low=shrunk.low, high=shrunk.high, own=shrunk.own) if shrunk else None,
         asked=asked,
     )  # fmt: skip

@@ -82,7 +82,9 @@ async def build(house: House) -> Parts:
         deadline_s=settings.lookup_ms / 1000,
     )
     assigning = assignment_pipeline(lambda: policy.now)
-    answers = rpc.servicer(house.pool, assigning.name, house.commands(), house.clock, settings.command_ms / 1000)
+    answers = rpc.servicer(
+        house.pool, assigning.name, house.commands(), house.clock, settings.command_ms / 1000, house.reader
+    )
     return Parts(
         pipelines=[triage_pipeline(lambda: policy.now, lookups), assigning],
         servicers=[answers],

@@ -43,9 +43,11 @@ CHANGING = ("Accept", "Decline", "Finish", "Transfer", "SetMode", "Assign", "Dra
 class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
     """Answers from what is committed; a command is decided by its pool's owner."""
 
-    def __init__(self, pool: Any, pipeline: str, commands: CommandBus, clock: Clock, command_s: float) -> None:
-        """Take the database's pool, the assignment pipeline's name, and how long a command waits, in seconds."""
-        self._pool = pool
+    def __init__(
+        self, pool: Any, pipeline: str, commands: CommandBus, clock: Clock, command_s: float, reader: Any = None
+    ) -> None:
+        """Take the database's pool, the assignment pipeline's name, how long a command waits, in seconds, and what looks up by key (else the pool)."""
+        self._pool, self._reader = pool, reader or pool
         self._pipeline = pipeline
         self._commands = commands
         self._clock = clock
@@ -56,10 +58,10 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         self, request: router_pb2.GetContactRequest, context: Any
     ) -> router_pb2.GetContactResponse:
         """One contact as it stands, with what was said."""
-        row = await store.contact(self._pool, _wanted("contact_id", request.contact_id))
+        row = await store.contact(self._reader, _wanted("contact_id", request.contact_id))
         if row is None:
             raise not_found("contact_id: there is no such contact")
-        turns = await store.conversation(self._pool, row.contact_id)
+        turns = await store.conversation(self._reader, row.contact_id)
         found = router_pb2.GetContactResponse(
             contact_id=row.contact_id,
             customer_id=row.customer_id,
@@ -84,7 +86,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         self, request: router_pb2.GetPoolRequest, context: Any
     ) -> router_pb2.GetPoolResponse:
         """One pool as its owner last committed it."""
-        state = await store.pool_state(self._pool, self._pipeline, _wanted("pool", request.pool))
+        state = await store.pool_state(self._reader, self._pipeline, _wanted("pool", request.pool))
         if state is None:
             raise not_found("pool: nothing has happened in such a pool")
         return telling.pool(state, self._clock())
@@ -93,7 +95,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         self, request: router_pb2.ExplainRequest, context: Any
     ) -> router_pb2.ExplainResponse:
         """Why a contact was routed as it was."""
-        made = await store.decisions(self._pool, _wanted("contact_id", request.contact_id))
+        made = await store.decisions(self._reader, _wanted("contact_id", request.contact_id))
         if not made:
             raise not_found("contact_id: no decision about such a contact is known (they are kept for a limited time)")
         return router_pb2.ExplainResponse(
@@ -213,8 +215,10 @@ def _wanted(field: str, value: str) -> str:
     return value
 
 
-def servicer(pool: Any, pipeline: str, commands: CommandBus, clock: Clock, command_s: float) -> Servicer:
+def servicer(
+    pool: Any, pipeline: str, commands: CommandBus, clock: Clock, command_s: float, reader: Any = None
+) -> Servicer:
     """What the runtime's server is given."""
-    answers = RouterAnswers(pool, pipeline, commands, clock, command_s)
+    answers = RouterAnswers(pool, pipeline, commands, clock, command_s, reader)
     register = router_pb2_grpc.add_RouterServiceServicer_to_server
     return Servicer(register, answers, "touchline.router.v1.RouterService", changing=CHANGING)

@@ -81,7 +81,9 @@ def pool(state: Pool, now: datetime) -> router_pb2.GetPoolResponse:
     pace = pace_s(state)
     if pace >= 0:
         found.pace_s = pace
-        found.predicted_wait_s = foretell(state, len(state.waiting) + 1)[0]
+    wait_s, _ = foretell(state, len(state.waiting) + 1)
+    if wait_s >= 0:
+        found.predicted_wait_s = wait_s
     return found
 
 

@@ -12,6 +12,17 @@ from services.runtime.pipeline import F, S
 from services.runtime.records import Record
 from services.runtime.tracing import BatchTrace
 
+# Batches that are decided and not yet published, while the next is being decided: one in its transaction, one on its way
+# to Kafka. More would only wait for each other.
+IN_FLIGHT = 2
+
+# A batch of less than this part of what one may hold has arrived before the next is polled: overlapping would make the next
+# ones as small, at the price of a transaction for a handful of events.
+SMALL = 64
+
+# Batches that are handled one by one after a failure: those that were under way, and the ones beside them.
+ONE_BY_ONE = IN_FLIGHT + 2
+
 
 class Flight(Generic[S, F]):
     """One batch under way.
@@ -41,6 +52,29 @@ class Flight(Generic[S, F]):
         await step.wait()
         if self._lost:
             raise GivenUp
+
+
+class Passed:
+    """How far the records reach that nothing follows from. They need no transaction of their own: the next one moves past
+    them, and whoever dies before it reads them again, to as little effect."""
+
+    def __init__(self) -> None:
+        self._ends: dict[Place, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._ends)
+
+    def note(self, moves: Mapping[Place, tuple[Claim, int]]) -> None:
+        """Takes a batch that is passed over."""
+        self._ends.update({place: end for place, (_, end) in moves.items()})
+
+    def beyond(self, place: Place, offset: int) -> int:
+        """Where a transaction moves the place that would move it to `offset`: past what was passed over as well."""
+        return max(offset, self._ends.pop(place, offset))
+
+    def clear(self) -> None:
+        """They are read again."""
+        self._ends.clear()
 
 
 Carry = Callable[[Flight[S, F], Flight[S, F] | None], Awaitable[None]]

@@ -14,9 +14,10 @@ from services.runtime import faults, signals
 from services.runtime.batch import Decider, Decisions, Read, States
 from services.runtime.checkpoint import FORGET_AT_ONCE, Claim, Commit, Place, Store, Unsent
 from services.runtime.clock import Clock
-from services.runtime.counters import counter_record, totals
+from services.runtime.counters import counter_record
 from services.runtime.errors import Conflict, Fenced, Misconfigured, Permanent, Transient
-from services.runtime.flights import Flight, Flights, moves
+from services.runtime.flights import IN_FLIGHT, ONE_BY_ONE, SMALL, Flight, Flights, Passed, moves
+from services.runtime.gauges import Gauges
 from services.runtime.lag import Lag
 from services.runtime.patience import GivenUp, Patience
 from services.runtime.pipeline import E, F, Pipeline, S
@@ -27,20 +28,12 @@ from services.runtime.relay import Relay, traced
 from services.runtime.settings import BatchSettings
 from services.runtime.signals import Span
 from services.runtime.source import Source
-from services.runtime.telemetry import meters
 from services.runtime.tracing import BatchTrace
 
 log = logging.getLogger(__name__)
 
 TELL_GROUP_EVERY_S = 0.5
 FORGET_EVERY_S = 60.0
-
-# Batches that are decided and not yet published, while the next is being decided: one in its transaction, one on its way
-# to Kafka. More would only wait for each other.
-IN_FLIGHT = 2
-
-# Batches that are handled one by one after a failure: those that were under way, and the ones beside them.
-ONE_BY_ONE = IN_FLIGHT + 2
 
 
 class Runner(Generic[S, E, F]):
@@ -84,18 +77,14 @@ class Runner(Generic[S, E, F]):
         self._owned: dict[Place, Claim] = {}  # as the database has it
         self._ahead: dict[Place, Claim] = {}  # as it will be once all that is under way is transacted
         self._flights: Flights[S, F] = Flights()
+        self._passed = Passed()
         self._one_by_one = 0  # records yet to be handled with care
         self._working = asyncio.Lock()
         self._patience = Patience(pipeline.name)
         self._relay = Relay(pipeline.name, publisher, self._patience)
-        self._label = {"pipeline": pipeline.name}
+        self._gauges = Gauges(pipeline)
         self.lag = Lag(pipeline.name, source, store)
         self._next_telling = 0.0
-        made = meters()
-        self._events = made.counter(signals.EVENTS)
-        self._counts = made.up_down(signals.COUNTS)
-        self._seconds = made.histogram(signals.BATCH_SECONDS)
-        self._rebalances = made.counter(signals.REBALANCES)
 
     @property
     def trouble(self) -> str:
@@ -158,11 +147,12 @@ class Runner(Generic[S, E, F]):
         bounds = await self._source.bounds(places)
         claims = await self._store.claim({place: first for place, (first, _) in bounds.items()})
         await self._begin(claims, bounds)
-        self._rebalances.add(1, self._label)
+        self._gauges.assigned()
         self._patience.calm()
 
     async def _begin(self, claims: Mapping[Place, Claim], bounds: Mapping[Place, tuple[int, int]]) -> None:
         """Publishes what a crash or a failure left unpublished, and reads on from the checkpoint."""
+        self._passed.clear()
         unsent = await self._store.unsent({p.partition for p in claims})
         await self._relay.publish([u for u in unsent if u.row not in self._relay.acknowledged])
         self._patience.leave_if_asked()
@@ -176,18 +166,19 @@ class Runner(Generic[S, E, F]):
                     f"{claim.next_offset}: the topic was made anew or truncated; see docs/runbook.md"
                 )
             if claim.next_offset < first:
-                lost = {"topic": place.topic, "partition": place.partition, "events": first - claim.next_offset}
-                log.error("the broker no longer keeps events that we have not read", extra={"fields": lost})
-                self._events.add(first - claim.next_offset, {**self._label, "outcome": "lost"})
+                self._gauges.lost(place, first - claim.next_offset)
             self._owned[place] = self._ahead[place] = claim
             self._source.seek(place, max(first, claim.next_offset))
 
     async def _start_over(self, error: Transient | Permanent) -> None:
         """After a failure: begins again at what stands in the database, which nothing else can tell for sure."""
         if isinstance(error, Permanent):
-            log.warning("a batch is refused, and sorted out record by record: %s", error, extra={"fields": self._label})
+            log.warning(
+                "a batch is refused, and sorted out record by record: %s", error, extra={"fields": self._gauges.label}
+            )
         await self._flights.abandon()
         self._forget_all()
+        self._passed.clear()
         self._one_by_one = ONE_BY_ONE * self._settings.max_records
         if isinstance(error, Transient) and not isinstance(error, Conflict):
             self._patience.leave_if_asked()
@@ -207,6 +198,12 @@ class Runner(Generic[S, E, F]):
         self._states.clear()
         self._recent.clear()
 
+    def _drop_all(self) -> None:
+        self._owned.clear()
+        self._ahead.clear()
+        self._passed.clear()
+        self._forget_all()
+
     async def _give_up(self) -> None:
         """Before places are taken from us: lets what is under way end, in bounded time, and forgets everything."""
         self._patience.giving_up.set()
@@ -216,9 +213,7 @@ class Runner(Generic[S, E, F]):
                     await self._leave()
                     self._patience.giving_up.clear()
         self._flights.cancel()
-        self._owned.clear()
-        self._ahead.clear()
-        self._forget_all()
+        self._drop_all()
 
     async def _leave(self) -> None:
         """Lets what is under way end, and clears rows of the outbox that Kafka has acknowledged: nobody need publish them again."""
@@ -228,9 +223,7 @@ class Runner(Generic[S, E, F]):
         if self._owned and self._relay.acknowledged:
             with contextlib.suppress(Transient, Fenced):
                 await self._transact(Commit({p: (c, c.next_offset) for p, c in self._owned.items()}, self._clock()))
-        self._owned.clear()
-        self._ahead.clear()
-        self._forget_all()
+        self._drop_all()
         self._relay.acknowledged.clear()
 
     # -- the checkpoint -------------------------------------------------------------------------------------------
@@ -250,13 +243,16 @@ class Runner(Generic[S, E, F]):
         ours = {(p.topic, p.partition) for p in self._owned}
         records = [r for r in records if (r.topic, r.partition) in ours]
         if not records:
-            return
-        if self._one_by_one > 0:
+            if self._passed:
+                await self._send(self._flight(dict(self._ahead), self._clock(), self._decider.begin()))
+        elif self._one_by_one > 0:
             await self._flights.settle()
             await self._alone(records)
             self._one_by_one -= len(records)
-        else:
-            await self._send(await self._decide(records))
+        elif (flight := await self._decide(records)) is not None:
+            await self._send(flight)
+            if flight.size * SMALL < self._settings.max_records:
+                await self._flights.settle()
 
     async def _send(self, flight: Flight[S, F]) -> None:
         await self._flights.room(1 if self._one_by_one > 0 else IN_FLIGHT)
@@ -270,7 +266,9 @@ class Runner(Generic[S, E, F]):
     async def _alone(self, records: Sequence[Record]) -> None:
         """A batch with no other under way. One that is refused is halved until the record at fault is alone: a dead letter."""
         try:
-            await self._carry(await self._decide(records), None)
+            flight = await self._decide(records)
+            if flight is not None:
+                await self._carry(flight, None)
         except Permanent as error:
             self._forget_all()
             self._ahead.update(self._owned)
@@ -278,11 +276,11 @@ class Runner(Generic[S, E, F]):
                 middle = len(records) // 2
                 await self._alone(records[:middle])
                 await self._alone(records[middle:])
-            else:
-                await self._carry(await self._decide(records, error), None)
+            elif (letter := await self._decide(records, error)) is not None:
+                await self._carry(letter, None)
 
-    async def _decide(self, records: Sequence[Record], refused: Permanent | None = None) -> Flight[S, F]:
-        """Steps 2 and 3, on top of what is under way."""
+    async def _decide(self, records: Sequence[Record], refused: Permanent | None = None) -> Flight[S, F] | None:
+        """Steps 2 and 3, on top of what is under way. None for a batch from which nothing follows: it is passed over."""
         trace = BatchTrace(self.pipeline.name, len(records))
         now = self._clock()
         made = self._decider.begin()
@@ -297,8 +295,11 @@ class Runner(Generic[S, E, F]):
         fresh = await self._fresh(reads, made)
         for r in fresh:
             trace.begin(r.record, r.incoming, r.name)
-        fresh = await self._enriched(fresh, trace)
-        await self._fill(r.incoming.key for r in fresh)
+        if not fresh and not made.outbox:
+            self._passed.note(moves(self._ahead, records))
+            self._gauges.handled(made)
+            return None
+        fresh = await self._known(fresh, trace)
         with trace.phase(Span.DECIDE):
             self._decider.decide(fresh, now, made, trace)
         faults.reach("decided")
@@ -331,9 +332,8 @@ class Runner(Generic[S, E, F]):
         if asyncio.get_running_loop().time() >= self._next_telling:
             await self._tell_group()
         faults.reach("committed")
-        self._seconds.record(asyncio.get_running_loop().time() - flight.began, self._label)
-        for outcome, count in flight.made.outcomes():
-            self._events.add(count, {**self._label, "outcome": outcome})
+        self._gauges.took(asyncio.get_running_loop().time() - flight.began)
+        self._gauges.handled(flight.made)
 
     async def _transact(self, commit: Commit) -> list[int]:
         """The transaction; once it stands, what it says is true in memory as well."""
@@ -345,9 +345,7 @@ class Runner(Generic[S, E, F]):
         for place, (claim, offset) in commit.moves.items():
             if place in self._owned:
                 self._owned[place] = Claim(offset, claim.epoch)
-        if self.pipeline.metric is not None:
-            for field, count in totals(commit.cells, self.pipeline.metric).items():
-                self._counts.add(count, {"metric": self.pipeline.metric.name, "field": field})
+        self._gauges.counted(commit.cells)
         return rows
 
     async def _tell_group(self) -> None:
@@ -372,11 +370,17 @@ class Runner(Generic[S, E, F]):
                 fresh.append(r)
         return fresh
 
-    async def _enriched(self, fresh: list[Read[E]], trace: BatchTrace) -> list[Read[E]]:
+    async def _known(self, fresh: list[Read[E]], trace: BatchTrace) -> list[Read[E]]:
+        """With what is looked up elsewhere, while their states are loaded."""
+        filling = self._fill(r.incoming.key for r in fresh)
         if self.pipeline.enrich is None or not fresh:
+            await filling
             return fresh
+        enriching = self.pipeline.enrich([r.event for r in fresh])
         with trace.phase(Span.LOOK_UP):
-            events = await self.pipeline.enrich([r.event for r in fresh])
+            events, _ = await asyncio.gather(enriching, filling)
+        if not self._owned:
+            raise GivenUp  # a drain that took too long has emptied the states meanwhile
         return [Read(r.record, r.incoming, event, r.name) for r, event in zip(fresh, events, strict=True)]
 
     async def _fill(self, keys: Iterable[str]) -> None:
@@ -395,7 +399,8 @@ class Runner(Generic[S, E, F]):
         size: int = 0,
     ) -> Flight[S, F]:
         """A batch that is decided. One without records moves no offset, but is fenced all the same."""
-        commit = Commit({p: m if isinstance(m, tuple) else (m, m.next_offset) for p, m in moves.items()}, now)
+        told = {p: m if isinstance(m, tuple) else (m, m.next_offset) for p, m in moves.items()}
+        commit = Commit({p: (claim, self._passed.beyond(p, offset)) for p, (claim, offset) in told.items()}, now)
         commit.seen = made.seen
         commit.cells = made.cells()
         commit.answers = made.answers
@@ -432,7 +437,7 @@ class Runner(Generic[S, E, F]):
         dirty = []
         if metric is not None:
             dirty = await self._store.dirty({p.partition for p in self._owned}, self._settings.flush_cells)
-        if not dirty and (self._flights or not self._relay.acknowledged):
+        if not dirty and not self._passed and (self._flights or not self._relay.acknowledged):
             return
         flight = self._flight(dict(self._ahead), self._clock(), self._decider.begin())
         flight.commit.sent = dirty

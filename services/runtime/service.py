@@ -26,6 +26,7 @@ from services.runtime.patience import backoff
 from services.runtime.pipeline import Pipeline
 from services.runtime.postgres import PostgresStore
 from services.runtime.publisher import Publisher
+from services.runtime.reader import Reader
 from services.runtime.rpc import RpcServer, Servicer, channel
 from services.runtime.runner import Runner
 from services.runtime.settings import BatchSettings, KafkaSettings, RpcSettings, ServiceSettings, load
@@ -52,7 +53,10 @@ GARBAGE_THRESHOLD = 50_000
 
 @dataclass
 class House:
-    """What a service is built from: its clients, ready to use. Only `service.py` makes one."""
+    """What a service is built from: its clients, ready to use. Only `service.py` makes one.
+
+    pool: for whatever writes, and for questions of any kind. reader: for lookups by key.
+    """
 
     name: str
     clock: Clock
@@ -61,6 +65,7 @@ class House:
     publisher: Publisher
     database_url: str
     pool: "Pool[Any]"
+    reader: Reader
     closing: AsyncExitStack
 
     def commands(self) -> CommandBus:
@@ -119,9 +124,9 @@ async def _serve(name: str, build: Build, settings: ServiceSettings, migrations:
         await until_there(lambda: migrate(settings.database_url, migrations), stopping)
         pool = await until_there(lambda: _pool(settings.database_url), stopping)
         closing.push_async_callback(pool.close)
-        house = House(
-            name, clock_from(settings.touchline_clock), kafka, rpc, publisher, settings.database_url, pool, closing
-        )
+        reader, clock = Reader(settings.database_url), clock_from(settings.touchline_clock)
+        closing.push_async_callback(reader.close)
+        house = House(name, clock, kafka, rpc, publisher, settings.database_url, pool, reader, closing)
         parts = await build(house)
         pipelines = [_Pipeline(p, house, batch, publisher) for p in parts.pipelines]
         server = RpcServer(rpc, parts.servicers, _status_of(name, pipelines))

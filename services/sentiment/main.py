@@ -67,7 +67,7 @@ async def build(house: House) -> Parts:
     watch = Watch(familiarity.load(), house.clock)
     return Parts(
         pipelines=[pipeline(Reading(loaded, watch, CommentReader(loaded, targets.load())), name), loads.pipeline()],
-        servicers=[rpc.servicer(house.pool, loaded, name, house.clock)],
+        servicers=[rpc.servicer(house.pool, loaded, name, house.clock, house.reader)],
         tasks=[
             again(_hourly(house, settings, watch, name), HOUR_S, "what is past keeping could not be dropped"),
         ],

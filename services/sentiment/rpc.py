@@ -23,8 +23,9 @@ LARGEST_LIMIT = 1000
 class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
     """Scores texts, and answers with moods, conversations and loads as they are committed."""
 
-    def __init__(self, pool: Any, model: SentimentModel, name: str, clock: Clock) -> None:
-        self._pool = pool
+    def __init__(self, pool: Any, model: SentimentModel, name: str, clock: Clock, reader: Any = None) -> None:
+        """Take the database's pool, the model and its name, and what looks up by key (else the pool)."""
+        self._pool, self._reader = pool, reader or pool
         self._model = model
         self._together = Together(model)
         self._name = name
@@ -52,16 +53,13 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
         check_batch("customer_ids", request.customer_ids)
         check_batch("contact_ids", request.contact_ids)
         response = sentiment_pb2.GetMoodResponse()
-        for kind, ids, into in (
-            ("customer", request.customer_ids, response.customers),
-            ("contact", request.contact_ids, response.contacts),
-        ):
-            for row in await store.moods(self._pool, kind, list(ids)) if ids else ():
-                into[row.id].CopyFrom(
-                    sentiment_pb2.Mood(
-                        mood=row.mood, trend=row.trend, messages=row.messages, last_at=timestamp(row.last_at)
-                    )
+        of = {"customer": response.customers, "contact": response.contacts}
+        for row in await store.moods(self._reader, request.customer_ids, request.contact_ids):
+            of[row.kind][row.id].CopyFrom(
+                sentiment_pb2.Mood(
+                    mood=row.mood, trend=row.trend, messages=row.messages, last_at=timestamp(row.last_at)
                 )
+            )
         return response
 
     async def GetConversation(  # noqa: N802 (gRPC's name)
@@ -70,7 +68,7 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
         """Up to 100 conversations."""
         if len(request.contact_ids) > CONVERSATIONS:
             raise invalid(f"contact_ids: has {len(request.contact_ids)} entries; at most {CONVERSATIONS} are answered")
-        found = await store.conversations(self._pool, list(request.contact_ids)) if request.contact_ids else {}
+        found = await store.conversations(self._reader, list(request.contact_ids)) if request.contact_ids else {}
         return sentiment_pb2.GetConversationResponse(
             contacts={
                 contact_id: codec.conversation_message(customer_id, talk)
@@ -111,9 +109,9 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
         return sentiment_pb2.ExportCorrectionsResponse(corrections=[codec.correction_message(c) for c in found])
 
 
-def servicer(pool: Any, model: SentimentModel, name: str, clock: Clock) -> Servicer:
+def servicer(pool: Any, model: SentimentModel, name: str, clock: Clock, reader: Any = None) -> Servicer:
     """What the runtime's server is given."""
-    answers = SentimentAnswers(pool, model, name, clock)
+    answers = SentimentAnswers(pool, model, name, clock, reader)
     register = sentiment_pb2_grpc.add_SentimentServiceServicer_to_server
     # Corrections change nothing, but hold many customers' texts: not for everybody who may look up a mood.
     return Servicer(register, answers, "touchline.sentiment.v1.SentimentService", changing=("ExportCorrections",))

@@ -113,10 +113,13 @@ async def _keep_feedback(db: Db, given: Sequence[FeedbackGiven], model: str) -> 
     )
 
 
-async def moods(pool: Any, kind: str, ids: Sequence[str]) -> list[MoodRow]:
-    """The moods of those that have said something."""
+async def moods(pool: Any, customers: Sequence[str], contacts: Sequence[str]) -> list[MoodRow]:
+    """The moods of those customers and contacts that have said something."""
     rows = await pool.fetch(
-        "SELECT kind, id, mood, trend, messages, last_at FROM mood WHERE kind = $1 AND id = ANY($2)", kind, ids
+        """SELECT kind, id, mood, trend, messages, last_at FROM mood
+           WHERE kind = 'customer' AND id = ANY($1) OR kind = 'contact' AND id = ANY($2)""",
+        customers,
+        contacts,
     )
     return [MoodRow(*r) for r in rows]
 

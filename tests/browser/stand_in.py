@@ -360,7 +360,17 @@ class StandIn:
 
     async def follow_ups(self, _: Request) -> Response:
         budget = {"team": "care", "capacity": 60, "started": 3, "open": 2, "waiting": 0, "threshold": 0.64}
-        return JSONResponse({"follow_ups": self.tasks, "budgets": [budget]})
+        wave = {
+            "kind": "batch",
+            "name": "LL-1123",
+            "wave": 1,
+            "customers": 5,
+            "since": iso(NOW - timedelta(minutes=50)),
+            "heated_at": iso(NOW),
+            "affected": 24,
+            "reached": 21,
+        }
+        return JSONResponse({"follow_ups": self.tasks, "budgets": [budget], "waves": [wave]})
 
     async def act(self, request: Request) -> Response:
         """Starts and ends like the real one; what `wang` has is hers."""

@@ -24,6 +24,9 @@ async def test_a_follow_up_is_started_and_ended(floor: Served, visit: Open, watc
     await expect(hers).to_have_attribute("data-due", "overdue")
     await expect(hers.locator(hook("follow-up-opening"))).to_have_text("您好，很抱歉。" if zh else "Hello. I am sorry.")
     await expect(page.locator(hook("budgets"))).to_contain_text("3 / 60" if zh else "3 of 60 started")
+    await expect(page.locator(hook("waves"))).to_contain_text(
+        "批次“LL-1123”" if zh else "batch “LL-1123”, 5 customers since"
+    )
     # Nobody works without a name.
     await page.locator(hook("follow-up-owner")).fill("")
     await hers.locator(hook("follow-up-claim")).click()

@@ -190,8 +190,8 @@ async def test_corrections_are_kept_exported_and_dropped_in_time(service, stub, 
         long_ago = now - timedelta(days=400)
         await store.forget(pool, long_ago, long_ago, long_ago)
         assert (await store.corrections(pool, mine[0]["number"] - 1, 10))[0].text == f"还可以吧 {run}"
-        assert await store.moods(pool, "customer", [f"hu-{run}"])
+        assert await store.moods(pool, [f"hu-{run}"], [])
         soon = now + timedelta(days=1)
         assert await store.forget(pool, soon, soon, soon) >= 3
         assert not await store.corrections(pool, 0, 10)
-        assert not await store.moods(pool, "customer", [f"hu-{run}"])
+        assert not await store.moods(pool, [f"hu-{run}"], [])

@@ -48,3 +48,17 @@ GHOST = replace(
 def test_it_stays_mended(schedule):
     for salt in range(40):
         assert run(replace(schedule, salt=salt)).failures == [], f"salt {salt}"
+
+
+# Events that concern nobody come one by one, as fast as they are read: they need no transaction of their own.
+UNCONCERNED = replace(
+    CALM,
+    events=tuple(Event(1.0 + 0.02 * n, 0, f"k{n % 3}", "plain" if n == 120 else "ignored", n) for n in range(240)),
+)
+
+
+def test_what_concerns_nobody_is_passed_over_and_goes_with_the_next_transaction():
+    outcome = run(UNCONCERNED)
+    assert outcome.failures == []  # among them: that all offsets stand at the end
+    commits = [what for _, _, what in outcome.trace if what.startswith("commit ")]
+    assert 2 <= len(commits) <= 20, commits

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from touchline.escalation.v1 import escalation_pb2 as pb
 
 from services.gateway import answers, app, openapi
@@ -71,6 +72,12 @@ class Service(Desk):
             request, pb.GetBudgetResponse(teams=[pb.Budget(team="care", capacity=60, thresholds=[moved])])
         )
 
+    def ListCauses(self, request: pb.ListCausesRequest, timeout: float) -> Any:  # noqa: N802
+        at = Timestamp(seconds=1_795_000_000)
+        wave = pb.CauseWave(cause="batch:LL-1123", wave=1, customers=5, affected=24, reached=21, since=at, heated_at=at)
+        store = pb.CauseWave(cause="store:杭州店", wave=1, customers=7, since=at, heated_at=at)
+        return self._answer(request, pb.ListCausesResponse(waves=[store, wave]))
+
     def ClaimFollowUp(self, request: pb.ClaimFollowUpRequest, timeout: float) -> Any:  # noqa: N802
         return self._answer(request, pb.ClaimFollowUpResponse(follow_up=self.follow_up(owner=request.owner)))
 
@@ -118,6 +125,9 @@ async def test_the_list_and_the_budget(tmp_path: Path) -> None:
     check("FollowUps", answer.json())
     (budget,) = answer.json()["budgets"]
     assert (budget["capacity"], budget["started"], budget["threshold"]) == (60, 3, 0.64)
+    wave, store = answer.json()["waves"]
+    assert (store["kind"], store["name"]) == ("store", "杭州店"), "what may be at the root comes first"
+    assert (wave["kind"], wave["name"], wave["affected"], wave["reached"]) == ("batch", "LL-1123", 24, 21)
 
 
 @pytest.mark.parametrize(

@@ -251,3 +251,9 @@ def test_a_wait_is_foretold_by_the_pace_and_the_error_is_told() -> None:
     last = known[-1]
     assert 30 <= last.wait_s / last.position <= 50, "a seat takes one in 40 s"
     assert any(f.predicted_ms >= 0 for f in accepted)
+    desk.send(events.SeatPaused, seat_id="s")
+    (untold,) = [f for f in desk.queue("nobody-there") if isinstance(f, facts.WaitPredicted)]
+    assert (untold.wait_s, untold.high_s) == (-1.0, -1.0), "while no seat is ready, nobody knows"
+    desk.send(events.SeatResumed, seat_id="s")
+    (again,) = [f for f in desk.queue("somebody-there") if isinstance(f, facts.WaitPredicted)]
+    assert again.wait_s > 0

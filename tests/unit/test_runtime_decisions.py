@@ -1,5 +1,6 @@
 """Steps 2 and 3 of the checkpoint: one bad event harms no other, facts keep their ids and their order, counts add up."""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,13 +15,14 @@ from touchline.metrics.v1 import counter_pb2
 from touchline.nps.v1 import nps_pb2
 
 from services.runtime.batch import LARGEST_FACT, Decider, States
-from services.runtime.checkpoint import Commit, Dirty, Saved
+from services.runtime.checkpoint import Claim, Commit, Dirty, Place, Saved
 from services.runtime.clock import wall_clock
 from services.runtime.counters import Tally, counter_record, segment_text, totals
 from services.runtime.errors import Permanent
 from services.runtime.letters import original
 from services.runtime.pipeline import Answer, Delta, Metric, Publish
 from services.runtime.records import Record, read
+from services.runtime.relay import Relay
 from services.runtime.runner import Runner
 from services.runtime.settings import BatchSettings
 from services.runtime.tracing import BatchTrace
@@ -134,6 +136,36 @@ async def test_an_event_that_was_seen_is_not_decided_again() -> None:
     reads = decider.decode([before, twice, twice, fresh, before], wall_clock(), made)
     assert [r.record for r in await runner._fresh(reads, made)] == [twice, fresh]
     assert made.duplicates == 3
+
+
+@pytest.mark.parametrize(("size", "overlapped"), [(1, False), (3, False), (4, True), (200, True)])
+async def test_only_a_batch_worth_a_transaction_of_its_own_is_overlapped(size: int, overlapped: bool) -> None:
+    """A 64th of the 200 that one may hold: below it, whoever polls next finds what came meanwhile."""
+    settings = BatchSettings(max_records=200)
+    runner = Runner(COUNTING, SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), wall_clock, settings)
+    place = Place("touchpoint.events", 0)
+    runner._owned[place] = runner._ahead[place] = Claim(0, 1)
+    arrived = asyncio.Event()
+
+    async def load(keys, *, parts):
+        return {}
+
+    async def commit(made):
+        await arrived.wait()
+        return [1] * len(made.outbox)
+
+    async def publish(records):
+        pass
+
+    runner._store.load, runner._store.commit = load, commit
+    runner._relay = Relay("counting", SimpleNamespace(publish=publish), runner._patience)
+    runner._next_telling = float("inf")
+    async with asyncio.TaskGroup() as tasks:
+        handling = tasks.create_task(runner._handle(polled(*(("hu", "a") for _ in range(size)))))
+        done, _ = await asyncio.wait([handling], timeout=0.2)
+        arrived.set()
+        assert bool(done) == overlapped
+    await runner._flights.settle()
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from deploy.embedded.state import State
 from deploy.embedded.state import read as read_state
 from services.cli.audit.ledger import ALL_TOPICS, FACT_TOPICS, POOLS, Evidence, load_journal
 from services.cli.audit.report import Check, Findings
+from services.cli.audit.uplift import HORIZON_H
 from services.cli.audit.wire import SECOND, Record
 from services.cli.calls import all_pages
 from services.runtime.admin import probe
@@ -99,13 +100,18 @@ async def _ask_all(
     pools = {(r.key or b"").decode(errors="replace") for r in records[POOLS]}
     customers = sorted({(r.key or b"").decode(errors="replace") for r in records["escalation.flagged"]})
     follow_ups, all_listed = await _follow_ups(state, customers)
+    clock = clock_from(state.clock)
+    asked = clock()
+    uplift = await _uplift(state)
     return Evidence(
         journal=journal,
         records=records,
-        now=int(clock_from(state.clock)().timestamp() * SECOND),
+        now=int(clock().timestamp() * SECOND),
         nps=await _nps(state),
         follow_ups=follow_ups,
         all_listed=all_listed,
+        uplift=uplift,
+        uplift_asked=(int(asked.timestamp() * SECOND), int(clock().timestamp() * SECOND)),
         pools=await _pools(state, sorted(pools)),
         policy=policy(_policy_text(data_dir)),
     )
@@ -134,6 +140,12 @@ async def _ask(call: Awaitable[Any]) -> Any:
 async def _nps(state: State) -> Any:
     async with channel(state.grpc["nps"]) as to:
         return await _ask(all_pages(nps_pb2_grpc.NpsServiceStub(to), DEADLINE_S))
+
+
+async def _uplift(state: State) -> Any:
+    async with channel(state.grpc["escalation"]) as to:
+        request = escalation_pb2.GetUpliftRequest(horizon_hours=HORIZON_H)
+        return await _ask(escalation_pb2_grpc.EscalationServiceStub(to).GetUplift(request, timeout=DEADLINE_S))
 
 
 async def _pools(state: State, names: Sequence[str]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Evidence:
     journal: the player's lines, or None to take the topics' word for what was sent.
     records: topic → its records, in order by partition. now: of the system's clock, µs since 1970.
     nps: the answer of GetNps. follow_ups: of ListFollowUps, closed ones included; `all_listed` where none was left out.
+    uplift: of GetUplift with a horizon of an hour, asked between the two moments `uplift_asked` of the system's clock.
     pools: pool → the answer of GetPool. policy: the triage policy as parsed TOML, its
     version with the hash of the text, as decisions name it.
     """
@@ -46,6 +47,8 @@ class Evidence:
     nps: Any = None
     follow_ups: Sequence[Any] = ()
     all_listed: bool = True
+    uplift: Any = None
+    uplift_asked: tuple[int, int] = (0, 0)
     pools: Mapping[str, Any] = field(default_factory=dict)
     policy: Mapping[str, Any] = field(default_factory=dict)
 

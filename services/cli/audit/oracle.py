@@ -15,6 +15,7 @@ from services.cli.audit import (
     prevention,
     sentiment,
     triage,
+    uplift,
 )
 from services.cli.audit.ledger import Evidence, Ledger, build
 from services.cli.audit.report import Check, Report
@@ -39,6 +40,7 @@ _LATER: tuple[Callable[[Ledger], Check], ...] = (
     flags.check_course,
     flags.check_list,
     prevention.check_escalated,
+    uplift.check_prevented,
     causes.check_waves,
     outreach.check_reached,
     minutes.check_escalation,

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.cli.audit.ledger import Ledger
 from services.cli.audit.report import Check, Findings
+from services.cli.audit.uplift import stayed_away
 from services.cli.audit.wire import MINUTE, iso, micros
 
 LEFT_ALONE = 7 * 24 * 60 * MINUTE
@@ -69,10 +70,15 @@ def _note(ledger: Ledger, decided: list[Any]) -> str:
     first = reached.keys() - {who for who, at in calls if who in reached and at <= reached[who]}
     spared = len(first - {who for who, _ in calls})
     withheld = sum(bool(f.withheld) for f in decided)
+    # Who is reached is not drawn by lot: how many would have called, nobody knows but a demo that has planted it.
+    would = stayed_away(ledger, "outreach")
+    zh, en = (
+        ("", "") if would is None else (f"；演示所设：{would} 位因此未来访", f"; planted: {would} did not call for it")
+    )
     return (
-        f"已联系 {len(reached)} 位，其中 {len(first)} 位在来访之前，{spared} 位未再来访，其后升级 {since} 位；未联系 {withheld} 次 "
+        f"已联系 {len(reached)} 位，其中 {len(first)} 位在来访之前，{spared} 位未再来访，其后升级 {since} 位；未联系 {withheld} 次{zh} "
         f"reached: {len(reached)} customers, {len(first)} before they called, {spared} of whom never did; "
-        f"{since} escalated since; withheld: {withheld}"
+        f"{since} escalated since; withheld: {withheld}{en}"
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from random import Random
 
-from services.cli.day import noise, phrases, staff
+from services.cli.day import grievances, noise, phrases, staff
 from services.cli.day.events import event, order_placed
 from services.cli.day.model import ContactPlan, Day, Outside, Shopper, SurveyPlan, TicketPlan, Window, dice, window_of
 from services.cli.day.story import mrs_hu
@@ -24,6 +24,8 @@ CHANNELS, CHANNEL_WEIGHTS = ("微信", "app", "phone", "web"), (0.38, 0.27, 0.22
 # Arrivals by hour from 08:00 to 22:00: busy before lunch and in the evening.
 HOURLY = (0.5, 0.8, 1.1, 1.2, 0.9, 0.8, 0.9, 1.0, 1.0, 0.9, 1.0, 1.3, 1.3, 0.9)
 INCIDENT_REGION, INCIDENT_FACTOR = "华东", 4.0
+INCIDENT_BATCH = "LL"  # 冷链, the cold chain; the day's date follows
+OPTED_OUT = 0.08  # of the customers whom the incident hits
 EVENTS_PER_CONTACT = 11.7  # of all kinds, measured over generated days
 EVENTS_PER_HOUR = 1450
 UNREADABLE_SHARE = REFUSED_SHARE = 0.002
@@ -43,9 +45,12 @@ def generate(seed: int, midnight: datetime, hours: float = 14, events: int | Non
     window = window_of(hours)
     total = (events if events is not None else EVENTS_PER_HOUR * hours) * scale
     count = max(1, round(total / EVENTS_PER_CONTACT))
+    grieved = round(count * grievances.SHARE)
+    count = max(1, count - round(grieved * grievances.CONTACTS_EACH))
     shoppers = population(seed, max(3, round(count * 0.7)))
     day = Day(seed, midnight, window, (), (), (), ())
-    contacts, outside = [], []
+    contacts = grievances.grievances(day, shoppers[:grieved])
+    outside = []
     for i, arrival in enumerate(arrivals(seed, window, count)):
         plan, around = _contact(day, i, arrival, shoppers)
         contacts.append(plan)
@@ -131,7 +136,21 @@ def _contact(day: Day, i: int, arrival: Arrival, shoppers: list[Shopper]) -> tup
         survey=survey(roll, f"s-{day.seed}-{i:06d}", mood, who.language),
         ticket=_ticket(roll, f"t-{day.seed}-{i:06d}", topic.name),
     )
-    return plan, orders(day, roll, plan, f"o-{day.seed}-{i:06d}", incident=arrival.incident)
+    around = orders(day, roll, plan, f"o-{day.seed}-{i:06d}", incident=arrival.incident)
+    if arrival.incident:
+        mine = dice(day.seed, "incident", i)
+        plan = replace(plan, doubt=grievances.drawn(mine, "outreach"))
+        if dice(day.seed, "wish", who.id).random() < OPTED_OUT:
+            around.append(_no_outreach(day, plan, mine))
+    return plan, around
+
+
+def _no_outreach(day: Day, plan: ContactPlan, roll: Random) -> Outside:
+    """The customer's wish to hear of no trouble before asking, told as the day begins."""
+    at = day.window.start + roll.uniform(1, 60)
+    made = event("contact.OutreachOptedOut", seed=day.seed, name=plan.contact_id, origin="app", subject=plan.shopper.id,
+                 time=day.moment(at), data={"channel": "app"})  # fmt: skip
+    return Outside(at, made)
 
 
 def survey(roll: Random, survey_id: str, mood: str, language: str) -> SurveyPlan | None:
@@ -186,13 +205,14 @@ def orders(day: Day, roll: Random, plan: ContactPlan, order_id: str, *, incident
 
     made = []
     # Today's orders only: those of earlier days are known already.
-    if placed >= day.window.start or roll.random() < 0.25:
-        made.append(
-            outside("order.OrderPlaced", placed, placed, order_placed(who, order_id, plan.product, cents, promised))
-        )
+    if placed >= day.window.start or roll.random() < 0.25 or incident:
+        data = order_placed(who, order_id, plan.product, cents, promised)
+        if incident:
+            data["batch"] = f"{INCIDENT_BATCH}-{day.midnight:%m%d}"
+        made.append(outside("order.OrderPlaced", placed, placed, data))
     before = plan.at - roll.uniform(120, 1200)
     if topic == "delivery" and roll.random() < 0.5:
-        data: dict[str, object] = {
+        data = {
             "orderId": order_id,
             "delayMinutes": round(roll.expovariate(1 / 90)) + 10,
             "reason": roll.choice(("courier", "weather", "warehouse")),

@@ -13,7 +13,7 @@ from services.cli.day.model import CloudEvent, Unreadable
 
 
 class Journal:
-    """Appends to a file. `counts` holds what was written so far: sent, repeated, late, refused, unreadable, calls."""
+    """Appends to a file. `counts` holds what was written so far: sent, repeated, late, refused, unreadable, calls, errands."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,10 +53,18 @@ class Journal:
         self._write({"sent_at": stamp(sent_at), "via": "kafka", "accepted": True, "raw": True, "kind": record.kind, "topic": record.topic,
                      "key": record.key.decode(), "headers": headers, "value_base64": b64encode(record.value).decode()})  # fmt: skip
 
-    def call(self, sent_at: datetime, method: str, request: dict[str, Any], *, refusal: dict[str, str] | None) -> None:
-        """A seat's call to the router; `refusal` names the status and the reason where it was not carried out."""
-        self.counts["calls"] += 1
-        self.counts["calls refused"] += refusal is not None
+    def call(
+        self,
+        sent_at: datetime,
+        method: str,
+        request: dict[str, Any],
+        *,
+        refusal: dict[str, str] | None,
+        what: str = "calls",
+    ) -> None:
+        """A person's call to a service; `refusal` names the status and the reason where it was not carried out."""
+        self.counts[what] += 1
+        self.counts[f"{what} refused"] += refusal is not None
         line = {
             "sent_at": stamp(sent_at),
             "via": "rpc",
@@ -67,7 +75,7 @@ class Journal:
         self._write(line | (refusal or {}))
 
     def note(self, at: datetime, **what: object) -> None:
-        """Something that is no event, such as a service that was killed."""
+        """Something that is no event, such as a service that was killed, or a customer who did not come."""
         self._write({"sent_at": stamp(at), "via": "player", **what})
 
     def flush(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 # The retailer serves China, which has one time zone and no summer time.
 LOCAL = timezone(timedelta(hours=8))
@@ -54,6 +54,22 @@ class TicketPlan:
     resolved: bool = True
 
 
+MovedBy = Literal["follow_up", "outreach"]
+"""What may spare a contact: that somebody followed up, or that the customer was told of trouble before asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A contact that may not come, drawn beforehand for both cases, so that what is prevented is known and not guessed.
+
+    alone: whether the customer comes where nobody was quicker. reached: whether they come where somebody was; only where `alone`.
+    """
+
+    moved_by: MovedBy
+    alone: bool
+    reached: bool
+
+
 @dataclass(frozen=True, slots=True)
 class ContactPlan:
     """A contact before anybody has decided who takes it.
@@ -62,6 +78,7 @@ class ContactPlan:
     replies: what the seat or bot answers, in order (short ones are made up where there are fewer).
     patience_s: how long the customer waits for a human before giving up. service_s: how long a seat needs.
     handover: why a bot would fail with it ("customer_asked", "bot_failed", "mood"), or "" where it succeeds.
+    doubt: whether the customer comes at all; None for certain.
     """
 
     contact_id: str
@@ -81,6 +98,7 @@ class ContactPlan:
     survey: SurveyPlan | None = None
     ticket: TicketPlan | None = None
     traceparent: str = ""
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.cli.day.desk import Desk, fact_of
+from services.cli.day.crew import Called, Crew, Errand
+from services.cli.day.desk import Desk, fact_of, notice_of, told_of
 from services.cli.day.door import Door
+from services.cli.day.grievances import PLANTED
 from services.cli.day.journal import Journal
 from services.cli.day.model import Day, Unreadable
-from services.cli.day.world import Command, Send, World
+from services.cli.day.world import Command, Send, Stayed, World
 from services.runtime.clock import clock_from
 from services.runtime.errors import Transient
 from services.runtime.publisher import Publisher
 from services.runtime.records import Outgoing
 from services.runtime.settings import KafkaSettings
 from services.runtime.tail import tail
-from services.runtime.topics import ROUTING_DECIDED
+from services.runtime.topics import ESCALATION_FLAGGED, OUTREACH_EVENTS, ROUTING_DECIDED
 
 LARGEST_BATCH = 400
 STEP_S = 0.05
@@ -32,6 +34,7 @@ class Target:
     api_key: str
     bootstrap: str
     router: str
+    escalation: str
     clock: str
 
 
@@ -56,11 +59,12 @@ class Player:
     ) -> None:
         self.day = day
         self.world = World(day)
+        self.crew = Crew(day.seed)
         self.journal = journal
         self._clock = clock_from(target.clock)
         self._kafka = KafkaSettings(bootstrap=target.bootstrap)
         self._door = Door(target.gateway_url, target.api_key)
-        self._desk = Desk(target.router, journal, self._clock)
+        self._desk = Desk(target.router, target.escalation, journal, self._clock)
         self._publisher = Publisher(self._kafka)
         self._outbound: asyncio.Queue[Send] = asyncio.Queue()
         self._calls: set[asyncio.Task[None]] = set()
@@ -77,7 +81,11 @@ class Player:
         window, world = self.day.window, self.world
         share = (self.now() - window.start) / (window.end - window.start)
         return Progress(self._clock(), min(1.0, max(0.0, share)), dict(self.journal.counts), world.open_contacts, world.waiting,
-                        self._outbound.qsize(), world.finished)  # fmt: skip
+                        self._outbound.qsize(), self._finished)  # fmt: skip
+
+    @property
+    def _finished(self) -> bool:
+        return self.world.finished and not self.crew.open
 
     async def reached(self, share: float) -> None:
         """Returns once that share of the day's window is played."""
@@ -112,14 +120,24 @@ class Player:
     async def _live(self) -> None:
         await asyncio.wait_for(self._listening.wait(), 60)
         limit = self.day.window.end + OVERTIME.total_seconds()
-        while not (self.world.finished and self._outbound.empty()) and self.now() < limit:
+        self.journal.note(self._clock(), planted=PLANTED)
+        while not (self._finished and self._outbound.empty()) and self.now() < limit:
             for action in self.world.step(self.now()):
                 if isinstance(action, Send):
                     self._outbound.put_nowait(action)
                 elif isinstance(action, Command):
                     self._start(self._desk.call(action))
+                elif isinstance(action, Stayed):
+                    self.journal.note(
+                        self._clock(), stayed=action.customer_id, moved_by=action.moved_by, contact=action.contact_id
+                    )
                 else:
                     self._start(self._smuggle(action))
+            for deed in self.crew.step(self.now()):
+                if isinstance(deed, Called):
+                    self.world.reached(deed.customer_id, "follow_up")
+                else:
+                    self._start(self._run(deed))
             self._show(self.progress())
             await asyncio.sleep(STEP_S)
 
@@ -151,11 +169,19 @@ class Player:
             return
         self.journal.unreadable(self._clock(), record)
 
+    async def _run(self, errand: Errand) -> None:
+        """What somebody who follows up asks of the service, and what they hear."""
+        ok = await self._desk.run(errand)
+        self.crew.answered(errand, ok, self.now())
+
     async def _listen(self) -> None:
-        """Tells the people what the router decides."""
-        async for records in tail(self._kafka, [ROUTING_DECIDED], from_start=True):
+        """Tells the people what the services decide."""
+        async for records in tail(self._kafka, [ROUTING_DECIDED, ESCALATION_FLAGGED, OUTREACH_EVENTS], from_start=True):
             self._listening.set()
             for record in records:
-                fact = fact_of(record)
-                if fact is not None:
+                if (fact := fact_of(record)) is not None:
                     self.world.observe(fact, self.now())
+                elif (notice := notice_of(record, self.day.midnight)) is not None:
+                    self.crew.observe(notice, self.now())
+                elif (customer := told_of(record)) is not None:
+                    self.world.reached(customer, "outreach")

@@ -14,7 +14,7 @@ from services.cli.day.generator import generate
 from services.cli.day.journal import Journal
 from services.cli.day.model import LOCAL, Day
 from services.cli.day.player import Player, Progress, Target
-from services.cli.day.policy import for_speed
+from services.cli.day.policy import FOLLOW_UPS, follow_ups_for_speed, for_speed
 from services.cli.day.realdata import generate_real
 from services.router.policyfile import DEFAULT
 
@@ -149,6 +149,10 @@ async def play(plan: Plan, stack: Stack, say: Callable[[str], None], opened: Cal
     await asyncio.to_thread(policy.write_text, for_speed(DEFAULT.read_text(encoding="utf-8"), factor), encoding="utf-8")
     # The services inherit it, and the audit replays decisions with the same one.
     os.environ["ROUTER_POLICY"] = str(policy)
+    follow_ups = plan.data / "followups.toml"
+    told = follow_ups_for_speed(FOLLOW_UPS.read_text(encoding="utf-8"), factor)
+    await asyncio.to_thread(follow_ups.write_text, told, encoding="utf-8")
+    os.environ["ESCALATION_POLICY"] = str(follow_ups)
     found = await stack.up(clock)
     late_s = time.time() - real
     if late_s > 0:
@@ -179,7 +183,12 @@ async def _target(data: Path, found: dict[str, Any], clock: str) -> Target:
     if now is None:
         raise DemoError("the stack went away")
     return Target(
-        found["gateway"]["url"], found["gateway"]["api_key"], found["kafka"]["bootstrap"], now.grpc["router"], clock
+        found["gateway"]["url"],
+        found["gateway"]["api_key"],
+        found["kafka"]["bootstrap"],
+        now.grpc["router"],
+        now.grpc["escalation"],
+        clock,
     )
 
 

@@ -71,5 +71,6 @@ def summary(p: Progress) -> str:
     return (
         f"已发送 sent {sent:,}: 重复 repeated {share('repeated')}, 迟到 late {share('late')}, "
         f"不可读 unreadable {share('unreadable')}, 被拒 refused {share('refused')}; "
-        f"坐席操作 seats' calls {p.counts.get('calls', 0):,} (未成 refused {p.counts.get('calls refused', 0):,})"
+        f"坐席操作 seats' calls {p.counts.get('calls', 0):,} (未成 refused {p.counts.get('calls refused', 0):,}), "
+        f"跟进操作 follow-up calls {p.counts.get('errands', 0):,} (未成 refused {p.counts.get('errands refused', 0):,})"
     )

@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from services.cli.day import aftermath, events, phrases
-from services.cli.day.model import BOT, CloudEvent, ContactPlan, Day, SeatPlan, Unreadable, dice
+from services.cli.day.model import BOT, CloudEvent, ContactPlan, Day, MovedBy, SeatPlan, Unreadable, dice
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,17 @@ class Command:
     reason: str = ""
 
 
-Action = Send | Command | Unreadable
+@dataclass(frozen=True, slots=True)
+class Stayed:
+    """Nobody sends anything: the customer would have come, and does not, because somebody was quicker."""
+
+    customer_id: str
+    contact_id: str
+    topic: str
+    moved_by: MovedBy
+
+
+Action = Send | Command | Unreadable | Stayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,7 @@ class World:
         self._order = count()
         self._out: list[Action] = []
         self._upcoming = 0
+        self._reached: set[tuple[str, MovedBy]] = set()
         self._seats = {seat.seat_id: seat for seat in day.seats}
         for plan in day.contacts:
             self.comes(plan)
@@ -122,6 +133,10 @@ class World:
         }.get(fact.kind)
         if reaction is not None:
             reaction(contact, fact, now)
+
+    def reached(self, customer_id: str, by: MovedBy) -> None:
+        """Somebody was quicker than the customer, who may now see no reason to call."""
+        self._reached.add((customer_id, by))
 
     @property
     def open_contacts(self) -> int:
@@ -178,11 +193,23 @@ class World:
 
     def _request(self, plan: ContactPlan, now: float) -> None:
         self._upcoming -= 1
+        if not self._comes(plan):
+            return
         contact = self.live[plan.contact_id] = _Live(plan)
         self._send(contact, now, "contact.ContactRequested", events.requested(plan))
         for i, text in enumerate(plan.opening):
             self._say(contact, now + 1 + 4 * i, "CUSTOMER", text)
         self._wait(contact, now)
+
+    def _comes(self, plan: ContactPlan) -> bool:
+        """Whether the customer comes, as it was drawn for what has happened by now."""
+        doubt = plan.doubt
+        if doubt is None or not doubt.alone:
+            return doubt is None
+        if doubt.reached or (plan.shopper.id, doubt.moved_by) not in self._reached:
+            return True
+        self._out.append(Stayed(plan.shopper.id, plan.contact_id, plan.topic, doubt.moved_by))
+        return False
 
     def _wait(self, contact: _Live, now: float) -> None:
         contact.patience += 1

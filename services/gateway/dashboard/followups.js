@@ -30,6 +30,10 @@ function budgetText(budget) {
   return t("budgetLine", { team: budget.team, s: budget.started, c: budget.capacity, o: budget.open, w: budget.waiting, r: percent(budget.threshold) });
 }
 
+function waveText(wave) {
+  return t("waveLine", { k: word("wave", wave.kind), n: wave.name, t: timeOfDay(millis(wave.since), false), c: wave.customers, a: wave.affected, r: wave.reached });
+}
+
 function dueText(task, now) {
   const seconds = (millis(task.due_at) - now) / 1000;
   return seconds < 0 ? t("overdue", { t: span(-seconds) }) : t("due", { t: span(seconds) });
@@ -88,11 +92,12 @@ export function makeFollowUps(store) {
   let parts = null;
 
   function frame() {
-    parts = { owner: ownerField(), budget: el("ul", { class: "quiet", "data-testid": "budgets" }), words: el("p", { class: "empty", role: "status", "data-testid": "follow-ups-words" }), list: el("ol", { class: "flags tasks", "data-testid": "follow-up-list" }) };
+    parts = { owner: ownerField(), budget: el("ul", { class: "quiet", "data-testid": "budgets" }), waves: el("ul", { class: "waves", "data-testid": "waves" }), words: el("p", { class: "empty", role: "status", "data-testid": "follow-ups-words" }), list: el("ol", { class: "flags tasks", "data-testid": "follow-up-list" }) };
     place.replaceChildren(
       el("a", { href: "#", class: "back", "data-testid": "follow-ups-back" }, t("back")),
       el("div", { class: "head" }, el("h2", { tabindex: "-1" }, t("followUps")), parts.owner),
       parts.budget,
+      parts.waves,
       parts.words,
       parts.list,
     );
@@ -104,6 +109,7 @@ export function makeFollowUps(store) {
     say(parts.words, failure || (answer ? t("noFollowUps") : t("loading")));
     parts.words.hidden = !failure && tasks.length > 0;
     parts.budget.replaceChildren(...(answer?.budgets ?? []).map((budget) => el("li", {}, budgetText(budget))));
+    parts.waves.replaceChildren(...(answer?.waves ?? []).map((wave) => el("li", { "data-cause": `${wave.kind}:${wave.name}` }, waveText(wave))));
     keep(parts.list, tasks, (task) => task.follow_up_id, (task) => card(task, store, act));
   }
 

@@ -57,6 +57,8 @@ class Board:
         self._twice: set[tuple[int, int]] = (
             set()
         )  # lists that may hold a slot more than once, or days' such as have left
+        self._left: set[tuple[int, int]] = set()  # values' lists that hold slots which have left for another
+        self._last: tuple[object, Slots] | None = None  # what was selected last, until something changes
         self._totals: list[list[Cell]] = []  # by dimension: counts of all time by number and group
         self._all: Cell = [0] * groups
         self._touched: set[int] = set()
@@ -70,6 +72,7 @@ class Board:
     def put(self, slot: int, at: datetime, segments: Segments, group: int) -> None:
         """What a register says now: group 0, 1, … or NOWHERE."""
         self._grow(slot)
+        self._last = None
         hour, kind = hour_number(at), self._kind_of(segments)
         known, day = int(self._hours[slot]), (NOWHERE, hour // 24)
         if known == NEVER:
@@ -79,6 +82,7 @@ class Board:
             left = self._places_of[self._kind[slot]]
             moved = tuple(p for p in self._places_of[kind] if p not in left)
             self._twice.update(moved)
+            self._left.update(p for p in left if p not in self._places_of[kind])
             self._touched.add(known // 24)
             if known // 24 != hour // 24:
                 # Lists of days are put together: none of them may hold what has left for another.
@@ -101,6 +105,7 @@ class Board:
         if not slots:
             return
         self._grow(max(slots))
+        self._last = None
         at, hour, group = np.array(slots, np.int32), np.array(hours, np.int32), np.array(groups, np.int8)
         kind = np.fromiter((self._kind_of(s) for s in segments), np.int32, len(slots))
         self._hours[at], self._group[at], self._kind[at] = hour, group, kind
@@ -133,6 +138,7 @@ class Board:
         """The register counts nothing from now on."""
         if slot < len(self._group) and self._hours[slot] != NEVER:
             self._touched.add(int(self._hours[slot]) // 24)
+            self._last = None
             self._count(slot, -1)
             self._group[slot] = NOWHERE
 
@@ -257,7 +263,13 @@ class Board:
         return found
 
     def _select(self, start: int, end: int, places: list[tuple[int, int]]) -> Slots:
-        """The registers that are asked for, in no order; each once."""
+        """The registers that are asked for, in no order; each once. One question asks for the same several times."""
+        asked, last = (start, end, tuple(places)), self._last
+        if last is None or last[0] != asked:
+            last = self._last = asked, self._find(start, end, places)
+        return last[1]
+
+    def _find(self, start: int, end: int, places: list[tuple[int, int]]) -> Slots:
         ever = self._is_ever(start, end)
         lists = sorted(((len(self._lists[p]), p) for p in places if p in self._lists), key=lambda x: x[0])
         if len(lists) < len(places):
@@ -276,14 +288,23 @@ class Board:
                 fewest = min(fewest, size)
                 if size == 0:
                     return np.zeros(0, np.int32)
+        tests = places
         if days:
             slots = np.concatenate([self._clean(key) for key in days])
+            # Days that lie in the window whole need no look at their hours.
+            ever = start % 24 == 0 and end % 24 == 0
         elif lists:
-            slots = self._clean(lists[0][1])
+            own = lists[0][1]
+            slots = self._clean(own)
+            tests = places if own in self._left else [p for p in places if p != own]
         else:
             slots = np.flatnonzero(self._group != NOWHERE).astype(np.int32)
-        for d, number in places:
-            slots = slots[self._codes[d][self._kind[slots]] == number]
+        if tests:
+            kinds = self._kind[slots]
+            kept = self._codes[tests[0][0]][kinds] == tests[0][1]
+            for d, number in tests[1:]:
+                kept &= self._codes[d][kinds] == number
+            slots = slots[kept]
         if not ever:
             hours = self._hours[slots]
             slots = slots[(hours >= start) & (hours < end)]
@@ -297,10 +318,11 @@ class Board:
             yield from (n for d, n in self._lists if d == NOWHERE and first <= n <= last)
 
     def _clean(self, key: tuple[int, int]) -> Slots:
-        """A list's slots, each once and only such as are still there."""
+        """A list's slots, each once. A day's are all still there; a value's are, unless it is one of `_left`."""
         slots = np.array(self._lists[key], np.int32)
         if key in self._twice:
             self._twice.discard(key)
+            self._left.discard(key)
             d, number = key
             slots = np.unique(slots)
             here = self._hours[slots] // 24 if d == NOWHERE else self._codes[d][self._kind[slots]]

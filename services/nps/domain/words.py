@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from services.nps.domain.change import Change
-from services.nps.domain.enough import enough
+from services.nps.domain.enough import Enough, enough
 from services.nps.domain.figures import Figure
 from services.nps.domain.split import Part, Split
 
@@ -34,24 +34,28 @@ def beside(told: str, language: Language) -> str:
 
 def score(f: Figure, language: Language, digits: int = 0) -> str:
     """The figure with its error, or that there are too few answers, and how many are missing."""
-    found = enough(f)
-    zh = language == "zh"
+    zh, en = scores(f, enough(f), digits)
+    return zh if language == "zh" else en
+
+
+def scores(f: Figure, found: Enough, digits: int = 0) -> tuple[str, str]:
+    """The same in Chinese and in English, of a figure whose worth is found already."""
     if found.verdict == "none":
-        return "没有答卷" if zh else "no answers"
+        return "没有答卷", "no answers"
     if found.verdict == "few":
         return (
-            f"答卷太少（{f.n} 份），看不出高低；约再需 {found.more} 份"
-            if zh
-            else f"too few answers ({f.n}) to tell; about {found.more} more are needed"
+            f"答卷太少（{f.n} 份），看不出高低；约再需 {found.more} 份",
+            f"too few answers ({f.n}) to tell; about {found.more} more are needed",
         )
+    value = points(f.nps, digits)
     if found.verdict == "wide":
+        error = f"{found.half:.{digits}f}"
         return (
-            f"{points(f.nps, digits)}，但答卷太少（{f.n} 份），误差 ±{found.half:.{digits}f}；约再需 {found.more} 份"
-            if zh
-            else f"{points(f.nps, digits)}, but too few answers ({f.n}): ±{found.half:.{digits}f}; about {found.more} more are needed"
+            f"{value}，但答卷太少（{f.n} 份），误差 ±{error}；约再需 {found.more} 份",
+            f"{value}, but too few answers ({f.n}): ±{error}; about {found.more} more are needed",
         )
-    ends = between(f.low, f.high, digits)
-    return points(f.nps, digits) + beside(f"{ends}，{f.n} 份答卷" if zh else f"{ends}, {f.n} answers", language)
+    span = between(f.low, f.high, digits)
+    return f"{value}（{span}，{f.n} 份答卷）", f"{value} ({span}, {f.n} answers)"
 
 
 def changed(found: Change | None, when: Callable[[int], datetime], language: Language) -> str:

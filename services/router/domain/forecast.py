@@ -12,7 +12,7 @@ from services.router.domain.copying import changed
 from services.router.domain.draft import Draft
 from services.router.domain.facts import WaitPredicted
 from services.router.domain.matching import standing_to
-from services.router.domain.pool import Pool, Waiting
+from services.router.domain.pool import READY, Pool, Waiting
 
 LEAST_EXITS = 3.0
 """Contacts that must have left the queue of late before it says anything of the next."""
@@ -27,9 +27,16 @@ def pace_s(pool: Pool | Draft) -> float:
 
 
 def foretell(pool: Pool | Draft, position: int) -> tuple[float, float]:
-    """Return how long somebody at a position (1 is next) will wait, and what nine in ten don't exceed; −1 where unknown."""
-    one = pace_s(pool)
+    """Return how long somebody at a position (1 is next) will wait, and what nine in ten don't exceed; −1 where unknown.
+
+    While no seat is ready, the pace of before says nothing of the wait.
+    """
+    one = pace_s(pool) if _staffed(pool) else -1.0
     return (position * one, position * one * pool.pace.high) if one >= 0 else (-1.0, -1.0)
+
+
+def _staffed(pool: Pool | Draft) -> bool:
+    return pool.ready_seats > 0 if isinstance(pool, Draft) else any(s.state is READY for s in pool.seats.values())
 
 
 def predicted(draft: Draft, contact: Waiting) -> WaitPredicted:
