@@ -8,24 +8,13 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from services.cli.main import cli
-from services.runtime.admin import create_topics
-from services.runtime.topics import Topic
 from tests.integration import counting
-from tests.integration.counting import POISON, Bench, message, pipeline
+from tests.integration.counting import POISON, message, pipeline
 from tests.integration.dead import call, listed, on_topic, take
 
 pytestmark = pytest.mark.integration
 
 WORDS = "my card number is 6222"
-
-
-@pytest.fixture
-async def bench(stack):
-    topic = f"t{uuid4().hex[:8]}"
-    await create_topics(stack.bootstrap, [Topic(topic, "", 2), Topic(f"{topic}.dlq", "", 2)])
-    async with Bench(stack, pipeline(f"counting.{topic}", topic)) as made:
-        made.topic = topic
-        yield made
 
 
 async def test_what_two_pipelines_refused_is_one_case_and_is_sent_once(bench, monkeypatch):

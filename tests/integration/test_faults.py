@@ -8,31 +8,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from touchline.metrics.v1 import counter_pb2
 from touchline.nps.v1 import nps_pb2
 
-from services.runtime.admin import create_topics
 from services.runtime.tail import read_all
-from services.runtime.topics import COUNTERS, Topic
-from tests.integration.counting import Bench, message, pipeline
+from services.runtime.topics import COUNTERS
+from tests.integration.counting import message
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = 7
 EVENTS = 140
-
-
-@pytest.fixture
-async def bench(stack):
-    topic = f"t{uuid4().hex[:8]}"
-    await create_topics(stack.bootstrap, [Topic(topic, "", 2), Topic(f"{topic}.dlq", "", 1)])
-    async with Bench(stack, pipeline(f"counting.{topic}", topic)) as made:
-        made.topic = topic
-        yield made
 
 
 @contextmanager

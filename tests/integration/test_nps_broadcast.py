@@ -20,8 +20,8 @@ from services.nps.report.week import ends, named
 from services.runtime.publisher import Publisher
 from services.runtime.records import timestamp, write
 from services.runtime.settings import KafkaSettings
+from tests.integration.process import Process
 from tests.integration.test_nps_service import refused
-from tests.integration.test_survey_and_followup_services import Process
 
 pytestmark = pytest.mark.integration
 ANSWERS = 500

@@ -17,11 +17,10 @@ from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
 from services.nps.domain.figures import group
-from services.runtime.publisher import Publisher
 from services.runtime.records import write
 from services.runtime.settings import KafkaSettings
 from services.runtime.tail import tail
-from tests.integration.test_survey_and_followup_services import Process
+from tests.integration.process import Process
 
 pytestmark = pytest.mark.integration
 SCHEMAS = Path(__file__).resolve().parents[2] / "docs/schemas"
@@ -46,14 +45,6 @@ class World(NamedTuple):
 
     def event(self, message: Any, customer: str, name: str, at: datetime) -> Any:
         return write(message, event_id=f"{self.tag}-{name}", source="survey-test", subject=customer, time=at)
-
-
-@pytest.fixture
-async def publisher(stack):
-    made = Publisher(KafkaSettings(bootstrap=stack.bootstrap))
-    await made.start()
-    yield made
-    await made.stop()
 
 
 def moment(at: datetime) -> Timestamp:

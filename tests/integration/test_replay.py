@@ -32,15 +32,6 @@ BROKEN = "broken"
 
 
 @pytest.fixture
-async def bench(stack):
-    topic = f"t{uuid4().hex[:8]}"
-    await create_topics(stack.bootstrap, [Topic(topic, "", 2), Topic(f"{topic}.dlq", "", 2)])
-    async with Bench(stack, pipeline(f"counting.{topic}", topic)) as made:
-        made.topic = topic
-        yield made
-
-
-@pytest.fixture
 def broken(monkeypatch):
     """The cause, until it is mended by a call."""
     monkeypatch.setattr(counting, "POISON", BROKEN)

@@ -1,12 +1,7 @@
 """The router as a process, on real Kafka and Postgres: seats and customers by events, commands and lookups over gRPC."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import grpc
@@ -15,50 +10,11 @@ from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 from touchline.seat.v1 import events_pb2 as seat_pb2
 
-from deploy.embedded.layout import assign_ports
 from services.router.policyfile import DEFAULT
-from services.runtime.admin import probe
-from services.runtime.publisher import Publisher
 from services.runtime.records import write
-from services.runtime.settings import KafkaSettings
+from tests.integration.process import Process
 
 pytestmark = pytest.mark.integration
-
-
-class Router:
-    """The process; `start` and `kill` as one likes, `settled` until it has done all there is."""
-
-    def __init__(self, stack, policy: Path) -> None:
-        self.address = f"127.0.0.1:{assign_ports(stack.layout, ['test.router'])['test.router']}"
-        self.env = {
-            **os.environ,
-            "KAFKA_BOOTSTRAP": stack.bootstrap,
-            "DATABASE_URL": stack.dsn("router"),
-            "GRPC_BIND": self.address,
-            "ROUTER_POLICY": str(policy),
-            "OTEL_TRACES_EXPORTER": "none",
-        }
-
-    def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "services.router.main"], env=self.env)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    async def settled(self) -> None:
-        async with asyncio.timeout(60):
-            while (status := await probe(self.address)) is None or not status.healthy or status.lag:
-                assert self.process.poll() is None, f"the router ended with {self.process.returncode}"
-                await asyncio.sleep(0.2)
-
-
-@pytest.fixture
-async def publisher(stack):
-    made = Publisher(KafkaSettings(bootstrap=stack.bootstrap))
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.fixture
@@ -66,15 +22,8 @@ async def router(stack, tmp_path):
     """A router whose pool `care` gives a seat 2 s for an offer."""
     policy = tmp_path / "policy.toml"
     policy.write_text(DEFAULT.read_text().replace("offer_timeout_s = 15", "offer_timeout_s = 2"))
-    made = Router(stack, policy)
-    made.start()
-    await made.settled()
-    yield made
-    made.process.send_signal(signal.SIGTERM)
-    try:
-        assert await asyncio.to_thread(made.process.wait, 15) == 0
-    finally:
-        made.process.kill()
+    async with Process(stack, "router", ROUTER_POLICY=str(policy)) as made:
+        yield made
 
 
 @pytest.fixture

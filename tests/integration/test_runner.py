@@ -19,15 +19,6 @@ from tests.integration.counting import POISON, Bench, message, pipeline
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-async def bench(stack):
-    topic = f"t{uuid4().hex[:8]}"
-    await create_topics(stack.bootstrap, [Topic(topic, "", 2), Topic(f"{topic}.dlq", "", 1)])
-    async with Bench(stack, pipeline(f"counting.{topic}", topic)) as made:
-        made.topic = topic
-        yield made
-
-
 async def facts(bench):
     """Facts on nps.changed that this bench's pipeline published: (id, customer, count)."""
     source = f"touchline/{bench.pipeline.name}".encode()

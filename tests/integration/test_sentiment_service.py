@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -17,13 +15,11 @@ from touchline.router.v1 import events_pb2 as router_pb2
 from touchline.seat.v1 import events_pb2 as seat_pb2
 from touchline.sentiment.v1 import sentiment_pb2, sentiment_pb2_grpc
 
-from deploy.embedded.layout import assign_ports
-from services.runtime.admin import probe
-from services.runtime.publisher import Publisher
 from services.runtime.records import write
 from services.runtime.settings import KafkaSettings
 from services.runtime.tail import read_all
 from services.sentiment import store
+from tests.integration.process import Process
 
 pytestmark = pytest.mark.integration
 
@@ -32,57 +28,10 @@ FURIOUS = "太差劲了，垃圾服务，骗子，我要投诉你们！"
 CUSTOMER, BOT, SEAT = contact_pb2.SPEAKER_CUSTOMER, contact_pb2.SPEAKER_BOT, contact_pb2.SPEAKER_SEAT
 
 
-class Sentiment:
-    """The process; `start` and `kill` as one likes, `settled` until it has done all there is."""
-
-    def __init__(self, stack) -> None:
-        self.address = f"127.0.0.1:{assign_ports(stack.layout, ['test.sentiment'])['test.sentiment']}"
-        self.dsn = stack.dsn("sentiment")
-        self.env = {
-            **os.environ,
-            "KAFKA_BOOTSTRAP": stack.bootstrap,
-            "DATABASE_URL": self.dsn,
-            "GRPC_BIND": self.address,
-            "OTEL_TRACES_EXPORTER": "none",
-        }
-
-    def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", "services.sentiment.main"], env=self.env)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    async def settled(self) -> None:
-        """Until it is healthy and has done all there is, twice in a row: what one pipeline publishes the other has to read."""
-        calm = 0
-        async with asyncio.timeout(120):
-            while calm < 2:
-                status = await probe(self.address)
-                assert self.process.poll() is None, f"sentiment ended with {self.process.returncode}"
-                calm = calm + 1 if status is not None and status.healthy and not status.lag else 0
-                await asyncio.sleep(0.5)
-
-
-@pytest.fixture
-async def publisher(stack):
-    made = Publisher(KafkaSettings(bootstrap=stack.bootstrap))
-    await made.start()
-    yield made
-    await made.stop()
-
-
 @pytest.fixture
 async def service(stack):
-    made = Sentiment(stack)
-    made.start()
-    await made.settled()
-    yield made
-    made.process.send_signal(signal.SIGTERM)
-    try:
-        assert await asyncio.to_thread(made.process.wait, 20) == 0
-    finally:
-        made.process.kill()
+    async with Process(stack, "sentiment", calm=2) as made:
+        yield made
 
 
 @pytest.fixture

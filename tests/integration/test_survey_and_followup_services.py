@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -20,66 +19,16 @@ from touchline.order.v1 import events_pb2 as order_pb2
 from touchline.sentiment.v1 import sentiment_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
-from deploy.embedded.layout import Layout, assign_ports
+from deploy.embedded.layout import Layout
 from deploy.embedded.process import Identity
 from deploy.embedded.state import State, holding
 from services.cli.calls import all_pages
 from services.nps.domain.figures import figure, group
-from services.runtime.admin import probe
-from services.runtime.publisher import Publisher
 from services.runtime.records import write
-from services.runtime.settings import KafkaSettings
+from tests.integration.process import Process
 
 pytestmark = pytest.mark.integration
 DAY = datetime(2026, 11, 18, tzinfo=UTC)
-
-
-class Process:
-    """A service's process; `async with` starts it, waits until it is healthy, and ends it."""
-
-    def __init__(self, stack, name: str, **settings: str) -> None:
-        self.name = name
-        port = assign_ports(stack.layout, [f"test.{name}"])[f"test.{name}"]
-        self.address = f"127.0.0.1:{port}"
-        self.env = {
-            **os.environ,
-            "KAFKA_BOOTSTRAP": stack.bootstrap,
-            "DATABASE_URL": stack.dsn(name),
-            "GRPC_BIND": self.address,
-            "OTEL_TRACES_EXPORTER": "none",
-            **settings,
-        }
-
-    def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-m", f"services.{self.name}.main"], env=self.env)
-
-    async def settled(self, within_s: float = 150) -> None:
-        """Until it is healthy and has done all there is."""
-        async with asyncio.timeout(within_s):
-            while (status := await probe(self.address)) is None or not status.healthy or status.lag:
-                assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}"
-                await asyncio.sleep(0.2)
-
-    async def __aenter__(self) -> "Process":
-        self.start()
-        await self.settled()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = await asyncio.to_thread(self.process.wait, 15)
-        finally:
-            self.process.kill()
-        assert code == 0
-
-
-@pytest.fixture
-async def publisher(stack):
-    made = Publisher(KafkaSettings(bootstrap=stack.bootstrap))
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.fixture
@@ -122,8 +71,7 @@ async def test_nps_is_exact_through_duplicates_corrections_and_a_sigkill(stack, 
             events.append(survey(survey_pb2.SurveyRetracted(survey_id=f"{region}-{n}"), customer, f"{region}-r{n}", at))
     async with Process(stack, "nps") as service:
         await publisher.publish(events[:300])
-        service.process.kill()
-        service.process.wait()
+        service.kill()
         await publisher.publish(events[300:])
         service.start()
         await service.settled()
