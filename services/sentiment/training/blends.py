@@ -13,7 +13,7 @@ from services.sentiment.training.data import TRAIN, Example
 
 _SEED: Final = 20_261_124
 _COPIES: Final[dict[Language, dict[str, int]]] = {
-    "zh": {"weibo_covid_zh": 2},
+    "zh": {"weibo_covid_zh": 4, "waimai_zh": 1},
     "en": {"airline_en": 3, "complaints_en": 12, "random_tweets_en": 3},
 }
 """How many texts are made from each of a set's."""

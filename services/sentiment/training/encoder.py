@@ -38,7 +38,7 @@ class TuneSpec:
     rate: float = 1e-4
     head_rate: float = 10.0
     """Of `rate`, for the new outputs."""
-    rounds: float = 1.5
+    rounds: float = 2.2
     """How often each text is seen, unless the time is over before."""
     dropout: float = 0.1
     seconds: float = 1200.0
