@@ -44,6 +44,7 @@ async def tell(live_stack: Live) -> Story:
         gateway["api_key"],
         live_stack["kafka"]["bootstrap"],
         address(live_stack, "router"),
+        address(live_stack, "escalation"),
         live_stack["clock"],
     )
     with Journal(Path(live_stack["data"]) / "journal.jsonl") as journal:

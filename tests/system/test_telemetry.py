@@ -100,8 +100,11 @@ async def test_no_metric_and_no_label_is_undeclared(live_stack: Live, story: Sto
         assert family.name in declared, f"{service} emits {family.name}"
         labels = {label for sample in family.samples for label in sample.labels} - SCOPE_LABELS
         assert labels <= declared[family.name], f"{service}'s {family.name}"
-    # Retries come only where something was away, and a policy is read again only where its file has changed.
-    assert set(declared) - seen <= {"touchline_retries", "touchline_router_policy_reads"}
+    # Retries come only where something was away, a policy is read again only where its file has changed, and no wait is
+    # foretold once the seats have signed out.
+    assert set(declared) - seen <= {
+        "touchline_retries", "touchline_router_policy_reads", "touchline_router_wait_predicted_seconds"
+    }  # fmt: skip
 
 
 async def test_every_service_counts_what_it_does(live_stack: Live, story: Story) -> None:
