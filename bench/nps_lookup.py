@@ -20,11 +20,13 @@ from pathlib import Path
 
 import asyncpg
 import grpc.aio
+import uvloop
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
+from bench.lookups import asked
 from deploy.embedded.layout import assign_ports
 from deploy.embedded.stack import Stack
 from services.nps.domain.board import Board, hour_number
@@ -128,13 +130,11 @@ async def run(args: argparse.Namespace, stack: Stack) -> None:
         mix = requests(now, args.seed)
         calls = [(name, made) for name, made in mix.items() for _ in range(3)]
         random.Random(args.seed).shuffle(calls)
-        await _measure(health.Check, "an empty call", [health_pb2.HealthCheckRequest], args)
-        await _measure(stub.GetNps, "the mix", [made for _, made in calls], args)
-        await _measure(health.Check, "an empty call again", [health_pb2.HealthCheckRequest], args)
         for name, made in {**mix, **heavy(now, args.seed)}.items():
-            await _measure(
-                stub.GetNps, name, [made], argparse.Namespace(rate=args.rate / 4, seconds=max(args.seconds / 3, 3))
-            )
+            await _measure(stub.GetNps, name, [made], args.rate / 4, max(args.seconds / 3, 3))
+        await _measure(health.Check, "an empty call", [health_pb2.HealthCheckRequest], args.rate, args.seconds)
+        await _measure(stub.GetNps, "the mix", [made for _, made in calls], args.rate, args.seconds)
+        await _measure(health.Check, "an empty call again", [health_pb2.HealthCheckRequest], args.rate, args.seconds)
         stopping.set()
         await feeding
     finally:
@@ -147,30 +147,15 @@ async def _measure(
     call: Callable[..., Awaitable[object]],
     name: str,
     calls: Sequence[Callable[[], object]],
-    args: argparse.Namespace,
+    rate: float,
+    seconds: float,
 ) -> None:
-    for made in calls[:20]:
-        await call(made(), timeout=10)
-    took: list[float] = []
-    start = time.perf_counter() + 0.1
-
-    async def one(due: float, request: object) -> None:
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        await call(request, timeout=10)
-        took.append(time.perf_counter() - due)
-
-    count = int(args.rate * args.seconds)
-    async with asyncio.TaskGroup() as group:
-        for n in range(count):
-            # The client's own waits are no part of it: requests are made beforehand, a second at a time.
-            if n % int(args.rate) == 0:
-                await asyncio.sleep(max(0.0, start + n / args.rate - time.perf_counter() - 0.5))
-            group.create_task(one(start + n / args.rate, calls[n % len(calls)]()))
-    took.sort()
-    quantiles = {f"p{q}_ms": round(1000 * took[min(len(took) - 1, int(len(took) * q / 100))], 2) for q in (50, 99)}
-    print(
-        json.dumps({"calls": name, "n": count, "calls_per_s": args.rate, **quantiles}, ensure_ascii=False), flush=True
-    )
+    requests = [
+        calls[n % len(calls)]() for n in range(int(rate * seconds))
+    ]  # made beforehand: no part of what is timed
+    row = await asked(name, lambda n: call(requests[n], timeout=10), len(requests), rate)
+    told = {"calls": name, "n": row.events, "calls_per_s": rate, "p50_ms": row.p50_ms, "p99_ms": row.p99_ms}
+    print(json.dumps({**told, **({"errors": row.errors} if row.errors else {})}, ensure_ascii=False), flush=True)
 
 
 async def _feed(publisher: Publisher, rate: int, stopping: asyncio.Event) -> None:
@@ -257,10 +242,10 @@ def main() -> None:
     )
     args = p.parse_args()
     if args.inside:
-        asyncio.run(inside(args))
+        uvloop.run(inside(args))
         return
     with tempfile.TemporaryDirectory(prefix="touchline-") as folder, Stack(folder) as stack:
-        asyncio.run(run(args, stack))
+        uvloop.run(run(args, stack))
 
 
 if __name__ == "__main__":
