@@ -173,8 +173,8 @@ class Director:
         process.alive = False
         process.queue.clear()
         self._lost(process)
-        if not self.world.healed:
-            self.world.loop.later(max(0.1, restart_after), self.start, Start(0, process.place))
+        # Also once the world has healed: what was drawn before may strike a moment after it.
+        self.world.loop.later(max(0.1, restart_after), self.start, Start(0, process.place))
 
     def _lost(self, process: Process) -> None:
         process.lost_at = self.world.loop.time()

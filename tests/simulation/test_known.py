@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation.run import run
+from tests.simulation.run import HEALED, run
 from tests.simulation.schedule import Event, Fault, Schedule, Start
 
 CALM = Schedule(
@@ -43,8 +43,19 @@ GHOST = replace(
     faults=tuple(Fault("call", kind="commit", nth=n, outcome="ghost", lasts=0.5) for n in (2, 4)),
 )
 
+# A process that dies a moment after the world has healed, of what was drawn before, is started again like any other.
+DEAD_AS_IT_HEALS = replace(
+    CALM,
+    events=(Event(HEALED - 0.002, 0, "k1", "plain", 1),),
+    faults=tuple(Fault("call", kind=kind, nth=1, outcome="crash_after", lasts=0.05) for kind in ("load", "commit")),
+)
 
-@pytest.mark.parametrize("schedule", [DROPPED_DRAIN, LOST_ANSWER, GHOST], ids=["dropped-drain", "lost-answer", "ghost"])
+
+@pytest.mark.parametrize(
+    "schedule",
+    [DROPPED_DRAIN, LOST_ANSWER, GHOST, DEAD_AS_IT_HEALS],
+    ids=["dropped-drain", "lost-answer", "ghost", "dead-as-it-heals"],
+)
 def test_it_stays_mended(schedule):
     for salt in range(40):
         assert run(replace(schedule, salt=salt)).failures == [], f"salt {salt}"
