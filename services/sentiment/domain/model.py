@@ -49,7 +49,7 @@ class SentimentModel:
         return self.score_batch((text,), (language,))[0]
 
     def score_batch(self, texts: Sequence[str], given: Sequence[Language | None] | None = None) -> list[Score]:
-        """One score per text, in order; the same as scoring each alone, faster. Raises ValueError for an unknown language."""
+        """One score per text, in order; to rounding, the same as scoring each alone, and faster. Raises ValueError for an unknown language."""
         scores: list[Score] = []
         for start in range(0, len(texts), BATCH):
             mine = given[start : start + BATCH] if given is not None else None
