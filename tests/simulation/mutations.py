@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from services.runtime.checkpoint import Claim, Commit, Place, Unsent
+from services.runtime.flights import Passed
 from services.runtime.records import Outgoing
+from services.runtime.runner import Runner
 from tests.simulation.client import MemoryPublisher, MemorySource
 from tests.simulation.memory import MemoryStore
 from tests.simulation.run import Parts
@@ -97,6 +99,21 @@ class ForgottenEarly(MemoryStore):
         return take_effect
 
 
+class Never(Passed):
+    """What was passed over is remembered, whatever happened to the batches before it."""
+
+    def clear(self) -> None:
+        pass
+
+
+class NotForgotten(Runner[Any, Any, Any]):
+    """Begins again at what stands, but for what it had passed over."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._passed = Never()
+
+
 class Shuffled:
     """A publisher that hands records over in any order."""
 
@@ -139,9 +156,15 @@ MUTATIONS = {
         "a batch's records are published in any order", Parts(publisher=lambda w, _, p: Shuffled(w, p))
     ),
     "epoch-not-raised": Mutation("a takeover does not fence former owners", _store(NotFenced)),
+    "passed-not-forgotten": Mutation(
+        "after a failure, batches that were passed over count as if those before them had arrived",
+        Parts(runner=NotForgotten),
+    ),
     "outbox-forgotten": Mutation("rows of the outbox are dropped before they are acknowledged", _store(ForgottenEarly)),
 }
 
-# That nobody raises the epoch shows seldom: the offsets themselves fence most of what a former owner does. It is here to be
-# looked for by hand; the others must be caught within the tests' bound.
-CAUGHT_SOON = tuple(name for name in MUTATIONS if name != "epoch-not-raised")
+# That nobody raises the epoch shows seldom: the offsets themselves fence most of what a former owner does. So does the second: a place's
+# records must be cut into batches otherwise after a failure than before. They are here to be looked for by hand; the others must be caught
+# within the tests' bound.
+_SELDOM = ("epoch-not-raised", "passed-not-forgotten")
+CAUGHT_SOON = tuple(name for name in MUTATIONS if name not in _SELDOM)

@@ -1,5 +1,7 @@
 """What the training rests on: splits that never meet, figures that are right, errors that say what is missing."""
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.sentiment import model as shipped
 from services.sentiment.domain.encode import encode
 from services.sentiment.domain.linear import log_odds
 from services.sentiment.domain.score import EMOTIONS
-from services.sentiment.domain.text import Language
-from services.sentiment.training import asking, blends, data, phrases
+from services.sentiment.domain.text import Language, normalise
+from services.sentiment.training import asking, blends, data, former, negation, phrases
 from services.sentiment.training.baseline import word_list
+from services.sentiment.training.behaviour_cases import all_cases
 from services.sentiment.training.labels import NEGATIVE, NEUTRAL, POSITIVE
+from services.sentiment.training.trained import trained_before
 
 
 def a_data_folder(folder: Path) -> Path:
@@ -35,7 +40,7 @@ def test_equal_texts_are_kept_once_and_classes_are_mapped(tmp_path: Path) -> Non
     real = {
         e.text: (e.label, e.emotion, e.complaint)
         for e in examples
-        if not e.source.startswith(("shop_chat", "asking", "apart"))
+        if not e.source.startswith(("shop_chat", "asking", "apart", "negation"))
     }
     happy, angry, surprise, neutral = (EMOTIONS.index(e) for e in ("happy", "angry", "surprise", "neutral"))
     assert real == {
@@ -239,3 +244,55 @@ def test_the_script_refuses_without_data(
     assert main() == 1
     assert "--data: there is no folder" in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_word_is_negated_to_its_other_side_in_one_split(language: Language) -> None:
+    made = list(negation.sentences(language))
+    sides = {word: {label for text, label, of, _ in made if of == word} for *_, word, _ in made}
+    assert all(sides.values())
+    both = sum(len(s) == 2 for s in sides.values())
+    assert both > len(sides) / 2  # a word as it is, and negated
+    known = {text: label for text, label, _, _ in made}
+    assert len(known) == len({(text, label) for text, label, _, _ in made}), "a sentence has two classes"
+    bad, good, negators = {
+        "zh": ("瑕疵", "诚意", re.compile("没|无|不到")),
+        "en": ("defects", "explanation", re.compile(r"\b(?:no|not|without|zero|never|hardly)\b|n't")),
+    }[language]
+    for word, own, other in ((bad, NEGATIVE, POSITIVE), (good, POSITIVE, NEGATIVE)):
+        of = [(text, label) for text, label, said, _ in made if said == word]
+        assert len(of) >= 10
+        assert [label for _, label in of] == [other if negators.search(text) else own for text, _ in of]
+
+
+def test_negation_learns_from_no_behaviour_test(tmp_path: Path) -> None:
+    for language in ("zh", "en"):
+        told = {normalise(t) for c in all_cases() for t in c.texts}
+        learnt = {normalise(text) for text, *_ in negation.sentences(language)}
+        assert not told & learnt
+
+
+def test_a_model_is_read_back_as_it_was_kept() -> None:
+    again = shipped.kept()
+    served = shipped.load()
+    texts = encode(["味道真不错", "the box was empty", "等了两个小时"])
+    for language, one in again.items():
+        (before, after) = (m.network for m in (one.model, served.of(language)))
+        assert before is not None and after is not None
+        np.testing.assert_array_equal(before(texts), after(texts))
+    # Only what has not learnt from all texts may be gone on from.
+    before = former.read(shipped.FOLDER)
+    assert set(before) == {k for k, one in again.items() if not one.learnt_all}
+    for one in before.values():
+        assert len(one.params["embedding"]) == len(one.network.vocabulary)
+
+
+def test_where_no_model_is_there_is_no_former_network(tmp_path: Path) -> None:
+    assert former.read(tmp_path) == {}
+
+
+def test_what_the_card_tells_is_of_the_shipped_model() -> None:
+    about = json.loads((shipped.FOLDER / "model.json").read_text(encoding="utf-8"))
+    told = trained_before(shipped.FOLDER, ["zh", "en"])
+    assert {k: v for one in told.values() for k, v in one.measured.items()} == about["figures"]
+    assert all(one.errors and one.curves and one.parts for one in told.values())

@@ -8,7 +8,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -37,17 +37,47 @@ class ModelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A language's model as it is written: `layers` are the network's, `embedding` with a step's worth per word."""
+    """A language's model as it is written: `layers` are the network's, `embedding` with a step's worth per word; `learnt_all`
+    where the network has learnt from texts that figures are measured on as well."""
 
     model: LanguageModel
     words: tuple[str, ...] = ()
     embedding: NDArray[np.int8] | None = None
     steps: NDArray[np.float32] | None = None
     layers: Mapping[str, NDArray[np.float32]] | None = None
+    learnt_all: bool = True
 
 
 def load(folder: Path = FOLDER) -> SentimentModel:
     """The model in `folder`, the shipped one unless told otherwise. Raises ModelError."""
+    about, tables = _files(folder)
+    try:
+        models = {language: _read(about["languages"][language], tables, language) for language in _LANGUAGES}
+        return SentimentModel(models, targets.load())
+    except (KeyError, TypeError, ValueError, targets.TargetsError) as e:
+        raise ModelError(f"sentiment model in {folder}: {e} is missing or malformed") from e
+
+
+def kept(folder: Path = FOLDER) -> dict[Language, Kept]:
+    """The models in `folder` as they were written, for training to go on from. Raises ModelError."""
+    about, tables = _files(folder)
+    found: dict[Language, Kept] = {}
+    try:
+        for language in _LANGUAGES:
+            spec = about["languages"][language]
+            one = Kept(_read(spec, tables, language), learnt_all=bool(spec.get("learnt_all", True)))
+            if one.model.network is not None:
+                words, layers = _layers(tables, language)
+                stored = {"embedding": tables[f"{language}_embedding"], "steps": tables[f"{language}_steps"]}
+                del layers["embedding"]
+                one = replace(one, words=tuple(words), layers=layers, **stored)
+            found[language] = one
+    except (KeyError, TypeError, ValueError) as e:
+        raise ModelError(f"sentiment model in {folder}: {e} is missing or malformed") from e
+    return found
+
+
+def _files(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     try:
         about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         with np.load(folder / "weights.npz", allow_pickle=False) as stored:
@@ -57,11 +87,7 @@ def load(folder: Path = FOLDER) -> SentimentModel:
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None
         raise ModelError(f"sentiment model in {folder}: format {found!r}, this code reads {FORMAT}")
-    try:
-        models = {language: _read(about["languages"][language], tables, language) for language in _LANGUAGES}
-        return SentimentModel(models, targets.load())
-    except (KeyError, TypeError, ValueError, targets.TargetsError) as e:
-        raise ModelError(f"sentiment model in {folder}: {e} is missing or malformed") from e
+    return about, tables
 
 
 def _read(spec: Mapping[str, Any], tables: Mapping[str, Any], language: Language) -> LanguageModel:
@@ -89,14 +115,19 @@ def _read(spec: Mapping[str, Any], tables: Mapping[str, Any], language: Language
 
 
 def _network(tables: Mapping[str, Any], language: Language) -> Network:
+    words, own = _layers(tables, language)
+    embedding, window = own.pop("embedding"), own.pop("window")
+    places = tuple(np.ascontiguousarray(embedding @ place) for place in window)
+    return Network(Vocabulary(words), places, **own)
+
+
+def _layers(tables: Mapping[str, Any], language: Language) -> tuple[list[str], dict[str, NDArray[np.float32]]]:
     own = {name: tables[f"{language}_{name}"].astype(np.float32) for name in _LAYERS}
     words = tables[f"{language}_words"].tobytes().decode("utf-8").split("\n")
     embedding = tables[f"{language}_embedding"].astype(np.float32) * tables[f"{language}_steps"][:, None]
     if len(embedding) != SPECIAL + len(words):
         raise ValueError(f"{language}_embedding: has not one row per word")
-    window = own.pop("window")
-    places = tuple(np.ascontiguousarray(embedding @ place) for place in window)
-    return Network(Vocabulary(words), places, **own)
+    return words, own | {"embedding": embedding}
 
 
 def save(folder: Path, kept: Mapping[Language, Kept], figures: Mapping[str, Any]) -> None:
@@ -109,6 +140,7 @@ def save(folder: Path, kept: Mapping[Language, Kept], figures: Mapping[str, Any]
         languages[language] = {
             "longest": model.longest,
             "words": model.words,
+            "learnt_all": one.learnt_all,
             "polar": {"scale": model.polar.scale.tolist(), "bias": model.polar.bias.tolist()},
             "side": {"scale": model.side.scale.tolist(), "bias": model.side.bias.tolist()},
             "alone": _mix(model.alone),

@@ -32,6 +32,7 @@ from services.sentiment.training import (
     familiar,
     feedback,
     figures,
+    former,
     gate,
     mixing,
     peers,
@@ -45,7 +46,7 @@ from services.sentiment.training.behaviour_cases import all_cases
 from services.sentiment.training.data import TRAIN, TUNE, VALIDATE, DataError, Example, read
 from services.sentiment.training.notes import Notes
 from services.sentiment.training.teacher import TeacherError
-from services.sentiment.training.trained import Trained
+from services.sentiment.training.trained import Trained, trained_before, write_told
 
 Floats = NDArray[np.float64]
 
@@ -74,29 +75,52 @@ class Parts:
     params: student.Params | None = None
 
 
-def fit_parts(language: Language, examples: Sequence[Example], vocabulary: Vocabulary, notes: Notes) -> Parts:
-    """Everything of a language that is trained, on all of the examples."""
+def fit_parts(
+    language: Language,
+    examples: Sequence[Example],
+    vocabulary: Vocabulary,
+    notes: Notes,
+    before: former.Former | None = None,
+) -> Parts:
+    """Everything of a language that is trained, on all of the examples; the network goes on from the one before, if any."""
     linear = build.linear_heads(examples, language)
-    network, params = second.train(language, examples, vocabulary, notes)
+    network, params = second.train(language, examples, vocabulary, notes, before)
     return Parts(linear, vocabulary, network, params)
 
 
-def train(language: Language, examples: Sequence[Example], notes: Notes, *, refit: bool = True) -> Trained:
-    """Trains on the training split, fits the mix on the tuning split, measures on the validation split; then trains on all."""
+def train(
+    language: Language,
+    examples: Sequence[Example],
+    notes: Notes,
+    before: former.Former | None = None,
+    *,
+    refit: bool = True,
+) -> Trained:
+    """Trains on the training split, fits the mix on the tuning split, measures on the validation split; then trains on all.
+
+    before: the shipped network, from which the new one goes on where no teacher has left notes. It is shipped as it was measured, and
+    the heads alone are trained on all, so that the next one can go on from it.
+    """
     mine = [e for e in examples if e.split == TRAIN]
-    vocabulary = Vocabulary(notes.words[language] or words.words([e.text for e in mine], language))
-    measured = judge(language, examples, fit_parts(language, mine, vocabulary, notes))
-    return refitted(measured, fit_parts(language, examples, vocabulary, notes)) if refit else measured
+    known = list(before.network.vocabulary.words) if before is not None else notes.words[language]
+    vocabulary = Vocabulary(known or words.words([e.text for e in mine], language))
+    parts = fit_parts(language, mine, vocabulary, notes, before)
+    measured = judge(language, examples, parts)
+    if not refit:
+        return measured
+    if before is not None:
+        return refitted(measured, replace(parts, linear=build.linear_heads(examples, language)), learnt_all=False)
+    return refitted(measured, fit_parts(language, examples, vocabulary, notes), learnt_all=True)
 
 
-def refitted(measured: Trained, parts: Parts) -> Trained:
+def refitted(measured: Trained, parts: Parts, *, learnt_all: bool) -> Trained:
     """What is shipped: the parts fitted on all texts, once the figures are taken, under the mix and limits of those measured."""
     before = measured.kept.model
     kinds = before.kinds
     if kinds is not None and parts.linear.kinds is not None:
         kinds = replace(kinds, heads=parts.linear.kinds)
     model = replace(before, polar=parts.linear.polar, side=parts.linear.side, kinds=kinds, network=parts.network)
-    return replace(measured, kept=_kept(model, parts))
+    return replace(measured, kept=replace(_kept(model, parts), learnt_all=learnt_all))
 
 
 def judge(language: Language, examples: Sequence[Example], parts: Parts) -> Trained:
@@ -178,10 +202,10 @@ def _with_unsure(
 
 def _kept(model: LanguageModel, parts: Parts) -> Kept:
     if parts.params is None or parts.vocabulary is None:
-        return Kept(model)
+        return Kept(model, learnt_all=False)
     rows, steps = second.packed(np.asarray(parts.params["embedding"]))
     layers = {k: np.asarray(v, dtype=np.float32) for k, v in parts.params.items() if k != "embedding"}
-    return Kept(model, parts.vocabulary.words, rows, steps, layers)
+    return Kept(model, parts.vocabulary.words, rows, steps, layers, learnt_all=False)
 
 
 def main() -> int:
@@ -207,10 +231,17 @@ def main() -> int:
         corrections = feedback.read(args.feedback) if args.feedback else []
         examples = {k: read(args.data, k, feedback.examples(corrections, k)) for k in LANGUAGES}
         notes = Notes.of(args.teacher, examples, args.teacher_seconds)
-        trained = {k: train(k, examples[k], notes, refit=not args.no_refit) for k in LANGUAGES}
+        before = former.read(shipped.FOLDER) if args.teacher is None else {}
+        stays = trained_before(shipped.FOLDER, [k for k in LANGUAGES if k not in before]) if before else {}
+        for k in stays:
+            print(f"{k}: stays as it is: its network has learnt from the texts that figures are measured on (ADR 19)")
+        trained = {
+            k: stays.get(k) or train(k, examples[k], notes, before.get(k), refit=not args.no_refit) for k in LANGUAGES
+        }
         told = feedback.calibration(corrections).error if corrections else None
-        listed = ship(args.out, args.card, examples, trained, notes.told(), told, accept_worse=args.accept_worse)
-    except (DataError, feedback.FeedbackError, TeacherError, gate.GateError) as e:
+        taught = former.TOLD if before else notes.told()
+        listed = ship(args.out, args.card, examples, trained, taught, told, accept_worse=args.accept_worse)
+    except (DataError, feedback.FeedbackError, TeacherError, gate.GateError, shipped.ModelError) as e:
         print(e, file=sys.stderr)
         return 1
     if listed:
@@ -244,6 +275,7 @@ def ship(
         for name in ("weights.npz", "model.json"):
             shutil.copyfile(folder / name, out / name)
     gate.keep(out, measured, rates, anew=accept_worse)
+    write_told(out, trained)
     known = {
         k: familiar.learn(k, *([e.text for e in own if e.split == split] for split in (TRAIN, VALIDATE)))
         for k, own in examples.items()

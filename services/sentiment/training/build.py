@@ -129,7 +129,7 @@ def _of_kinds(
     """A polarity head for each of the two first kinds: what they have in common, and what the second has of its own."""
     first, second = spec.kinds
     own = np.array([2 if e.source in second else 1 if e.source in first else 0 for e in examples])
-    mixed = np.array([e.source.startswith(("shop_chat", "asking", "apart", "feedback")) for e in examples])
+    mixed = np.array([e.source.startswith(("shop_chat", "asking", "apart", "negation", "feedback")) for e in examples])
     polar = weight[:, POLARITY] * (own > 0) + np.minimum(weight[:, POLARITY], _OWN_SENTENCES) * mixed
     (common, more), bias = fit.fit_block(table, yes[:, POLARITY], polar, fit.HeadSpec(spec.polar), own == 2)
     return [(common, bias), (common + more, bias)]

@@ -12,7 +12,7 @@ from typing import Final
 from services.sentiment.domain.encode import encode
 from services.sentiment.domain.score import EMOTIONS
 from services.sentiment.domain.text import Language, normalise
-from services.sentiment.training import apart, asking, emoji, noise, phrases
+from services.sentiment.training import apart, asking, emoji, negation, noise, phrases
 from services.sentiment.training.labels import NEGATIVE, NEUTRAL, POSITIVE
 
 TRAIN, TUNE, VALIDATE = "train", "tune", "validate"
@@ -94,30 +94,12 @@ def read(data: Path, language: Language, corrected: Sequence[Example] = ()) -> l
     for raw, plain in zip(known, encode([e.text for e in known]).texts(), strict=True):
         if plain and plain not in seen:
             seen[plain] = replace(raw, text=plain, split=split_of(plain, raw.source))
-    own = chain(phrases.sentences(language), emoji.sentences(language))
-    for source, made in (("shop_chat", own), ("asking", asking.sentences(language))):
-        for text, label, pattern, weight in made:
-            plain = normalise(text)
-            if plain not in seen:
-                split = _split(2 * phrases.share_of(pattern), _SHARE_OF_SMALL, _TUNE_SHARE_OF_SMALL)
-                emotion = {NEUTRAL: _FEELS["neutral"], POSITIVE: _FEELS["happy"], NEGATIVE: None}[label]
-                seen[plain] = Example(
-                    plain,
-                    f"{source}_{language}",
-                    split,
-                    label,
-                    emotion,
-                    label == NEGATIVE,
-                    weight,
-                    min(weight, _COMPLAINT_MOST[language]),
-                )
-    for text, label, feels, complains, pattern, weight in apart.sentences(language):
-        plain = normalise(text)
+    for pattern, own in _of_our_own(language):
+        plain = normalise(own.text)
         if plain not in seen:
+            # Patterns are few: a share of them that is counted twice holds back as many as of other small sets.
             split = _split(2 * phrases.share_of(pattern), _SHARE_OF_SMALL, _TUNE_SHARE_OF_SMALL)
-            felt = None if feels is None else _FEELS[feels]
-            counts = min(weight, 2 * _COMPLAINT_MOST[language])
-            seen[plain] = Example(plain, f"apart_{language}", split, label, felt, complains, weight, counts)
+            seen[plain] = replace(own, text=plain, split=split)
     if language == "en":
         for e in [e for e in seen.values() if e.split == TRAIN and e.source in _MISTYPED]:
             plain = noise.mistyped(e.text)
@@ -130,6 +112,26 @@ def read(data: Path, language: Language, corrected: Sequence[Example] = ()) -> l
                     complaint_weight=0.5 * e.complaint_weight,
                 )
     return list(seen.values())
+
+
+def _of_our_own(language: Language) -> Iterator[tuple[str, Example]]:
+    """The sentences that we wrote ourselves, each with the pattern or word that decides its split."""
+    most = _COMPLAINT_MOST[language]
+    patterned = chain(phrases.sentences(language), emoji.sentences(language))
+    for source, sentences in (("shop_chat", patterned), ("asking", asking.sentences(language))):
+        for text, label, pattern, weight in sentences:
+            felt = {NEUTRAL: _FEELS["neutral"], POSITIVE: _FEELS["happy"], NEGATIVE: None}[label]
+            complains = label == NEGATIVE
+            counts = min(weight, most)
+            yield pattern, Example(text, f"{source}_{language}", "", label, felt, complains, weight, counts)
+    for text, label, feels, complains, pattern, weight in apart.sentences(language):
+        felt = None if feels is None else _FEELS[feels]
+        yield (
+            pattern,
+            Example(text, f"apart_{language}", "", label, felt, complains, weight, min(weight, 2 * most)),
+        )
+    for text, label, word, weight in negation.sentences(language):
+        yield word, Example(text, f"negation_{language}", "", label, weight=weight)
 
 
 def split_of(plain: str, source: str) -> str:

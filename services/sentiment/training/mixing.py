@@ -23,16 +23,20 @@ WEIGHT: Final[dict[str, tuple[float, float, float, float]]] = {
     "shop_chat_zh": (1, 1, 1, 0.1),
     "asking_zh": (1, 1, 1, 0.1),
     "apart_zh": (1, 1, 1, 0.1),
+    "negation_zh": (0.5, 0.5, 0.5, 0),
     "citizens_zh": (0, 0, 1, 0),
     "airline_en": (1, 1, 0, 1),
     "banking77_en": (0, 0.1, 0, 0.05),
     "shop_chat_en": (0, 0.1, 0, 0.05),
     "asking_en": (0, 0.1, 0, 0.05),
     "apart_en": (0, 0.1, 0, 0.05),
+    "negation_en": (0.1, 0.1, 0, 0),
     "complaints_en": (0, 0, 1, 0),
     "random_tweets_en": (0, 0, 0.25, 0),
 }
 """How much a text of each set counts for the calibration of polarity, neutral, complaint, emotion."""
+_OPINION: Final = {"negation_zh": 0.0, "negation_en": 0.0}
+"""How much of a text's weight says that it isn't neutral: all, but of sets that only teach which way an opinion goes."""
 
 
 def targets(examples: Sequence[Example]) -> tuple[Floats, Floats]:
@@ -42,7 +46,7 @@ def targets(examples: Sequence[Example]) -> tuple[Floats, Floats]:
     for i, e in enumerate(examples):
         if e.label is not None:
             target[i, NEUTRAL] = e.label == labels.NEUTRAL
-            weight[i, NEUTRAL] = e.weight
+            weight[i, NEUTRAL] = e.weight * _OPINION.get(e.source, 1.0)
             if e.label != labels.NEUTRAL:
                 target[i, POLARITY] = e.label == labels.POSITIVE
                 weight[i, POLARITY] = e.weight

@@ -13,9 +13,9 @@ from services.sentiment.domain.text import Language
 from services.sentiment.training.labels import NEGATIVE, POSITIVE
 
 _SEED: Final = 20_261_123
-_EACH: Final = 14
-"""Negated sentences of one word; a third as many say the word as it is."""
-_WEIGHT: Final = 3.0
+_EACH: Final = 12
+"""Negated sentences of one word; as many say the word as it is, or it would itself seem turned."""
+_WEIGHT: Final = 2.0
 """How many texts each stands for: there are few beside the reviews."""
 
 # What may be said to be so, and the words that say it of them: bad | good.
@@ -70,10 +70,10 @@ _TWICE: Final[dict[Language, str]] = {
 }
 """A good word that is negated twice stays good."""
 _PLAIN: Final[dict[Language, str]] = {
-    "zh": "{S}很{W}|{S}真{W}|{S}太{W}了|{S}非常{W}|{S}特别{W}|{S}还是{W}|{S}确实{W}",
-    "en": "{S} {be} {W}|{S} {be} very {W}|{S} {be} so {W}|{S} {be} really {W}|honestly, {S} {be} {W}",
+    "zh": "{S}很{W}|{S}真{W}|{S}太{W}了|{S}非常{W}|{S}特别{W}|{S}还是{W}|{S}确实{W}|{S}{W}|觉得{S}{W}|{S}又{W}|{W}|{S}有些{W}|{S}比较{W}|{S}实在{W}|说实话{S}{W}|{S}一直{W}",
+    "en": "{S} {be} {W}|{S} {be} very {W}|{S} {be} so {W}|{S} {be} really {W}|honestly, {S} {be} {W}|{S} {be} quite {W}|I would call it {W}|{S} {be} {W} as always|{S} {be} {W} again|just {W}|I have to say {S} {be} {W}|{S} {be} too {W} for words",
 }
-_UN: Final = frozenset("happy impressive comfortable reasonable clear helpful friendly kind".split())
+_UN: Final = frozenset(["happy", "impressive", "comfortable", "reasonable", "clear", "helpful", "friendly", "kind"])
 """The English good words that "un" turns."""
 
 # Things that are bad, or good, to have; and things that are done by, or to, what is bad, or good.
@@ -92,13 +92,13 @@ _LACKS: Final[dict[Language, str]] = {
     "en": "no {W}|no {W} at all|had no {W}|without any {W}|not any {W}|zero {W}|there were no {W}|absolutely no {W}|I have had no {W}|we didn't have any {W}|never any {W}|hardly any {W}",
 }
 _HAS: Final[dict[Language, str]] = {
-    "zh": "有{W}|{W}很多|有不少{W}|{W}太明显了|全是{W}",
-    "en": "lots of {W}|so much {W}|plenty of {W}|full of {W}",
+    "zh": "有{W}|{W}很多|有不少{W}|{W}太明显了|全是{W}|有一点{W}|收到就有{W}|发现有{W}|还有{W}|确实有{W}",
+    "en": "lots of {W}|so much {W}|plenty of {W}|full of {W}|there were {W}|we had {W}|more {W} than ever|again {W}",
 }
 _DONE: Final[dict[Language, tuple[str, str]]] = {
     "zh": (
         "失望 后悔 踩雷 出错 掉色 起球 卡顿 漏水 让人失望 出故障 上当 吃亏 掉链子 变形 出岔子 被坑 迟到",
-        "推荐 回购 再来 光顾 考虑 信任 购买 点第二次 支持 介绍给朋友 续费 夸",
+        "推荐 回购 光顾 考虑 信任 购买 点第二次 支持 介绍给朋友 续费 夸",
     ),
     "en": (
         "disappoint|let us down|fail|break|complain|regret it|crash|leak|fall apart|waste our time|get lost",
@@ -115,6 +115,10 @@ _NOT_DONE: Final[dict[Language, tuple[str, str]]] = {
         "it did not {W}|they don't {W}|would never {W}|won't {W}|could not {W}|I do not {W}|nobody would {W}|cannot {W}|didn't {W} at all|refuse to {W}",
     ),
 }
+_IS_DONE: Final[dict[Language, tuple[str, str]]] = {
+    "zh": ("{W}了|又{W}了|居然{W}|总是{W}|用了几天就{W}|已经{W}两次了|很{W}", "会{W}|一定{W}|值得{W}|强烈{W}|肯定会{W}|愿意{W}|已经{W}了|很乐意{W}"),
+    "en": ("it will {W}|they always {W}|it did {W}|they {W} every time|sure to {W}", "it did {W}|they {W}|I would {W}|I will {W}|gladly {W}|they really {W}"),
+}  # fmt: skip
 _ALIKE: Final[dict[Language, tuple[str, str]]] = {
     "zh": ("{S}不比{X}差|{S}不输{X}|{S}没有比{X}差|{S}不亚于{X}", "{S}比不上{X}|{S}不如{X}|{S}没有{X}好|{S}远不及{X}"),
     "en": ("{S} {be} no worse than {X}|{S} {be} second to none|{S} {be} not inferior to {X}|nobody beats {S}", "{S} {be} no better than {X}|{S} {be} not as good as {X}|{S} {be} nothing like {X}|{S} doesn't come close to {X}"),
@@ -123,6 +127,23 @@ _OTHERS: Final[dict[Language, str]] = {
     "zh": "别家 实体店 大牌 上次 以前 家里做的 正品 同价位的",
     "en": "the others|last time|the big brands|before|the old one|what you promise",
 }
+KEPT_APART: Final = frozenset(
+    [
+        "不好",
+        "不难吃",
+        "不好吃",
+        "差",
+        "好吃",
+        "慢",
+        "快",
+        "失望",
+        "喜欢",
+        "强烈推荐",
+        "not good",
+        "not expensive at all",
+    ]
+)
+"""Texts of the behaviour tests, which nothing learns from."""
 
 
 def _parts(text: str, language: Language) -> list[str]:
@@ -133,7 +154,8 @@ def sentences(language: Language) -> Iterator[tuple[str, int, str, float]]:
     """Every sentence with its class, the word that decides its split, and its weight."""
     dice = random.Random(_SEED)
     for text, label, word in dict.fromkeys([*_of_words(language, dice), *_of_things(language, dice)]):
-        yield text, label, word, _WEIGHT
+        if text not in KEPT_APART:
+            yield text, label, word, _WEIGHT
 
 
 def _of_words(language: Language, dice: random.Random) -> Iterator[tuple[str, int, str]]:
@@ -146,14 +168,14 @@ def _of_words(language: Language, dice: random.Random) -> Iterator[tuple[str, in
             for word in _parts(words, language):
                 for frame in dice.sample(frames, min(_EACH, len(frames))):
                     yield _filled(frame, dice.choice(said), word), turned, word
-                for frame in dice.sample(plain, _EACH // 3):
+                for frame in dice.sample(plain, min(_EACH, len(plain))):
                     yield _filled(frame, dice.choice(said), word), own, word
                 if own == POSITIVE:
                     for frame in dice.sample(twice, 2):
                         if "un{W}" not in frame or word in _UN:
                             yield _filled(frame, dice.choice(said), word), own, word
-        for frames, label in zip(_ALIKE[language], (POSITIVE, NEGATIVE), strict=True):
-            for frame in frames.split("|"):
+        for alike, label in zip(_ALIKE[language], (POSITIVE, NEGATIVE), strict=True):
+            for frame in alike.split("|"):
                 subject, other = dice.choice(said), dice.choice(_parts(_OTHERS[language], language))
                 yield _filled(frame, subject, "").replace("{X}", other), label, frame
 
@@ -165,13 +187,17 @@ def _of_things(language: Language, dice: random.Random) -> Iterator[tuple[str, i
         for word in _parts(things, language):
             for frame in dice.sample(lacks, 9):
                 yield frame.replace("{W}", word), turned, word
-            for frame in dice.sample(has, 3):
+            for frame in dice.sample(has, 8):
                 yield frame.replace("{W}", word), own, word
-    for done, frames, turned in zip(_DONE[language], _NOT_DONE[language], (POSITIVE, NEGATIVE), strict=True):
-        own_frames = frames.split("|")
+    for done, nots, is_done, turned in zip(
+        _DONE[language], _NOT_DONE[language], _IS_DONE[language], (POSITIVE, NEGATIVE), strict=True
+    ):
+        own = NEGATIVE if turned == POSITIVE else POSITIVE
         for word in _parts(done, language):
-            for frame in dice.sample(own_frames, min(7, len(own_frames))):
-                yield frame.replace("{W}", word), turned, word
+            for said, label in ((nots, turned), (is_done, own)):
+                each = said.split("|")
+                for frame in dice.sample(each, min(7, len(each))):
+                    yield frame.replace("{W}", word), label, word
 
 
 def _filled(frame: str, subject: str, word: str) -> str:
