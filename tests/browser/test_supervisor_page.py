@@ -95,17 +95,21 @@ async def test_what_is_refused_is_said_and_nothing_changes(floor: Served, visit:
     said = dialog.locator(hook("supervise-said"))
     await dialog.locator(hook("supervise-by")).fill("wang")
 
-    # No right: the words name it, and the mode stays.
+    # No right: the words name it, and the mode stays. So does the seat that is being chosen, though the lists are made anew.
+    first = dialog.locator(hook("waits")).nth(0)
+    await first.locator(hook("assign-seat")).select_option("care-a02")
     floor.at.pools.allowed = False
+    before = await first.element_handle()
     await dialog.locator(hook("mode-managed")).click()
     await expect(said).to_contain_text("没有这项权限" if zh else "You have no right to do this")
     await expect(said).to_have_attribute("data-level", "bad")
     await expect(dialog.locator(hook("mode-auto"))).to_have_attribute("aria-pressed", "true")
     floor.at.pools.allowed = True
+    assert before is not None
+    await before.wait_for_element_state("hidden")  # made anew
+    await expect(first.locator(hook("assign-seat"))).to_have_value("care-a02")
 
     # A rule of the router's: told in the reader's language.
-    first = dialog.locator(hook("waits")).nth(0)
-    await first.locator(hook("assign-seat")).select_option("care-a02")
     await first.locator(hook("assign")).click()
     await expect(said).to_have_text(
         "未执行：坐席 care-a02 已满，正在服务 c-4, c-5"

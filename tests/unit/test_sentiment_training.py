@@ -277,12 +277,11 @@ def test_a_model_is_read_back_as_it_was_kept() -> None:
     served = shipped.load()
     texts = encode(["味道真不错", "the box was empty", "等了两个小时"])
     for language, one in again.items():
-        (before, after) = (m.network for m in (one.model, served.of(language)))
-        assert before is not None and after is not None
-        np.testing.assert_array_equal(before(texts), after(texts))
-    # Only what has not learnt from all texts may be gone on from.
+        kept, loaded = (m.network for m in (one.model, served.of(language)))
+        assert kept is not None and loaded is not None
+        np.testing.assert_array_equal(kept(texts), loaded(texts))
     before = former.read(shipped.FOLDER)
-    assert set(before) == {k for k, one in again.items() if not one.learnt_all}
+    assert {k: one.learnt_all for k, one in before.items()} == {k: one.learnt_all for k, one in again.items()}
     for one in before.values():
         assert len(one.params["embedding"]) == len(one.network.vocabulary)
 

@@ -44,6 +44,7 @@ export function makeSupervise(store, explain) {
   const dialog = el("dialog", { class: "drawer supervise", "data-testid": "supervise-dialog", "aria-labelledby": "h-supervise" }, el("div", { class: "head" }, title, close), el("div", { class: "asks" }, byLabel, by, reasonLabel, reason), said, rest);
   document.body.append(dialog);
   let shown = "";
+  const picked = new Map(); // contact → the seat chosen for it: the lists are made anew while somebody chooses
   let told = 0; // the latest question, so that a slow answer doesn't overwrite a later one
 
   function tellOutcome(words, level) {
@@ -91,7 +92,8 @@ export function makeSupervise(store, explain) {
 
   function giveTo(contact, ready) {
     if (!ready.length) return [];
-    const seat = el("select", { "data-testid": "assign-seat", "aria-label": t("assignTo", { c: contact }) }, ...ready.map((id) => el("option", { value: id }, id)));
+    const seat = el("select", { "data-testid": "assign-seat", "aria-label": t("assignTo", { c: contact }), on: { change: () => picked.set(contact, seat.value) } }, ...ready.map((id) => el("option", { value: id }, id)));
+    if (ready.includes(picked.get(contact))) seat.value = picked.get(contact);
     return [seat, button(t("assign"), "assign", () => act("assign", { contact_id: contact, seat_id: seat.value }))];
   }
 
@@ -147,6 +149,7 @@ export function makeSupervise(store, explain) {
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   return async function open(pool) {
     shown = pool;
+    picked.clear();
     tellOutcome("", null);
     say(title, t("superviseOf", { p: word("pool", pool) }));
     say(close, t("close"));
