@@ -8,7 +8,8 @@ import signal
 import stat
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -87,11 +88,15 @@ def socket_folder(data: Path) -> Path:
 
 @dataclass(frozen=True)
 class Postgres:
-    """One Postgres server; `data` is its cluster, `socket` the folder of its unix socket."""
+    """One Postgres server; `data` is its cluster, `socket` the folder of its unix socket.
+
+    settings: in place of those of SETTINGS.
+    """
 
     data: Path
     socket: Path
     log: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def dsn(self, database: str) -> str:
         """The address of one database, as asyncpg and libpq read it."""
@@ -133,7 +138,7 @@ class Postgres:
     def spec(self) -> Spec:
         """How to start it, once `prepare` is done."""
         argv = [str(binaries() / "postgres"), "-D", str(self.data), "-k", str(self.socket)]
-        for name, value in SETTINGS.items():
+        for name, value in {**SETTINGS, **self.settings}.items():
             argv += ["-c", f"{name}={value}"]
         return Spec(
             name="postgres",

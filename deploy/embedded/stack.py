@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +29,8 @@ class Stack:
 
     With `brokers=3`, Kafka is three processes, the parts `kafka`, `kafka-2` and `kafka-3` (`part_of` an id): three
     replicas of each partition, of which two must have a record before it is acknowledged. None: as the folder was made with.
+
+    postgres: settings of Postgres in place of the small ones that it has here.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class Stack:
         *,
         topics: bool = True,
         brokers: int | None = None,
+        postgres: Mapping[str, str] | None = None,
     ) -> None:
         self.layout = Layout.of(data)
         self.layout.create()
         self.topics = topics
+        self._postgres = dict(postgres or {})
         count = cluster.settle(self.layout, brokers)
         ports = assign_ports(self.layout, [*cluster.port_names(count), "zipkin"])
         self.brokers = cluster.brokers(self.layout, ports, count)
@@ -71,7 +75,7 @@ class Stack:
     @property
     def postgres(self) -> Postgres:
         logs = self.layout.logs
-        return Postgres(self.layout.data / "postgres", self.sockets, logs / "postgres.log")
+        return Postgres(self.layout.data / "postgres", self.sockets, logs / "postgres.log", self._postgres)
 
     def dsn(self, service: str) -> str:
         """The address of a service's database."""

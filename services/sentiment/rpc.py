@@ -32,7 +32,7 @@ class SentimentAnswers(sentiment_pb2_grpc.SentimentServiceServicer):
         self._clock = clock
 
     async def Score(self, request: sentiment_pb2.ScoreRequest, context: Any) -> sentiment_pb2.ScoreResponse:  # noqa: N802 (gRPC's name)
-        """Scores up to 1,000 texts, in a thread and with those of other calls: a large batch must not hold up the moods."""
+        """Scores up to 1,000 texts, with those of other calls; many of them in a thread, for they must not hold up the moods."""
         check_batch("texts", request.texts)
         for i, text in enumerate(request.texts):
             if len(text) > LONGEST_TEXT:

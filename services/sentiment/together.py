@@ -13,6 +13,10 @@ MOST = 256
 """Texts in one go, unless one caller alone brings more: nobody waits for more than a tenth of a second of others' work."""
 
 
+AT_ONCE = 1000
+"""Characters that are scored on the spot, some 2 ms of work: to and from a thread takes longer, for both want the interpreter's lock."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     texts: Sequence[str]
@@ -21,7 +25,8 @@ class _Asked:
 
 
 class Together:
-    """Scores in one thread beside the loop. While it is at work, whoever asks waits, and is scored with the others after it.
+    """Scores what is asked in the same moment as one batch: a little on the spot, much in one thread beside the loop. While that is at
+    work, whoever asks waits, and is scored with the others after it.
 
     A thread for each caller would do no more: they compute in turns.
     """
@@ -44,7 +49,10 @@ class Together:
             texts = [t for a in batch for t in a.texts]
             languages = [said for a in batch for said in a.languages]
             try:
-                found = await asyncio.to_thread(self._model.score_batch, texts, languages)
+                if sum(map(len, texts)) <= AT_ONCE:
+                    found = self._model.score_batch(texts, languages)
+                else:
+                    found = await asyncio.to_thread(self._model.score_batch, texts, languages)
             except Exception as error:
                 for a in batch:
                     if not a.done.done():

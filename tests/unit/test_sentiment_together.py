@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sentiment.together import MOST, Together
+from services.sentiment.together import AT_ONCE, MOST, Together
+
+LONG = AT_ONCE + 1
 
 
 class Slow:
@@ -19,10 +21,12 @@ class Slow:
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.go = threading.Event()
+        self.threads: list[int] = []
 
     def score_batch(self, texts: Sequence[str], languages: Sequence[Any]) -> list[Any]:
         assert len(texts) == len(languages)
         self.batches.append(list(texts))
+        self.threads.append(threading.get_ident())
         assert self.go.wait(10)
         if "bad" in texts:
             raise ValueError("bad")
@@ -57,14 +61,24 @@ async def test_more_than_one_batch_holds_are_scored_where_one_caller_brings_them
 async def test_a_caller_who_goes_away_and_one_whose_text_fails_end_nobody_elses_call() -> None:
     slow = Slow()
     together = Together(slow)
-    first, gone, later = (asyncio.create_task(together.scores([t], [None])) for t in ("a", "gone", "c"))
+    first, gone, later = (asyncio.create_task(together.scores([t], [None])) for t in ("a" * LONG, "gone", "c"))
     await asyncio.sleep(0)
     gone.cancel()
     await asyncio.sleep(0)
     slow.go.set()
-    assert await first == [("a", None)]
+    assert await first == [("a" * LONG, None)]
     assert await later == [("c", None)]
     assert gone.cancelled() and ["gone"] not in slow.batches
     with pytest.raises(ValueError, match="bad"):
         await together.scores(["bad"], [None])
     assert await together.scores(["d"], [None]) == [("d", None)]
+
+
+async def test_a_few_words_are_scored_on_the_spot_and_more_of_them_beside_the_loop() -> None:
+    slow = Slow()
+    slow.go.set()
+    together = Together(slow)
+    for size in (AT_ONCE, LONG):
+        await together.scores(["a" * size], [None])
+    here = threading.get_ident()
+    assert [thread == here for thread in slow.threads] == [True, False]
