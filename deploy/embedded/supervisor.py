@@ -155,7 +155,7 @@ class Supervisor:
             await event.wait()
         self.state.ready_s = round(time.monotonic() - self.began, 2)
         self.state.write(self.layout)
-        self.say(greeting(self.state))
+        self.say(greeting(self.state, person=sys.stdout.isatty()))
 
     async def _keep(self, name: str) -> None:
         """Starts a part again whenever it ends. A part of the infrastructure whose first start fails ends the run."""
@@ -203,11 +203,12 @@ class Supervisor:
         state.forget(self.layout, self.state)
 
 
-def greeting(now: state.State) -> str:
-    """What a person needs to know once all is healthy."""
+def greeting(now: state.State, *, person: bool) -> str:
+    """What a person needs to know once all is healthy. Said to a log, which may be read by others, it is without the API key."""
+    key = now.api_key if person else "touchline status --json"
     lines = [
         f"Touchline is up after {now.ready_s} s / 全部就绪，用时 {now.ready_s} 秒",
-        f"  gateway   网关      {now.gateway_url}  (API key: {now.api_key})",
+        f"  gateway   网关      {now.gateway_url}  (API key: {key})",
         f"  dashboard 实时看板  {now.gateway_url}/",
         f"  traces    调用链    {now.traces_url or '-'}",
     ]

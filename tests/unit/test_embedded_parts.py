@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from deploy.embedded import jars, state
 from deploy.embedded.layout import Layout, api_key, assign_ports, is_free
 from deploy.embedded.process import Identity, StartError, describe_exit
-from deploy.embedded.supervisor import next_delay
+from deploy.embedded.supervisor import greeting, next_delay
 
 
 def layout(tmp_path: Path) -> Layout:
@@ -29,6 +29,13 @@ def layout(tmp_path: Path) -> Layout:
 
 def sleeper() -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+def test_the_api_key_is_told_to_a_person_and_to_no_log() -> None:
+    now = state.State(Identity(1, 1.0), "2026-11-23T00:00:00Z", api_key="secret-key", gateway_url="http://127.0.0.1:1")
+    assert "secret-key" in greeting(now, person=True)
+    told = greeting(now, person=False)
+    assert "secret-key" not in told and "touchline status --json" in told
 
 
 def test_ports_are_kept_and_differ(tmp_path: Path) -> None:

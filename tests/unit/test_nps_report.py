@@ -303,6 +303,15 @@ class Strict(HTMLParser):
             assert self.open.pop() == tag
 
 
+def test_a_place_whose_score_is_not_shrunk_shows_none() -> None:
+    """Two regions can't tell how much regions differ: their raw scores aren't shown again as shrunk ones."""
+    few = markdown.render(compose(made(answer(1, 0, region="西南"), answer(2, 9, region="华中")), "en", UTC_ZONE))
+    assert "none is shrunk" in few
+    assert "| 西南 |" in few and few.split("| 西南 |")[1].splitlines()[0].rstrip(" |").endswith("–")
+    many = [answer(i, 9 if i % 3 else 2, region=f"r{i % 6}") for i in range(60)]
+    assert "none is shrunk" not in markdown.render(compose(made(*many), "en", UTC_ZONE))
+
+
 def test_what_customers_write_is_text_in_the_page_and_in_markdown() -> None:
     evil = "慢<script>alert(1)</script>&|`[x](y)\n# 大"
     lines = [answer(i, 2, evil + "甲" * i, region='<img src="x">', store_group="a|b") for i in range(8)]

@@ -163,7 +163,7 @@ def places(report: Report, language: Language) -> Section:
         own = [(place, f) for place, f in report.this.by.items() if place[0] == d]
         own.sort(key=lambda item: (-item[1].n, item[0]))
         rows = tuple(
-            (place[1], score(f, language), moved(s.nps, s.low, s.high, language))
+            (place[1], score(f, language), moved(s.nps, s.low, s.high, language) if s.own < 1 else "–")
             for place, f in own[:PLACES]
             for s in [report.shrunk[place]]
         )
@@ -171,6 +171,8 @@ def places(report: Report, language: Language) -> Section:
             blocks.append(Table((dimension(d, language), say("nps", language), say("shrunk", language)), rows))
         if len(own) > PLACES:
             blocks.append(Text(say("rest", language, n=len(own) - PLACES), "quiet"))
+        if own and report.shrunk[own[0][0]].own == 1:
+            blocks.append(Text(say("unshrunk", language), "quiet"))
     return Section("places", say("places", language), tuple(blocks) or (Text("–", "quiet"),))
 
 

@@ -101,6 +101,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "of_100": ("每百份", "of 100"),
     "taxonomy": ("触点词典：{file} v{version}", "Touchpoint taxonomy: {file} v{version}"),
     "shrunk": ("收缩后", "shrunk"),
+    "unshrunk": ("地方或答案太少，看不出各处相差多少，不作收缩。", "Too few of them, or of their answers, to tell how much they differ: none is shrunk."),
     "stage": ("触点", "touchpoint"),
     "last_week": ("上周", "last week"),
     "this_week": ("本周", "this week"),
