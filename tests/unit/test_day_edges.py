@@ -1,5 +1,6 @@
 """The day's edges: the door over HTTP, the journal, what the desktops read, and the command's options."""
 
+import asyncio
 import io
 import json
 import threading
@@ -14,6 +15,8 @@ import pytest
 from click.testing import CliRunner
 from touchline.router.v1 import events_pb2
 
+from deploy.embedded import control, state
+from deploy.embedded.layout import Layout
 from services.cli.day.desk import fact_of
 from services.cli.day.door import Door, DoorError
 from services.cli.day.generator import generate
@@ -21,7 +24,7 @@ from services.cli.day.journal import Journal
 from services.cli.day.model import LOCAL
 from services.cli.day.noise import KINDS
 from services.cli.day.policy import for_speed
-from services.cli.day.run import FASTEST, Plan, expected_events, factor_of
+from services.cli.day.run import FASTEST, DemoError, Plan, Stack, expected_events, factor_of
 from services.cli.day.world import Fact
 from services.cli.demo import demo
 from services.cli.events import BATCH_BYTES, _batches, describe, events
@@ -165,6 +168,33 @@ def test_a_wrong_option_is_named_and_ends_with_2(args: list[str], says: str) -> 
     answer = CliRunner().invoke(demo, args)
     assert answer.exit_code == 2
     assert says in answer.output
+
+
+def test_a_demo_leaves_a_stack_alone_that_is_up_in_its_folder(tmp_path: Path) -> None:
+    here = Layout.of(tmp_path)
+    (tmp_path / "policy.toml").write_text("theirs")
+    with state.holding(here):
+        answer = CliRunner().invoke(demo, ["--hours", "0.1", "--no-browser", "--state", str(tmp_path)])
+    assert answer.exit_code == 1
+    assert "is in use" in answer.output and "kept for a look" not in answer.output
+    assert (tmp_path / "policy.toml").read_text() == "theirs"
+
+
+def test_a_stack_that_another_started_meanwhile_is_not_taken_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[Layout] = []
+    monkeypatch.setattr(control, "stop", stopped.append)
+
+    async def tried() -> None:
+        stack = Stack(tmp_path)
+        with pytest.raises(DemoError, match="is in use"):
+            await stack.up("")
+        await stack.down()
+
+    with state.holding(Layout.of(tmp_path)):
+        asyncio.run(tried())
+    assert stopped == []
 
 
 def test_lines_that_are_no_events_are_rejected_by_number() -> None:

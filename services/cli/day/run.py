@@ -123,14 +123,20 @@ class Stack:
         return now
 
     async def down(self) -> None:
-        """Ends everything, in order; also a start that is still under way."""
-        from deploy.embedded import control
+        """Ends everything that `up` started, in order; also a start that is still under way. Another's stack is left alone."""
+        from deploy.embedded import control, state
         from deploy.embedded.layout import Layout
 
         if self._starting is None:
             return
-        await asyncio.gather(self._starting, return_exceptions=True)
-        await asyncio.to_thread(control.stop, Layout.of(self.data))
+        [started] = await asyncio.gather(self._starting, return_exceptions=True)
+        layout = Layout.of(self.data)
+        if state.is_held(layout):
+            now = state.read(layout)
+            # A start that failed left nothing that holds the folder: who holds it is another's supervisor.
+            if isinstance(started, BaseException) or (now is not None and now.supervisor.pid != started):
+                return
+        await asyncio.to_thread(control.stop, layout)
 
 
 async def play(plan: Plan, stack: Stack, say: Callable[[str], None], opened: Callable[[Addresses], None],
