@@ -79,6 +79,9 @@ def demo(
 ) -> None:  # fmt: skip
     """Plays a day from 08:00 to 22:00 (fewer hours: around the incident at 14:00), waits until all is settled, and audits it.
 
+    Where the stack takes long to start, all of the day is later by what its clock ran on meanwhile; the times are told.
+    启动较慢时，整日（含事故）相应顺延，并会说明新的时间。
+
     Exit status 0 only if the audit holds; 130 after Ctrl-C. Nothing keeps running. 只有核对全部相符才返回 0；不遗留任何进程。
     """
     from deploy.embedded import jars

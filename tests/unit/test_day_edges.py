@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ from services.cli.day.journal import Journal
 from services.cli.day.model import LOCAL
 from services.cli.day.noise import KINDS
 from services.cli.day.policy import for_speed
-from services.cli.day.run import FASTEST, DemoError, Plan, Stack, expected_events, factor_of
+from services.cli.day.run import FASTEST, DemoError, Plan, Stack, expected_events, factor_of, hours_told
 from services.cli.day.world import Fact
 from services.cli.demo import demo
 from services.cli.events import BATCH_BYTES, _batches, describe, events
@@ -153,6 +153,13 @@ def test_the_clock_runs_no_faster_than_the_machine_keeps_up_with() -> None:
     assert factor_of(Plan(Path(), 1, 1.0, 7.0, None, 1.0, None), 1_000_000) == 7.0
     day = plan.day(datetime(2026, 6, 18, tzinfo=LOCAL))
     assert 0.7 * 1450 < expected_events(day) < 1.6 * 1450
+
+
+def test_the_hours_of_a_day_are_told_as_they_are_also_where_it_begins_late() -> None:
+    plan = Plan(Path(), 1, 0.3, None, None, 1.0, None)
+    midnight = datetime(2026, 6, 18, tzinfo=LOCAL)
+    assert hours_told(plan.day(midnight)) == "时段 from 13:52 to 14:10, 事故 incident 14:00"
+    assert "from 15:22 to 15:40, 事故 incident 15:30" in hours_told(plan.day(midnight + timedelta(minutes=90)))
 
 
 @pytest.mark.parametrize(
