@@ -23,8 +23,10 @@ from services.cli.day.generator import generate
 from services.cli.day.journal import Journal
 from services.cli.day.model import LOCAL
 from services.cli.day.noise import KINDS
+from services.cli.day.player import Progress
 from services.cli.day.policy import for_speed
 from services.cli.day.run import FASTEST, DemoError, Plan, Stack, expected_events, factor_of, hours_told
+from services.cli.day.show import rest_of
 from services.cli.day.world import Fact
 from services.cli.demo import demo
 from services.cli.events import BATCH_BYTES, _batches, describe, events
@@ -175,6 +177,15 @@ def test_a_wrong_option_is_named_and_ends_with_2(args: list[str], says: str) -> 
     answer = CliRunner().invoke(demo, args)
     assert answer.exit_code == 2
     assert says in answer.output
+
+
+def test_after_closing_the_demo_says_what_it_waits_for() -> None:
+    open_day = Progress(NOW, 0.99, {"sent": 5}, 3, 1, 0, False, 7, 2)
+    assert rest_of(open_day) == ""
+    told = rest_of(replace(open_day, share=1.0))
+    assert "3 会话 contacts, 2 跟进 follow-ups, 7 待办 planned deeds" in told
+    assert "follow-ups" not in rest_of(replace(open_day, share=1.0, follow_ups=0))
+    assert rest_of(replace(open_day, share=1.0, finished=True)) == ""
 
 
 def test_a_demo_leaves_a_stack_alone_that_is_up_in_its_folder(tmp_path: Path) -> None:

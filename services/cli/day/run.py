@@ -230,6 +230,7 @@ async def _kill(data: Path, name: str, share: float, player: Player, say: Callab
 async def settle(data: Path, say: Callable[[str], None]) -> None:
     """Waits until all is healthy and nothing lags, twice in a row. Raises DemoError where that takes too long."""
     began, quiet = time.monotonic(), 0
+    say("等待各服务处理完毕 waiting until the services have done all that was sent …")
     while quiet < 2:
         now = await status(data)
         lags = {name: s["lag"] for name, s in now["services"].items()}
