@@ -183,7 +183,7 @@ def test_after_closing_the_demo_says_what_it_waits_for() -> None:
     open_day = Progress(NOW, 0.99, {"sent": 5}, 3, 1, 0, False, 7, 2)
     assert rest_of(open_day) == ""
     told = rest_of(replace(open_day, share=1.0))
-    assert "3 会话 contacts, 2 跟进 follow-ups, 7 待办 planned deeds" in told
+    assert "3 会话 contacts, 2 跟进 follow-ups, 7 待办 deeds" in told
     assert "follow-ups" not in rest_of(replace(open_day, share=1.0, follow_ups=0))
     assert rest_of(replace(open_day, share=1.0, finished=True)) == ""
 

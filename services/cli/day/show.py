@@ -30,10 +30,10 @@ def rest_of(p: Progress) -> str:
     waits = {
         "会话 contacts": p.open_contacts,
         "跟进 follow-ups": p.follow_ups,
-        "待办 planned deeds (surveys, tickets, shifts)": p.planned,
+        "待办 deeds (surveys, tickets, shifts)": p.planned,
     }
     named = ", ".join(f"{count:,} {what}" for what, count in waits.items() if count)
-    return f"  打烊后收尾，等待 closed; waiting for {named or '最后的消息 the last events'}"
+    return f"  打烊后等待 closed, waits for {named or '最后的消息 the last events'}"
 
 
 class Stage:
@@ -64,7 +64,8 @@ class Stage:
     def show(self, progress: Progress) -> None:
         """Shows how far the play is."""
         if self._bar and self._task is not None:
-            self._bar.update(self._task, completed=progress.share, description=line_of(progress) + rest_of(progress))
+            told = rest_of(progress).strip() or line_of(progress)  # one of them: both are wider than a terminal
+            self._bar.update(self._task, completed=progress.share, description=told)
         elif time.monotonic() - self._last > EVERY_S or progress.finished:
             self._last = time.monotonic()
             self.say(f"{line_of(progress)}  {progress.share:.0%}{rest_of(progress)}")
