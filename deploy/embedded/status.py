@@ -140,6 +140,8 @@ def table(answer: dict[str, Any]) -> str:
     from rich.console import Console
     from rich.table import Table
 
+    if answer["state"] == "down":
+        return "Touchline: down 未启动"
     grid = Table(title=f"Touchline: {answer['state']}", title_justify="left", box=None)
     for head in ("part 部件", "pid", "healthy 健康", "lag 积压", "restarts 重启", "detail 说明"):
         grid.add_column(head)
@@ -159,18 +161,17 @@ def table(answer: dict[str, Any]) -> str:
     with console.capture() as captured:
         console.print(grid)
     lines = [captured.get().rstrip()]
-    if answer["state"] != "down":
-        ready = "not yet" if answer["ready_s"] is None else f"{answer['ready_s']} s"
-        started = answer.get("started_at")
-        when = datetime.fromisoformat(started).astimezone().strftime("%F %T") if started else _NONE
-        lines += [
-            f"started 启动时间      {when}",
-            f"ready after 就绪用时  {ready}",
-            f"memory 常驻内存       {answer['rss_mb']} MB",
-            f"gateway 网关          {answer['gateway']['url']}",
-            f"dashboard 实时看板    {answer['dashboard']['url']}",
-            f"traces 调用链         {answer['traces']['url']}",
-        ]
+    ready = "not yet" if answer["ready_s"] is None else f"{answer['ready_s']} s"
+    started = answer.get("started_at")
+    when = datetime.fromisoformat(started).astimezone().strftime("%F %T %z") if started else _NONE
+    lines += [
+        f"started 启动时间      {when}",
+        f"ready after 就绪用时  {ready}",
+        f"memory 常驻内存       {answer['rss_mb']} MB",
+        f"gateway 网关          {answer['gateway']['url']}",
+        f"dashboard 实时看板    {answer['dashboard']['url']}",
+        f"traces 调用链         {answer['traces']['url']}",
+    ]
     return "\n".join(lines)
 
 

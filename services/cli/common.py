@@ -2,6 +2,8 @@
 
 import math
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 from typing import Any, NoReturn
@@ -15,6 +17,9 @@ data_option = click.option(
     show_default=True,
     help="The folder that keeps everything. 数据目录。",
 )
+
+
+PROGRESS_EVERY_S = 5.0
 
 
 class Failed(click.ClickException):
@@ -65,6 +70,21 @@ class Lines(click.File):
 def plain(text: str) -> str:
     """Text that does nothing to a terminal, and can be written: what a customer or a channel named may hold anything."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def counted(what: str) -> Callable[[int, int], None]:
+    """Tells on standard error how far a run is: in one line that changes on a terminal, else in a line now and then."""
+    last = time.monotonic()
+
+    def tell(done: int, of: int) -> None:
+        nonlocal last
+        if sys.stderr is not None and sys.stderr.isatty():
+            click.echo(f"\r{what} {done} of {of}", err=True, nl=done == of)
+        elif done == of or time.monotonic() - last >= PROGRESS_EVERY_S:
+            last = time.monotonic()
+            click.echo(f"{what} {done} of {of}", err=True)
+
+    return tell
 
 
 def fail(reason: object) -> NoReturn:

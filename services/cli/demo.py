@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -78,14 +79,24 @@ def demo(
 ) -> None:  # fmt: skip
     """Plays a day from 08:00 to 22:00 (fewer hours: around the incident at 14:00), waits until all is settled, and audits it.
 
+    Where the stack takes long to start, all of the day is later by what its clock ran on meanwhile; the times are told.
+    启动较慢时，整日（含事故）相应顺延，并会说明新的时间。
+
     Exit status 0 only if the audit holds; 130 after Ctrl-C. Nothing keeps running. 只有核对全部相符才返回 0；不遗留任何进程。
     """
     from deploy.embedded import jars
+    from deploy.embedded.layout import Layout
+    from deploy.embedded.state import is_held
     from services.cli.day.perform import perform
     from services.cli.day.run import Plan
 
     folder = (state or Path(tempfile.mkdtemp(prefix="touchline-demo-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    if is_held(Layout.of(folder)):  # before anything is written there: the policies in it are that stack's
+        fail(
+            f"{folder} is in use: a stack is up there, and goes on; give another --state, or end it with "
+            f"`touchline down --data {quote(str(folder))}`. 该目录已有系统在运行，未受影响；请换一个 --state。"
+        )
     try:
         jars.ensure(click.echo)
     except (jars.JarError, OSError) as error:

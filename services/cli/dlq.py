@@ -52,11 +52,13 @@ def list_(
     data: Path, bootstrap: str | None,
 ) -> None:  # fmt: skip
     """Lists the records that were put aside, each once, with who refused it and why. 列出死信及原因。"""
-    from services.cli.dlq_text import echo
+    from services.cli.dlq_text import HEADING, echo, many
 
     lets = _filter(pipeline, reason, since)
     found = [case for case in run_async(_read(kafka_of(data, bootstrap), _topics(topic))) if lets.lets(case)]
     shown = [case for case in found if replayed or not case.replayed]
+    if shown and not as_json:
+        click.echo(HEADING)
     for case in shown:
         if as_json:
             click.echo(json.dumps(case.row(), ensure_ascii=True))
@@ -64,8 +66,12 @@ def list_(
             echo(case)
     if not as_json:
         more = len(found) - len(shown)
-        hidden = f", {more} more were sent again (--replayed); 另有 {more} 条已重放" if more else ""
-        click.echo(f"{len(shown)} dead letters 条死信{hidden}", err=True)
+        hidden = (
+            f", {more} more {'was' if more == 1 else 'were'} sent again (--replayed); 另有 {more} 条已重放"
+            if more
+            else ""
+        )
+        click.echo(f"{many(len(shown), 'dead letter')} 条死信{hidden}", err=True)
 
 
 @dlq.command(short_help="Show one dead letter. 查看一条死信。")
@@ -136,8 +142,10 @@ def replay(
         }
         click.echo(json.dumps(answer))
     else:
+        from services.cli.dlq_text import many
+
         verb = "would be sent again 将重放" if dry_run else "sent again 已重放"
-        click.echo(f"{len(chosen) if dry_run else len(sent)} records 条 {verb}")
+        click.echo(f"{many(len(chosen) if dry_run else len(sent), 'record')} 条 {verb}")
         if done and not everything:
             click.echo(f"{len(done)} left out: sent again already (--again) 已重放过，跳过", err=True)
         if old:

@@ -24,18 +24,28 @@ def describe(case: Case, value: bool) -> dict[str, Any]:
     return {**case.row(), "key": told["key"], "headers": told["headers"], "bytes": len(out.value), **content}
 
 
+HEADING = (
+    "place 位置  time 时间  type 类型  source 来源  id 编号\n    field: reason 原因  (pipelines that gave it 处理流程)"
+)
+
+
+def many(count: int, what: str) -> str:
+    """`1 record`, `2 records`."""
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
 def echo(case: Case) -> None:
-    """Place, time, type and id; then each reason with the pipelines that gave it."""
+    """Place, time, type, source and id; then each reason with the pipelines that gave it."""
     row = {name: plain(text) if isinstance(text, str) else text for name, text in case.row().items()}
     tags = []
     if case.replayed:
         tags.append(f"sent again {row['replayed_at'][:19]}Z 已重放")
     elif case.replays:
-        tags.append(f"came back after {case.replays} replays 重放 {case.replays} 次仍失败")
+        tags.append(f"came back after {many(case.replays, 'replay')} 重放 {case.replays} 次仍失败")
     if row["kind"] == "fact":
         tags.append("a fact that Kafka did not take 未能发布的事实")
     shown = "".join(f"  [{tag}]" for tag in tags)
-    click.echo(f"{row['place']}  {row['time'] or '-'}  {row['type'] or '-'}  {row['id'] or '-'}{shown}")
+    click.echo("  ".join([row["place"], *(row[name] or "-" for name in ("time", "type", "source", "id"))]) + shown)
     by_reason: dict[tuple[str, str], list[str]] = {}
     for r in case.refusals():
         by_reason.setdefault((r["field"], r["reason"]), []).append(r["pipeline"])

@@ -8,6 +8,7 @@ import asyncio
 import getpass
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -18,11 +19,25 @@ from services.cli.calls import reason_of, service_address
 from services.cli.common import TEXT, data_option, fail, plain
 
 if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
     from touchline.escalation.v1 import escalation_pb2
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 _DECIDED_WITHIN_S = 10
+
+
+REASONS = {
+    "mood_falling": "情绪走低 mood is falling",
+    "repeat_contact": "72 小时内反复联系 came back within 72 h",
+    "reopened_ticket": "工单被重新打开 a ticket was reopened",
+    "waiting": "等待过久 waited long",
+    "complaint_words": "话里提到投诉或赔偿 speaks of complaining or compensation",
+    "delivery_failed": "配送出了问题 a delivery went wrong",
+    "mood_low": "情绪很差 mood is low",
+    "abandoned_contact": "等不及挂断了 gave up waiting",
+}
+"""In the dashboard's words."""
 
 
 def _me() -> str:
@@ -163,16 +178,21 @@ def _tell(f: "escalation_pb2.FollowUp", as_json: bool) -> None:
 
 
 def _print(f: "escalation_pb2.FollowUp") -> None:
-    """Four lines a follow-up: a table would cut the ids that one wants to copy."""
-    due = f.due_at.ToDatetime().strftime("%Y-%m-%d %H:%M UTC") + (" overdue 逾期" if f.overdue else "")
+    """Some lines a follow-up: a table would cut the ids that one wants to copy."""
+    due = _when(f.due_at) + (" overdue 逾期" if f.overdue else "")
     who = f"  {f.owner} 跟进中" if f.owner and not f.outcome else ""
-    reasons = ", ".join(f"{r.code} {r.weight:.2f}" for r in f.reasons)
+    reasons = "; ".join(f"{REASONS.get(r.code, r.code)} {r.weight:.2f}" for r in f.reasons)
     lines = [
         f"{f.follow_up_id}  {f.outcome or 'open 未关闭'}{who}  due 到期 {due}",
         f"  customer 客户 {f.customer_id}  touchpoint 触点 {f.touchpoint or '-'}  contact 会话 {f.contact_id or '-'}",
         f"  risk 风险 {f.risk:.2f}: {reasons}",
     ]
     if not f.outcome:
-        lines.append(f"  {f.opening_zh} {f.opening_en}")
+        lines += [f"  {words}" for words in (f.opening_zh, f.opening_en) if words]
     for line in lines:
         click.echo(plain(line))
+
+
+def _when(moment: "Timestamp") -> str:
+    """A time in the zone of whoever reads it, and which zone that is."""
+    return moment.ToDatetime(UTC).astimezone().strftime("%Y-%m-%d %H:%M %z")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from services.cli.common import Number, fail, plain
+from services.cli.common import Number, counted, fail, plain
 from services.cli.kafka import kafka_of, run_async, where
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _replay_calls(
         days = read(calls, Reading())
         other = policyfile.load(other_file) if other_file else None
         ask = run.Question(policy, run.bank_rule(), seed, runs, without_busiest_seat, other, bot_takes, bot_type)
-        answer = run.replay(days, fitted.load(), ask, _tell)
+        answer = run.replay(days, fitted.load(), ask, counted("run"))
     except LogError as error:
         fail(error)
     except (policyfile.BadPolicyError, NotReplayable) as error:
@@ -108,7 +108,13 @@ def _replay_topics(
         policy = policyfile.load(policy_file or policyfile.DEFAULT)
         other = policyfile.load(other_file or policyfile.DEFAULT)
         recording = read(file) if file is not None else read_lines(lines or [], "the topics")
-        answer = topics.replay(recording, topics.Question(policy, other, seed, runs), _tell)
+        if policy.version == other.version:
+            click.echo(
+                f"policy and other are the same one ({policy.version}): a difference is chance; give --policy or --against.\n"
+                "试用策略与对照策略相同，差异只是模拟误差；请给出 --policy 或 --against。",
+                err=True,
+            )
+        answer = topics.replay(recording, topics.Question(policy, other, seed, runs), counted("run"))
     except RecordingError as error:
         fail(error)
     except policyfile.BadPolicyError as error:
@@ -203,7 +209,3 @@ async def _follow(
                     return
             if until is not None and time.monotonic() >= until:
                 return
-
-
-def _tell(done: int, of: int) -> None:
-    click.echo(f"\rrun {done} of {of}", err=True, nl=done == of)

@@ -13,38 +13,34 @@ _DIMENSIONS = {"priority": "priority 优先级", "type": "type 类型", "pool": 
                "channel": "channel 渠道", "topic": "topic 主题"}  # fmt: skip
 
 
+_SIDES = ("history\n历史", "bank's rule\n银行规则", "policy\n策略")
+
+
 def show_replay(answer: dict[str, Any]) -> None:
     console = _console()
-    table = Table(box=box.SIMPLE_HEAD, title="Whole period 全部")
-    table.add_column("")
-    for name in ("history 历史", "bank's rule 银行规则", "policy 策略", "policy − rule 差 (95 %)"):
-        table.add_column(name, justify="right")
+    table = _table("Whole period 全部", "", *_SIDES)
     told, rule, ours, less = (answer[k] for k in ("history", "bank_rule", "policy", "policy_less_bank_rule"))
-    table.add_row("contacts 来电", *(str(f["contacts"]) for f in (told, rule, ours)), "")
-    table.add_row(
-        "mean wait 平均等待, s",
-        f"{told['mean_wait_s']:.1f}",
-        *(_wait(f) for f in (rule, ours)),
-        _span(less["mean_wait_s"]),
-    )
-    table.add_row("p90 wait 九成等待, s", *(f"{f['p90_wait_s']:.0f}" for f in (told, rule, ours)), "")
-    table.add_row("in 20 s 20 秒接通", *(f"{100 * f['service_level_20s']:.1f} %" for f in (told, rule, ours)), "")
-    table.add_row(
-        "abandoned 放弃",
-        *(f"{100 * f['abandonment']:.2f} %" for f in (told, rule, ours)),
-        _span(less["abandonment"], 100, " pt"),
-    )
-    for by, title in (("by_priority", "priority 优先级"), ("by_type", "type 类型")):
+    table.add_row("contacts 来电", *(str(f["contacts"]) for f in (told, rule, ours)))
+    table.add_row("mean wait 平均等待, s", f"{told['mean_wait_s']:.1f}", *(_wait(f) for f in (rule, ours)))
+    table.add_row("p90 wait 九成等待, s", *(f"{f['p90_wait_s']:.0f}" for f in (told, rule, ours)))
+    table.add_row("in 20 s 20 秒接通", *(f"{100 * f['service_level_20s']:.1f} %" for f in (told, rule, ours)))
+    table.add_row("abandoned 放弃", *(f"{100 * f['abandonment']:.2f} %" for f in (told, rule, ours)))
+    console.print(table)
+    click.echo("policy − rule 策略减规则 (95 %):")
+    click.echo(f"  mean wait 平均等待, s  {_span(less['mean_wait_s'])}")
+    click.echo(f"  abandoned 放弃        {_span(less['abandonment'], 100, ' pt')}\n")
+    for by, title in (("by_priority", "By priority 按优先级"), ("by_type", "By type 按类型")):
+        spans = less.get(by, {})
+        heads = (*_SIDES, "policy − rule, s\n差 (95 %)") if spans else _SIDES
+        groups = _table(f"{title}: mean wait 平均等待, s · abandoned 放弃, %", "", *heads)
         for name in told[by]:
             each = [f[by][name] for f in (told, rule, ours)]
-            span = _span(less[by][name]["mean_wait_s"]) if name in less.get(by, {}) else ""
-            shares = (f"{100 * g['abandoned'] / g['contacts'] if g['contacts'] else 0:.1f} %" for g in each)
-            waits = (f"{g['mean_wait_s']:.1f} · {share}" for g, share in zip(each, shares, strict=True))
-            table.add_row(f"{title} {name}: wait 等待, s · abandoned 放弃", *waits, span)
-    console.print(table)
-    by_day = Table(box=box.SIMPLE_HEAD, title="By day 按天: mean wait 平均等待, s · abandoned 放弃, %")
-    for name in ("day 日期", "contacts 来电", "history 历史", "bank's rule 银行规则", "policy 策略"):
-        by_day.add_column(name, justify="left" if name.startswith("day") else "right")
+            shares = (100 * g["abandoned"] / g["contacts"] if g["contacts"] else 0 for g in each)
+            waits = [f"{g['mean_wait_s']:.1f} · {share:.1f}" for g, share in zip(each, shares, strict=True)]
+            span = [_span(spans[name]["mean_wait_s"]) if name in spans else ""] if spans else []
+            groups.add_row(str(name), *waits, *span)
+        console.print(groups)
+    by_day = _table("By day 按天: mean wait 平均等待, s · abandoned 放弃, %", "day\n日期", "contacts\n来电", *_SIDES)
     for day in answer["days"]:
         cells = (
             f"{day[k]['mean_wait_s']:.0f} · {100 * day[k]['abandonment']:.1f}"
@@ -106,17 +102,13 @@ def show_shadow(answer: dict[str, Any]) -> None:
 
 def show_comparison(found: dict[str, Any], console: Console) -> None:
     """A policy beside another one: the whole, each group, and the contacts that change most."""
-    groups = [
-        (f"{_DIMENSIONS.get(what, what)} {name}", block)
-        for what, of in found["by"].items()
-        for name, block in of.items()
-    ]
+    heads = ("", "n", "other\n对照", "policy\n策略", "change\n差", "95 % seeds\n模拟误差", "95 % days\n按天")
     for measure, title, scale in _MEASURES:
-        table = Table(box=box.SIMPLE_HEAD, title=f"{title}: policy − other 策略对比", pad_edge=False)
-        heads = ("", "n", "other\n对照", "policy\n策略", "change\n差", "95 % seeds\n模拟误差", "95 % days\n按天")
-        for i, head in enumerate(heads):
-            table.add_column(head, justify="right" if i else "left", no_wrap=True)
-        for name, block in [("all 全部", found), *groups]:
+        table = _table(f"{title}: policy − other 策略对比", *heads)
+
+        def add(
+            name: str, block: dict[str, Any], table: Table = table, measure: str = measure, scale: int = scale
+        ) -> None:
             less = block["policy_less_against"][measure]
             table.add_row(
                 name,
@@ -129,6 +121,12 @@ def show_comparison(found: dict[str, Any], console: Console) -> None:
                     for ends in (less["over_seeds"], less["over_days"])
                 ),
             )
+
+        add("all 全部", found)
+        for what, of in found["by"].items():
+            table.add_row(_DIMENSIONS.get(what, what))
+            for name, block in of.items():
+                add(f"  {name}", block)
         console.print(table)
     console.print("Contacts that change most 变化最大的来电", style="bold")
     for one in found["changed_most"]:
@@ -145,15 +143,15 @@ _MEASURES = (
 
 def _show_bot(found: dict[str, Any], console: Console) -> None:
     title = f"A bot takes {100 * found['takes']:.0f} % of type {found['of_type']} 机器人分流"
-    table = Table(box=box.SIMPLE_HEAD, title=title)
-    for name in (
-        "which 哪些",
-        "of calls 占来电",
-        "of work 占工作量",
-        "others' wait 其余等待, s",
-        "others abandoned 其余放弃",
-    ):
-        table.add_column(name, justify="left" if name.startswith("which") else "right")
+    table = _table(
+        title,
+        "which\n哪些",
+        "of calls\n占来电",
+        "of work\n占工作量",
+        "others' wait\n其余等待, s",
+        "others abandoned\n其余放弃",
+    )
+    spans = []
     for picks, name in (("shortest", "the shortest 最短的"), ("any", "any 任意")):
         row = found[picks]
         wait, left = row["others"]["mean_wait_s"], row["others"]["abandonment"]
@@ -161,10 +159,21 @@ def _show_bot(found: dict[str, Any], console: Console) -> None:
             name,
             f"{100 * row['share_of_calls']:.1f} %",
             f"{100 * row['share_of_work']:.1f} %",
-            f"{wait['without_bot']:.1f} → {wait['with_bot']:.1f}  {_span(wait['change'])}",
-            f"{100 * left['without_bot']:.1f} → {100 * left['with_bot']:.1f} %  {_span(left['change'], 100, ' pt')}",
+            f"{wait['without_bot']:.1f} → {wait['with_bot']:.1f}",
+            f"{100 * left['without_bot']:.1f} → {100 * left['with_bot']:.1f} %",
         )
+        spans.append(f"  {name}: {_span(wait['change'])} s · {_span(left['change'], 100, ' pt')}")
     console.print(table)
+    click.echo("change 变化 (95 %), others' wait 其余等待 · others abandoned 其余放弃:")
+    click.echo("\n".join(spans) + "\n")
+
+
+def _table(title: str, *heads: str) -> Table:
+    """A table whose cells are never broken over lines: names to the left, figures to the right."""
+    table = Table(box=box.SIMPLE_HEAD, title=title, padding=(0, 0, 0, 1), pad_edge=False)
+    for i, head in enumerate(heads):
+        table.add_column(head, justify="right" if i else "left", no_wrap=True)
+    return table
 
 
 def _wait(f: dict[str, Any]) -> str:

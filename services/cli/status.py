@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -27,6 +28,8 @@ def status(data: Path, as_json: bool, wait_s: float | None) -> None:
     layout = Layout.of(data)
     answer = asyncio.run(gather(layout) if wait_s is None else healthy_within(layout, wait_s))
     click.echo(json.dumps(answer, ensure_ascii=False) if as_json else table(answer))
+    if answer["state"] == "down" and not as_json:
+        click.echo(f"start it with / 启动：touchline up --detach --data {quote(str(data))}", err=True)
     if wait_s is not None and answer["state"] != "healthy":
         names = ", ".join(unwell(answer)) or answer["state"]
         click.echo(f"not healthy within {wait_s:g} s / {wait_s:g} 秒内未就绪: {names}", err=True)

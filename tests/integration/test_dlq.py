@@ -77,10 +77,10 @@ async def test_what_one_pipeline_had_taken_counts_there_once(bench, monkeypatch)
     [case] = await listed(bench)
     assert case["pipelines"] == [strict.name]
     sent = await call(bench, "replay", case["place"])
-    assert sent.exit_code == 0 and sent.stdout.startswith("1 records"), sent.output
+    assert sent.exit_code == 0 and sent.stdout.startswith("1 record "), sent.output
     once_more = await call(bench, "replay", case["place"])
     assert once_more.exit_code == 0 and once_more.stdout.startswith("0 records") and "--again" in once_more.output
-    assert (await call(bench, "replay", case["place"], "--again")).stdout.startswith("1 records")
+    assert (await call(bench, "replay", case["place"], "--again")).stdout.startswith("1 record ")
     await take(bench, strict, lenient)
     rows = await bench.pool.fetch(
         "SELECT pipeline, (body->>'messages')::int FROM runtime.entity WHERE pipeline = ANY($1)",
@@ -98,6 +98,7 @@ async def test_what_a_customer_wrote_is_shown_only_when_asked_for(bench):
     readable, unreadable = [c["place"] for c in sorted(await listed(bench), key=lambda c: c["id"])]
 
     quiet = await call(bench, "list", "--topic", bench.topic)
+    assert quiet.stdout.startswith("place 位置") and "  test  a-1\n" in quiet.stdout
     assert "data.text: is forbidden" in quiet.stdout and WORDS not in quiet.output
     hidden = await call(bench, "show", unreadable)
     assert hidden.exit_code == 0 and "ce_id: a-2" in hidden.stdout
@@ -139,7 +140,7 @@ async def test_records_as_large_as_kafka_takes_hold_nothing_up(bench):
     shown = await call(bench, "show", cases[0]["place"], "--value")
     assert shown.exit_code == 0 and "too large for a letter" in shown.stdout
     sent = await call(bench, "replay", "--all", "--topic", bench.topic)
-    assert sent.exit_code == 1 and sent.stdout.startswith("1 records"), sent.output
+    assert sent.exit_code == 1 and sent.stdout.startswith("1 record "), sent.output
     assert f"{cases[0]['place']}: dlq_bytes" in sent.output
     assert [c["id"] for c in await listed(bench)] == ["a-1"]
 

@@ -223,7 +223,7 @@ async def test_a_fact_that_kafka_refused_is_listed_and_sent_again_once_it_can(be
     shown = await call(bench, "show", found["a-1"]["place"], "--value")
     assert shown.exit_code == 0 and "no more of the fact than its names" in shown.stdout, shown.output
     sent = await call(bench, "replay", "--all", "--topic", bench.topic)
-    assert sent.exit_code == 1 and sent.stdout.startswith("1 records") and "its decision stands" in sent.output
+    assert sent.exit_code == 1 and sent.stdout.startswith("1 record ") and "its decision stands" in sent.output
     [(key, value, headers)] = await on_topic(bench)
     assert (key, value, headers[: len(facts[0].headers)]) == (facts[0].key, facts[0].value, facts[0].headers)
     assert [c["id"] for c in await listed(bench)] == ["a-1"]

@@ -8,10 +8,13 @@ import pytest
 from touchline.contact.v1 import events_pb2 as contact
 from touchline.escalation.v1 import escalation_pb2 as escalation
 from touchline.router.v1 import events_pb2 as router
+from touchline.seat.v1 import events_pb2 as seat
 
 from services.cli.audit import Evidence, Report, examine
+from services.cli.audit.ledger import ALL_TOPICS, FURTHER_TOPICS
 from services.cli.audit.triage import decide, matches
 from services.cli.audit.wire import kinds
+from services.runtime.topics import CATALOGUE, DEAD_LETTERS
 from tests.unit.audit_day import a_day, again
 from tests.unit.audit_world import POLICY, ROUTED, TOUCHPOINTS, Raw, World, at, type_of
 
@@ -271,9 +274,7 @@ def _dead(world: World, raw: Raw) -> None:
         "dlq_offset": str(raw.offset),
         "dlq_reason": "is wrong",
     }
-    world.append(
-        TOUCHPOINTS + ".dlq", raw.key, raw.value, [*raw.headers, *((k, v.encode()) for k, v in origin.items())]
-    )
+    world.append(raw.topic + ".dlq", raw.key, raw.value, [*raw.headers, *((k, v.encode()) for k, v in origin.items())])
 
 
 @pytest.mark.parametrize("with_journal", [True, False])
@@ -295,6 +296,34 @@ def test_a_seeded_fault_is_found(name: str) -> None:
     found = [check for check in report.checks if check.name_en in expected]
     assert all(check.differences or check.expected != check.got for check in found)
     assert not report.ok
+
+
+def test_an_event_under_a_key_that_is_not_its_pool_is_a_dead_letter_and_seats_nobody() -> None:
+    world = a_day()
+    signed_in = seat.SeatSignedIn(pool="care", seat_id="s9", capacity=1)
+    raw = world.put("pool.events", signed_in, name=("/desk", "astray"), key="elsewhere", seconds=1)
+    assert failed(examine(world.evidence(False))) == {DEAD}
+    _dead(world, raw)
+    report = examine(world.evidence(False))
+    assert report.ok, report.table()
+
+
+def test_dead_letters_are_read_on_every_topic_that_has_them() -> None:
+    assert {t for t in ALL_TOPICS if t.endswith(".dlq")} == {t.name for t in CATALOGUE if t.name.endswith(DEAD_LETTERS)}
+    world = a_day()
+    for topic in FURTHER_TOPICS:
+        raw = world.append(topic, b"k", b"no event", [("ce_id", b"1")])
+        assert failed(examine(world.evidence(False))) == {DEAD}, topic
+        _dead(world, raw)
+        assert examine(world.evidence(False)).ok, topic
+
+
+def test_a_check_that_fails_with_equal_figures_says_what_is_wrong() -> None:
+    world = a_day()
+    _dead(world, nth(world, TOUCHPOINTS, "SurveyAnswered"))
+    table = examine(world.evidence(False)).table()
+    assert "as many as expected, but what follows is wrong" in table
+    assert "is a dead letter (is wrong), but can be read" in table
 
 
 def test_every_check_has_a_fault_that_it_finds() -> None:

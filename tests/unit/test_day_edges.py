@@ -1,11 +1,12 @@
 """The day's edges: the door over HTTP, the journal, what the desktops read, and the command's options."""
 
+import asyncio
 import io
 import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,14 +15,18 @@ import pytest
 from click.testing import CliRunner
 from touchline.router.v1 import events_pb2
 
+from deploy.embedded import control, state
+from deploy.embedded.layout import Layout
 from services.cli.day.desk import fact_of
 from services.cli.day.door import Door, DoorError
 from services.cli.day.generator import generate
 from services.cli.day.journal import Journal
 from services.cli.day.model import LOCAL
 from services.cli.day.noise import KINDS
+from services.cli.day.player import Progress
 from services.cli.day.policy import for_speed
-from services.cli.day.run import FASTEST, Plan, expected_events, factor_of
+from services.cli.day.run import FASTEST, DemoError, Plan, Stack, expected_events, factor_of, hours_told
+from services.cli.day.show import rest_of
 from services.cli.day.world import Fact
 from services.cli.demo import demo
 from services.cli.events import BATCH_BYTES, _batches, describe, events
@@ -152,6 +157,13 @@ def test_the_clock_runs_no_faster_than_the_machine_keeps_up_with() -> None:
     assert 0.7 * 1450 < expected_events(day) < 1.6 * 1450
 
 
+def test_the_hours_of_a_day_are_told_as_they_are_also_where_it_begins_late() -> None:
+    plan = Plan(Path(), 1, 0.3, None, None, 1.0, None)
+    midnight = datetime(2026, 6, 18, tzinfo=LOCAL)
+    assert hours_told(plan.day(midnight)) == "时段 from 13:52 to 14:10, 事故 incident 14:00"
+    assert "from 15:22 to 15:40, 事故 incident 15:30" in hours_told(plan.day(midnight + timedelta(minutes=90)))
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
@@ -165,6 +177,42 @@ def test_a_wrong_option_is_named_and_ends_with_2(args: list[str], says: str) -> 
     answer = CliRunner().invoke(demo, args)
     assert answer.exit_code == 2
     assert says in answer.output
+
+
+def test_after_closing_the_demo_says_what_it_waits_for() -> None:
+    open_day = Progress(NOW, 0.99, {"sent": 5}, 3, 1, 0, False, 7, 2)
+    assert rest_of(open_day) == ""
+    told = rest_of(replace(open_day, share=1.0))
+    assert "3 会话 contacts, 2 跟进 follow-ups, 7 待办 deeds" in told
+    assert "follow-ups" not in rest_of(replace(open_day, share=1.0, follow_ups=0))
+    assert rest_of(replace(open_day, share=1.0, finished=True)) == ""
+
+
+def test_a_demo_leaves_a_stack_alone_that_is_up_in_its_folder(tmp_path: Path) -> None:
+    here = Layout.of(tmp_path)
+    (tmp_path / "policy.toml").write_text("theirs")
+    with state.holding(here):
+        answer = CliRunner().invoke(demo, ["--hours", "0.1", "--no-browser", "--state", str(tmp_path)])
+    assert answer.exit_code == 1
+    assert "is in use" in answer.output and "kept for a look" not in answer.output
+    assert (tmp_path / "policy.toml").read_text() == "theirs"
+
+
+def test_a_stack_that_another_started_meanwhile_is_not_taken_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[Layout] = []
+    monkeypatch.setattr(control, "stop", stopped.append)
+
+    async def tried() -> None:
+        stack = Stack(tmp_path)
+        with pytest.raises(DemoError, match="is in use"):
+            await stack.up("")
+        await stack.down()
+
+    with state.holding(Layout.of(tmp_path)):
+        asyncio.run(tried())
+    assert stopped == []
 
 
 def test_lines_that_are_no_events_are_rejected_by_number() -> None:

@@ -106,6 +106,21 @@ def test_the_gateway_lets_in_what_the_guide_sends(words: list[str]) -> None:
     assert _let_in(headers, body) >= 1
 
 
+def test_the_guide_sends_events_of_its_own() -> None:
+    """The README has the examples sent first: under the same names the guide's would be dropped as duplicates."""
+    guide = (ROOT / "docs/integrator.md").read_text("utf-8")
+    named = re.findall(r'"id": "([^"]+)"|ce-id: ([^\']+)', guide)
+    ids = [one or other for one, other in named]
+    assert len(ids) == len(set(ids)) == 5
+    assert not {e["id"] for e in EXAMPLES} & set(ids)
+
+
+def test_an_empty_batch_is_answered_as_the_guide_says() -> None:
+    assert _let_in({"content-type": cloudevents.BATCH}, b"[]") == 0
+    guide = (ROOT / "docs/integrator.md").read_text("utf-8")
+    assert "| 202 | at least one event was accepted, or the batch held none" in guide
+
+
 def test_examples_name_different_events() -> None:
     assert len({(e["source"], e["id"]) for e in EXAMPLES}) == len(EXAMPLES)
 

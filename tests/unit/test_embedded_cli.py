@@ -77,6 +77,19 @@ def test_the_status_of_nothing_is_down_in_one_object(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_the_status_of_nothing_says_how_to_start_it(tmp_path: Path) -> None:
+    data = tmp_path / "no ne"
+    result = CliRunner().invoke(cli, ["status", "--data", str(data)])
+    assert result.exit_code == 0
+    assert result.stdout == "Touchline: down 未启动\n"
+    assert f"touchline up --detach --data '{data}'" in result.stderr
+
+
+def test_the_start_is_told_with_its_time_zone() -> None:
+    told = table({**STARTING, "started_at": "2026-06-18T09:00:00+00:00"})
+    assert re.search(r"^started 启动时间 +2026-06-1[789] \d\d:00:00 [+-]\d{4}$", told, re.MULTILINE)
+
+
 def test_waiting_for_what_does_not_come_up_ends_with_1_and_says_so(tmp_path: Path) -> None:
     asked = ["status", "--data", str(tmp_path / "none"), "--wait"]
     result = CliRunner().invoke(cli, [*asked, "0.1", "--json"])

@@ -5,6 +5,7 @@ import gzip
 import json
 import math
 import random
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -225,6 +226,23 @@ def test_bad_rows_are_told_with_line_and_field_and_the_rest_is_evaluated(tmp_pat
     assert answer["rows_left_out"] == 7
     good = {i for i, r in enumerate(rows) if i not in (3, 5, 7, 9, 11, 13) and r["incident_state"] != "Closed"}
     assert {json.loads(x)["row"] for x in (tmp_path / "s.jsonl").read_text().splitlines()} == good
+
+
+def test_in_80_columns_every_label_and_figure_stands_whole_and_what_is_unknown_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = invoke("--tickets", write(tmp_path / "log.csv", made_up(60)))
+    assert done.exit_code == 0, done.output
+    assert "…" not in done.stdout and all(len(line) <= 80 for line in done.stdout.splitlines())
+    for words in (
+        "reassigned/reopened ",
+        "sentiment alone *",
+        "* unknown: an incident log has no texts",
+        "escalated 20%",
+    ):
+        assert words in done.stdout
+    assert re.fullmatch(r"(row \d+ of \d+\n)+", done.stderr)  # by lines where it is no terminal
 
 
 def test_a_file_that_is_no_log_is_told(tmp_path: Path) -> None:

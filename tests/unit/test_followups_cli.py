@@ -1,8 +1,10 @@
 """`touchline escalation follow-ups`: what is asked of the service, and what the user is told. The service here is a stand-in."""
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -87,7 +89,15 @@ def test_each_asks_the_service_and_tells_the_follow_up(
 
 def test_for_people_it_says_who_is_at_it_and_the_opening_words(desk: Desk) -> None:
     answer = run("claim", "f1", "--owner", "li")
-    assert "li 跟进中" in answer.output and "reopened_ticket 0.70" in answer.output and "您好 Hello" in answer.output
+    assert "li 跟进中" in answer.output and "工单被重新打开 a ticket was reopened 0.70" in answer.output
+    assert "\n  您好\n  Hello\n" in answer.output
+    assert re.search(r"due 到期 \d{4}-\d\d-\d\d \d\d:\d\d [+-]\d{4}", answer.output)
+
+
+def test_the_reasons_are_in_the_dashboards_words() -> None:
+    page = Path(followups.__file__).parents[1] / "gateway/dashboard/texts.js"
+    told = re.findall(r'"reason\.(\w+)": \["(.*?)", "(.*?)"\]', page.read_text("utf-8"))
+    assert {code: f"{zh} {en}" for code, zh, en in told} == followups.REASONS
 
 
 def test_what_the_service_refuses_ends_the_command_with_its_reason(desk: Desk) -> None:

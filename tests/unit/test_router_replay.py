@@ -105,6 +105,8 @@ def test_people_get_a_table(small: Path):
     for words in ("mean wait", "abandoned", "1999-08-01", "放弃", "seeds 随机种子: 1–2 · runs 运行次数: 2"):
         assert words in done.stdout
     assert "no interval" not in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines() if "银行规则:" not in line)
+    assert "\r" not in done.stderr and done.stderr.endswith("run 2 of 2\n")  # by lines where it is no terminal
 
 
 def test_one_run_claims_no_interval(small: Path):

@@ -175,9 +175,13 @@ def test_two_policies_are_told_apart(tmp_path: Path):
     assert by_tier["vip"]["policy"] != by_tier["vip"]["against"]
     assert set(answer["comparison"]["by"]) == {"tier", "channel", "topic", "pool"}
     assert len(answer["comparison"]["changed_most"]) == 10
+    assert "the same one" not in done.stderr
+    alike = CliRunner().invoke(cli, ["router", "replay", "--events", str(recording), "--runs", "2", "--json"])
+    assert "policy and other are the same one (" in alike.stderr
+    assert json.loads(alike.stdout)["policies"]["policy"] == json.loads(alike.stdout)["policies"]["against"]
     shown = CliRunner().invoke(cli, asked)
     assert shown.exit_code == 0, shown.output
-    for words in ("care → service", "recorded 录制", "变化最大的来电", "tier 等级 vip"):
+    for words in ("care → service", "recorded 录制", "变化最大的来电", "tier 等级", "\n   vip "):
         assert words in shown.stdout
 
 

@@ -2,8 +2,11 @@
 
 import json
 import math
+import re
+from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from services.cli.sentiment import sentiment
@@ -75,6 +78,22 @@ def test_evidence_names_a_place_once_for_each_output_and_a_targets_adds_up_to_it
     for target in told["targets"]:
         weight = sum(e["weight"] for e in told["evidence"] if e["for"] == f"target:{target['stage']}")
         assert abs(1 / (1 + math.exp(-bias - weight)) - target["probability"]) < 1e-5
+
+
+def test_the_readmes_example_is_sure_and_its_answer_is_the_real_one() -> None:
+    page = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    [question] = re.findall(r"^echo '(.*?)' \| touchline sentiment score", page, re.MULTILINE)
+    [told] = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if '"evidence"' in block]
+    _, (real,) = asked(question + "\n")
+    assert real["label"] != "unsure" and real["emotion"]["label"] != "unsure"
+    names = ("id", "lang", "label")
+    assert [told[n] for n in names] == [real[n] for n in names]
+    assert list(told) == list(real)
+    assert [(e["start"], e["end"], e["for"]) for e in told["evidence"]] == [
+        (e["start"], e["end"], e["for"]) for e in real["evidence"]
+    ]
+    assert told["log_odds"] == pytest.approx(real["log_odds"], abs=1e-3)
+    assert told["probability"] == pytest.approx(real["probability"], abs=1e-3)
 
 
 def test_nothing_in_nothing_out() -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from services.cli.audit.ledger import POOLS, Ledger
+from services.cli.audit.ledger import Ledger
 from services.cli.audit.report import Check, Findings
-from services.cli.audit.wire import Event, micros
+from services.cli.audit.wire import POOLS, Event, micros
 
 MINUTE_US = 60_000_000
 RECORDED = 20

@@ -16,10 +16,10 @@ from touchline.router.v1 import router_pb2, router_pb2_grpc
 from deploy.embedded.layout import Layout
 from deploy.embedded.state import State
 from deploy.embedded.state import read as read_state
-from services.cli.audit.ledger import ALL_TOPICS, FACT_TOPICS, POOLS, Evidence, load_journal
+from services.cli.audit.ledger import ALL_TOPICS, FACT_TOPICS, Evidence, load_journal
 from services.cli.audit.report import Check, Findings
 from services.cli.audit.uplift import HORIZON_H
-from services.cli.audit.wire import SECOND, Record
+from services.cli.audit.wire import POOLS, SECOND, Record
 from services.cli.calls import all_pages
 from services.runtime.admin import probe
 from services.runtime.clock import clock_from

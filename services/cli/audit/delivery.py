@@ -4,9 +4,17 @@ from collections import Counter, defaultdict
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.cli.audit.ledger import DEAD, EVENT_TOPICS, FACT_TOPICS, INTERNAL, POOLS, TOUCHPOINTS, Ledger
+from services.cli.audit.ledger import (
+    DEAD,
+    EVENT_TOPICS,
+    FACT_TOPICS,
+    INTERNAL,
+    LETTER_TOPICS,
+    TOUCHPOINTS,
+    Ledger,
+)
 from services.cli.audit.report import Check, Findings
-from services.cli.audit.wire import Event, Name
+from services.cli.audit.wire import POOLS, Event, Name
 
 Place = tuple[str, int, int]
 
@@ -68,7 +76,8 @@ def check_dead_letters(ledger: Ledger) -> Check:
     findings = Findings()
     bad: dict[Place, str] = {b.place: b.reason for b in ledger.bad}
     letters: Counter[Place] = Counter()
-    for topic in EVENT_TOPICS:
+    reasons: dict[Place, str] = {}
+    for topic in LETTER_TOPICS:
         for record in ledger.evidence.records.get(topic + DEAD, ()):
             headers = dict(record.headers)
             try:
@@ -83,10 +92,11 @@ def check_dead_letters(ledger: Ledger) -> Check:
             if place[0] != topic:
                 findings.add(f"dead letter of {_at(place)}: lies on {record.topic}")
             letters[place] += 1
+            reasons.setdefault(place, _reason(headers))
     for place in sorted(bad.keys() - letters.keys()):
         findings.add(f"{_at(place)}: can't be read ({bad[place]}), but is no dead letter")
     for place in sorted(letters.keys() - bad.keys()):
-        findings.add(f"{_at(place)}: is a dead letter, but can be read")
+        findings.add(f"{_at(place)}: is a dead letter ({reasons[place]}), but can be read")
     if ledger.evidence.journal is not None:
         arrived = Counter(place[0] for place in bad)
         for topic in sorted({*ledger.raw, *arrived}):
@@ -95,6 +105,12 @@ def check_dead_letters(ledger: Ledger) -> Check:
     right = len(bad.keys() & letters.keys())
     note = f"各服务共 by all services {sum(letters.values()):,}"
     return findings.check("死信", "dead letters", len(bad), right, note)
+
+
+def _reason(headers: dict[str, bytes]) -> str:
+    """Why a letter was put aside, as it says."""
+    field, reason = (headers.get(name, b"").decode(errors="replace") for name in ("dlq_field", "dlq_reason"))
+    return f"{field}: {reason}" if field else reason or "no reason"
 
 
 def _at(place: Place) -> str:

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.cli.audit.wire import Bad, Broken, Event, Name, Record, from_cloud_event, read
+from services.cli.audit.wire import POOLS, Bad, Broken, Event, Name, Record, from_cloud_event, read
 
 TOUCHPOINTS = "touchpoint.events"
-POOLS = "pool.events"
 FACT_TOPICS = (
     "sentiment.scored", "sentiment.shifted", "routing.decided", "nps.changed", "escalation.flagged", "outreach.events",
     "cause.events",
 )  # fmt: skip
 EVENT_TOPICS = (TOUCHPOINTS, POOLS, *FACT_TOPICS)
+# Not audited themselves, but what a service can't read there is a dead letter too.
+FURTHER_TOPICS = ("sentiment.remarked", "survey.requested", "nps.actions", "team.events")
+# Published for others: no service of ours reads them, so nothing on them is put aside.
+UNREAD_TOPICS = ("nps.shifted", "refund.decided")
+LETTER_TOPICS = (*EVENT_TOPICS, *FURTHER_TOPICS, *UNREAD_TOPICS)
 METRIC_TOPICS = ("metrics.sentiment", "metrics.routing", "metrics.nps", "metrics.escalation")
 DEAD = ".dlq"
 # Facts that Touchline itself puts on the two topics on which channels publish.
@@ -26,7 +30,7 @@ INTERNAL = frozenset(
         "DrainRequested",
     )
 )  # fmt: skip
-ALL_TOPICS = (*EVENT_TOPICS, *(topic + DEAD for topic in EVENT_TOPICS), *METRIC_TOPICS)
+ALL_TOPICS = (*EVENT_TOPICS, *FURTHER_TOPICS, *(topic + DEAD for topic in LETTER_TOPICS), *METRIC_TOPICS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,9 @@ def build(evidence: Evidence) -> Ledger:
     ledger = Ledger(evidence)
     for topic in EVENT_TOPICS:
         _read_topic(ledger, topic, evidence.records.get(topic, ()))
+    for topic in FURTHER_TOPICS:
+        found = (read(record, evidence.now) for record in evidence.records.get(topic, ()))
+        ledger.bad.extend(event for event in found if isinstance(event, Bad))
     if evidence.journal is None:
         for topic in (TOUCHPOINTS, POOLS):
             for event in ledger.by_topic[topic].values():

@@ -52,6 +52,8 @@ class Report:
         for check in self.checks:
             mark = " ok " if check.ok else "FAIL"
             note = f"  {check.note}" if check.note else ""
+            if check.found and check.expected == check.got:  # else the line reads as if nothing were wrong
+                note += f"  数目相符，另有 {check.found:,} 处不符 as many as expected, but what follows is wrong:"
             lines.append(
                 f"{mark} {_pad(check.name_zh, zh)}  {check.name_en:{en}}  {check.expected:>15,}  {check.got:>15,}{note}"
             )

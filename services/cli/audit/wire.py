@@ -29,6 +29,7 @@ _FILES = (
     sentiment_pb2, router_pb2, nps_pb2, escalation_pb2, counter_pb2,
 )  # fmt: skip
 
+POOLS = "pool.events"
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 YEAR = 366 * 24 * 3600 * SECOND
@@ -169,6 +170,9 @@ def _read(record: Record, now: int, place: tuple[str, int, int]) -> Event:
     except (DecodeError, ParseError, ValueError, OverflowError, RecursionError):
         raise Broken(f"data: is not a {short(kind)}") from None
     keep_rules(message)
+    # Whoever owns a pool reads what lies under its key: under another, another process would decide for it.
+    if record.topic == POOLS and getattr(message, "pool", key) != key:
+        raise Broken("key: is not the event's pool")
     source_of_cause, id_of_cause = headers.get("ce_causesource"), headers.get("ce_causeid")
     cause = None
     # Facts that time alone brought have no cause.

@@ -50,6 +50,7 @@ async def _play_and_audit(plan: Plan, stack: Stack, stage: Stage, browser: bool)
     stage.say(summary(played))
     if not played.finished:
         stage.say(f"{played.open_contacts} 次来访未了结 contacts were still open three hours after closing")
+    stage.say("正在核对 auditing …")
     report = await audit(plan.data, journal)
     stage.say(report.table())
     return 0 if report.ok else 1

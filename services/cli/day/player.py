@@ -40,7 +40,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the play is. share: of the day's window, 0 to 1. behind: events that are due and not yet sent."""
+    """How far the play is. share: of the day's window, 0 to 1. behind: events that are due and not yet sent.
+
+    planned: what people have yet to do, such as answering surveys. follow_ups: those that are not over.
+    """
 
     now: datetime
     share: float
@@ -49,6 +52,8 @@ class Progress:
     waiting: int
     behind: int
     finished: bool
+    planned: int = 0
+    follow_ups: int = 0
 
 
 class Player:
@@ -81,7 +86,7 @@ class Player:
         window, world = self.day.window, self.world
         share = (self.now() - window.start) / (window.end - window.start)
         return Progress(self._clock(), min(1.0, max(0.0, share)), dict(self.journal.counts), world.open_contacts, world.waiting,
-                        self._outbound.qsize(), self._finished)  # fmt: skip
+                        self._outbound.qsize(), self._finished, world.planned, self.crew.open)  # fmt: skip
 
     @property
     def _finished(self) -> bool:

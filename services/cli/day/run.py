@@ -71,6 +71,16 @@ def factor_of(plan: Plan, expected: int) -> float:
     return max(1.0, min(FASTEST, SUSTAINED_PER_S * plan.hours * 3600 / max(1, expected)))
 
 
+def hours_told(day: Day) -> str:
+    """From when to when the day goes, and when its incident begins, by its own clock."""
+
+    def at(second: float) -> str:
+        return f"{day.moment(second).astimezone(LOCAL):%H:%M}"
+
+    told = f"时段 from {at(day.window.start)} to {at(day.window.end)}"
+    return told + (f", 事故 incident {at(day.window.incident[0])}" if day.window.incident else "")
+
+
 def expected_events(day: Day) -> int:
     """About how many events the day will send: what is planned, and what people will add."""
     said = sum(2 + len(c.opening) + 2 * len(c.later) + (c.survey is not None) for c in day.contacts)
@@ -123,14 +133,20 @@ class Stack:
         return now
 
     async def down(self) -> None:
-        """Ends everything, in order; also a start that is still under way."""
-        from deploy.embedded import control
+        """Ends everything that `up` started, in order; also a start that is still under way. Another's stack is left alone."""
+        from deploy.embedded import control, state
         from deploy.embedded.layout import Layout
 
         if self._starting is None:
             return
-        await asyncio.gather(self._starting, return_exceptions=True)
-        await asyncio.to_thread(control.stop, Layout.of(self.data))
+        [started] = await asyncio.gather(self._starting, return_exceptions=True)
+        layout = Layout.of(self.data)
+        if state.is_held(layout):
+            now = state.read(layout)
+            # A start that failed left nothing that holds the folder: who holds it is another's supervisor.
+            if isinstance(started, BaseException) or (now is not None and now.supervisor.pid != started):
+                return
+        await asyncio.to_thread(control.stop, layout)
 
 
 async def play(plan: Plan, stack: Stack, say: Callable[[str], None], opened: Callable[[Addresses], None],
@@ -145,6 +161,7 @@ async def play(plan: Plan, stack: Stack, say: Callable[[str], None], opened: Cal
     say(
         f"{len(day.contacts):,} 次来访 contacts, {len(day.seats)} 位坐席 seats, 约 about {expected_events(day):,} 事件 events, {speed}"
     )
+    say(hours_told(day))
     policy = plan.data / "policy.toml"
     await asyncio.to_thread(policy.write_text, for_speed(DEFAULT.read_text(encoding="utf-8"), factor), encoding="utf-8")
     # The services inherit it, and the audit replays decisions with the same one.
@@ -158,6 +175,9 @@ async def play(plan: Plan, stack: Stack, say: Callable[[str], None], opened: Cal
     if late_s > 0:
         # The clock runs already: the day begins as much later, so that nothing comes in one heap.
         day = await asyncio.to_thread(plan.day, midnight + timedelta(seconds=(late_s + 2) * factor))
+        say(
+            f"启动较慢，整日顺延 the start took {HEAD_START_S + late_s:.0f} s, so all of the day is later: {hours_told(day)}"
+        )
     opened(Addresses(found["dashboard"]["url"], found["traces"]["url"] or "-", found["ready_s"], found["rss_mb"]))
     journal_path = plan.data / "journal.jsonl"
     with Journal(journal_path) as journal:
@@ -210,6 +230,7 @@ async def _kill(data: Path, name: str, share: float, player: Player, say: Callab
 async def settle(data: Path, say: Callable[[str], None]) -> None:
     """Waits until all is healthy and nothing lags, twice in a row. Raises DemoError where that takes too long."""
     began, quiet = time.monotonic(), 0
+    say("等待各服务处理完毕 waiting until the services have done all that was sent …")
     while quiet < 2:
         now = await status(data)
         lags = {name: s["lag"] for name, s in now["services"].items()}

@@ -23,6 +23,19 @@ def line_of(p: Progress) -> str:
     )
 
 
+def rest_of(p: Progress) -> str:
+    """What the play still waits for after closing time; empty before."""
+    if p.share < 1 or p.finished:
+        return ""
+    waits = {
+        "会话 contacts": p.open_contacts,
+        "跟进 follow-ups": p.follow_ups,
+        "待办 deeds (surveys, tickets, shifts)": p.planned,
+    }
+    named = ", ".join(f"{count:,} {what}" for what, count in waits.items() if count)
+    return f"  打烊后等待 closed, waits for {named or '最后的消息 the last events'}"
+
+
 class Stage:
     """A live bar on a terminal, a line now and then elsewhere."""
 
@@ -51,10 +64,11 @@ class Stage:
     def show(self, progress: Progress) -> None:
         """Shows how far the play is."""
         if self._bar and self._task is not None:
-            self._bar.update(self._task, completed=progress.share, description=line_of(progress))
+            told = rest_of(progress).strip() or line_of(progress)  # one of them: both are wider than a terminal
+            self._bar.update(self._task, completed=progress.share, description=told)
         elif time.monotonic() - self._last > EVERY_S or progress.finished:
             self._last = time.monotonic()
-            self.say(f"{line_of(progress)}  {progress.share:.0%}")
+            self.say(f"{line_of(progress)}  {progress.share:.0%}{rest_of(progress)}")
 
     def say(self, text: str) -> None:
         """A line that stays."""

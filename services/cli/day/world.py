@@ -154,6 +154,11 @@ class World:
         return sum(c.waits_since is not None and not c.over for c in self.live.values())
 
     @property
+    def planned(self) -> int:
+        """What people have yet to do: surveys to answer, tickets to resolve, shifts to end."""
+        return self._planned
+
+    @property
     def finished(self) -> bool:
         """True when everybody came, everybody is served or gone, and nothing more is planned."""
         return not self._planned and not self.coming
