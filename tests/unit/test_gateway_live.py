@@ -148,6 +148,16 @@ def test_a_stale_return_changes_nothing() -> None:
     assert rows(view, "contact")[0]["state"] == "offered"
 
 
+def test_who_waits_on_after_an_offer_has_waited_all_the_while() -> None:
+    view = LiveView()
+    common: dict[str, Any] = {"contact_id": "c1", "customer_id": "hu", "pool": "repair", "seat_id": "s1", "token": 1}
+    view.apply(record(story()[1]))
+    view.apply(record(router.ContactOffered(**common, queued_at=T0, offered_at=T0 + timedelta(minutes=19))))
+    view.apply(record(router.OfferReturned(**common, reason="timeout", returned_at=T0 + timedelta(minutes=20))))
+    (pool,) = rows(view, "pool")
+    assert (pool["waiting"], pool["oldest_queued_at"]) == (1, "2026-11-01T09:00:00Z")
+
+
 def test_a_bots_contact_is_in_no_pool_and_may_be_handed_over() -> None:
     view = LiveView()
     view.apply(record(router.ContactTriaged(contact_id="c1", customer_id="hu", pool="bot", rule="default")))

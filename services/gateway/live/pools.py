@@ -13,11 +13,11 @@ GONE_KEPT = 50_000
 
 @dataclass(slots=True)
 class Pool:
-    """One pool. waiting: contact → since when (RFC 3339). seats: seat → whether it is ready."""
+    """One pool. waiting and offered: contact → since when it waits (RFC 3339). seats: seat → whether it is ready."""
 
     name: str
     waiting: dict[str, str] = field(default_factory=dict)
-    offered: set[str] = field(default_factory=set)
+    offered: dict[str, str] = field(default_factory=dict)
     in_service: set[str] = field(default_factory=set)
     seats: dict[str, bool] = field(default_factory=dict)
     managed: bool = False
@@ -86,22 +86,22 @@ class Pools:
 
     def offered(self, m: router.ContactOffered) -> str:
         pool = self._pool(m.pool)
-        pool.waiting.pop(m.contact_id, None)
+        since = pool.waiting.pop(m.contact_id, "")
         if m.contact_id not in self._gone and m.contact_id not in pool.in_service:
-            pool.offered.add(m.contact_id)
+            pool.offered[m.contact_id] = iso(m.queued_at) or since
         return m.pool
 
     def returned(self, m: router.OfferReturned) -> str:
         pool = self._pool(m.pool)
-        if m.contact_id in pool.offered:
-            pool.offered.discard(m.contact_id)
-            pool.waiting.setdefault(m.contact_id, iso(m.returned_at) or "")
+        since = pool.offered.pop(m.contact_id, None)
+        if since is not None:
+            pool.waiting.setdefault(m.contact_id, since)
         return m.pool
 
     def accepted(self, m: router.ContactAccepted) -> str:
         pool = self._pool(m.pool)
         pool.waiting.pop(m.contact_id, None)
-        pool.offered.discard(m.contact_id)
+        pool.offered.pop(m.contact_id, None)
         if m.contact_id not in self._gone:
             pool.in_service.add(m.contact_id)
         return m.pool
@@ -147,7 +147,7 @@ class Pools:
         pool = self._pool(m.pool)
         for places in (pool.waiting, pool.debts):
             places.pop(m.contact_id, None)
-        pool.offered.discard(m.contact_id)
+        pool.offered.pop(m.contact_id, None)
         pool.in_service.discard(m.contact_id)
         if m.to_pool == m.pool:
             pool.waiting.setdefault(m.contact_id, iso(m.queued_at) or "")
@@ -161,7 +161,7 @@ class Pools:
 
     def _leave(self, pool: Pool, contact_id: str) -> None:
         pool.waiting.pop(contact_id, None)
-        pool.offered.discard(contact_id)
+        pool.offered.pop(contact_id, None)
         pool.in_service.discard(contact_id)
         pool.debts.pop(contact_id, None)
         pool.overdue.discard(contact_id)
