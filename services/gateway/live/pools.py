@@ -1,4 +1,4 @@
-"""Who waits for each pool, and which seats are there for them."""
+"""Who waits for each pool, and how many seats are there for them."""
 
 from dataclasses import dataclass, field
 
@@ -13,13 +13,14 @@ GONE_KEPT = 50_000
 
 @dataclass(slots=True)
 class Pool:
-    """One pool. waiting and offered: contact → since when it waits (RFC 3339). seats: seat → whether it is ready."""
+    """One pool. waiting and offered: contact → since when it waits (RFC 3339)."""
 
     name: str
     waiting: dict[str, str] = field(default_factory=dict)
     offered: dict[str, str] = field(default_factory=dict)
     in_service: set[str] = field(default_factory=set)
-    seats: dict[str, bool] = field(default_factory=dict)
+    seats: tuple[int, int] | None = None
+    """How many are ready, and how many there are, as the router has them; None until it has told."""
     managed: bool = False
     mode_at: str | None = None
     debts: dict[str, str] = field(default_factory=dict)
@@ -35,8 +36,8 @@ class Pool:
             "oldest_queued_at": min(self.waiting.values(), default=None),
             "offered": len(self.offered),
             "in_service": len(self.in_service),
-            "seats_ready": sum(self.seats.values()),
-            "seats_total": len(self.seats),
+            "seats_ready": self.seats[0] if self.seats else None,
+            "seats_total": self.seats[1] if self.seats else None,
             "managed": self.managed,
             "debts": len(self.debts),
             "debts_overdue": len(self.overdue),
@@ -64,13 +65,19 @@ class Pools:
             pool = self._pools[name] = Pool(name)
         return pool
 
-    def seat(self, pool: str, seat_id: str, ready: bool | None) -> str:
-        """A seat is ready, is not, or (None) is gone."""
-        seats = self._pool(pool).seats
-        if ready is None:
-            seats.pop(seat_id, None)
-        else:
-            seats[seat_id] = ready
+    def names(self) -> list[str]:
+        return list(self._pools)
+
+    def named(self, pool: str) -> str:
+        """Something is told of a pool's seats: the pool is there. What became of them the router decides."""
+        return self._pool(pool).name
+
+    def seats(self, pool: str, seats: tuple[int, int]) -> str | None:
+        """The router told how many of the pool's seats are ready, and how many there are. None where that is known."""
+        kept = self._pool(pool)
+        if kept.seats == seats:
+            return None
+        kept.seats = seats
         return pool
 
     def queued(self, m: router.ContactQueued) -> str:
