@@ -11,7 +11,6 @@ from touchline.router.v1 import events_pb2
 from services.router.domain.policy import Managed
 from services.runtime.records import Record
 
-_PREFIX = b"touchline.router."
 _KINDS = {
     f"touchline.router.{kind.__name__}.v1".encode(): kind
     for kind in (

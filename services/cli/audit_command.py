@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from services.cli.common import data_option, fail
+from services.cli.common import data_option, fail, not_up
 
 
 @click.command(short_help="Audit the running system. 以独立计算核对运行中的系统。")
@@ -29,7 +29,9 @@ def audit(data: Path, journal: Path | None, as_json: bool) -> None:
 
     try:
         report = asyncio.run(run_audit(data, journal, progress=lambda what: click.echo(f"audit: {what}", err=True)))
-    except (NotRunning, ValueError, OSError, RuntimeError) as error:  # the last is what a Kafka that is away raises
+    except NotRunning:
+        not_up(data)
+    except (ValueError, OSError, RuntimeError) as error:  # the last is what a Kafka that is away raises
         fail(error)
     click.echo(json.dumps(report.as_dict(), ensure_ascii=False) if as_json else report.table())
     sys.exit(0 if report.ok else 1)

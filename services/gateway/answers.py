@@ -14,6 +14,9 @@ LONGEST_COMMAND_ID = 200
 # What a service refuses, with the HTTP status that says the same.
 _REFUSALS = {"INVALID_ARGUMENT": 400, "NOT_FOUND": 404, "FAILED_PRECONDITION": 409, "PERMISSION_DENIED": 403}
 
+# No answer came, or not in time. Any other code is the service's own answer.
+_SILENT = ("", "UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+
 
 class Command(Struct, forbid_unknown_fields=True, kw_only=True):
     """The body of a page that acts.
@@ -66,6 +69,12 @@ def refusal(failed: BaseException) -> tuple[int, str] | None:
     return None if status is None else (status, str(getattr(failed, "details", lambda: "")() or "refused"))
 
 
+def trouble(failed: BaseException, service: str) -> str:
+    """What is told where a service did not say no: that it does not answer, or that it did, and failed."""
+    code = _code(failed)
+    return f"{service} does not answer" if code in _SILENT else f"{service} failed ({code}); its log says why"
+
+
 def failure(failed: BaseException, service: str, command_id: str = "") -> Response:
     """A failed call to a service, as the gateway tells it.
 
@@ -74,11 +83,11 @@ def failure(failed: BaseException, service: str, command_id: str = "") -> Respon
     if (refused := refusal(failed)) is not None:
         return error(*refused)
     if not command_id:
-        return error(503, f"{service} does not answer", {"retry-after": "2"})
+        return error(503, trouble(failed, service), {"retry-after": "2"})
     again = "it may yet be carried out; ask again with the same command_id"
     if _code(failed) == "DEADLINE_EXCEEDED":
         return JSONResponse({"error": again, "command_id": command_id}, 504)
-    reason = f"{service} does not answer: {again}"
+    reason = f"{trouble(failed, service)}: {again}"
     return JSONResponse({"error": reason, "command_id": command_id}, 503, {"retry-after": "2"})
 
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 
-from services.gateway.answers import error, refusal
+from services.gateway.answers import error, refusal, trouble
 from services.runtime.rpc import LookupFailed
 
 WITHIN_S = 30.0
@@ -44,6 +44,6 @@ class Broadcast:
         except LookupFailed as failed:
             refused = refusal(failed)
             if refused is None:
-                return error(503, "the nps service does not answer", {"retry-after": "5"})
+                return error(503, trouble(failed, "the nps service"), {"retry-after": "5"})
             return error(*refused)
         return HTMLResponse(found.html, headers={"content-security-policy": _POLICY, "cache-control": "no-store"})

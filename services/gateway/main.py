@@ -22,7 +22,7 @@ from services.gateway.intime import InTime
 from services.gateway.keys import KeyRing
 from services.gateway.live.hub import Hub
 from services.gateway.live.view import LiveView
-from services.gateway.peers import Explains, Watch
+from services.gateway.peers import Explains, Seats, Watch
 from services.gateway.reading import Reading
 from services.gateway.settings import GatewaySettings
 from services.gateway.supervise import Supervise
@@ -55,9 +55,9 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
         publisher = Publisher(kafka, timeout_s=settings.gateway_publish_timeout_s)
         closing.push_async_callback(publisher.stop)
         watch = Watch(settings.peers, clock, settings.zipkin_url, grpc)
-        hub = Hub(LiveView(), watch.status)
         door = Door(keys, publisher, clock, settings)
         router, escalation = _peer(settings.router_addr, grpc, closing), _peer(settings.escalation_addr, grpc, closing)
+        hub = Hub(LiveView(), watch.status, Seats(router).count if router else None)
         application = app.build(
             Ingest(door, settings),
             Reading(hub, Explains(router).explain if router else None, door, settings),
@@ -105,6 +105,7 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
                 ("keys", keys.watch()),
                 ("view", hub.follow(kafka, settings.gateway_live_history)),
                 ("stream", hub.broadcast()),
+                ("seats", hub.ask_seats()),
             )
         ]
         stop = asyncio.create_task(stopping.wait())

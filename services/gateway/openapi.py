@@ -57,7 +57,9 @@ def _act(about: str) -> Json:
             "409": _answer("It is closed already, or somebody else has started it.", "Error"),
             "413": _answer("The body is too large.", "Error"),
             "415": _answer("The body is not said to be JSON.", "Error"),
-            "503": _answer(f"The escalation service does not answer. {_AGAIN}", "Error", retry_after="seconds"),
+            "503": _answer(
+                f"The escalation service does not answer, or failed. {_AGAIN}", "Error", retry_after="seconds"
+            ),
             "504": _answer(f"It was not answered in time. {_AGAIN}", "Error"),
         },
         [_parameter("follow_up_id", "the follow-up")],
@@ -152,7 +154,7 @@ def document() -> Json:
                     "200": _answer("The decisions, oldest first.", "Explanation"),
                     "400": _answer("The contact's id can't be looked up.", "Error"),
                     "404": _answer("The router knows no such contact.", "Error"),
-                    "503": _answer("The router does not answer.", "Error", retry_after="seconds"),
+                    "503": _answer("The router does not answer, or failed.", "Error", retry_after="seconds"),
                 },
                 [_parameter("contact_id", "the contact")],
             ),
@@ -160,7 +162,9 @@ def document() -> Json:
                 "Open follow-ups, those due first first, what teams can still follow up in this shift, and causes of many complaints",
                 {
                     "200": _answer("The follow-ups, budgets and waves.", "FollowUps"),
-                    "503": _answer("The escalation service does not answer.", "Error", retry_after="seconds"),
+                    "503": _answer(
+                        "The escalation service does not answer, or failed.", "Error", retry_after="seconds"
+                    ),
                 },
             ),
             "/v1/follow-ups/{follow_up_id}/claim": _act("Start a follow-up: nothing displaces it from then on"),
@@ -172,7 +176,7 @@ def document() -> Json:
                 {
                     "200": {"description": "The page.", "content": {"text/html": {"schema": {"type": "string"}}}},
                     "400": _answer("A parameter is wrong: its name and the reason.", "Error"),
-                    "503": _answer("The nps service does not answer.", "Error", retry_after="seconds"),
+                    "503": _answer("The nps service does not answer, or failed.", "Error", retry_after="seconds"),
                 },
                 [
                     _query("week", "the ISO week, such as 2026-W45; the last whole week where it is left out"),
@@ -188,7 +192,7 @@ def document() -> Json:
                 {
                     "200": _answer("The pool, as RouterService/GetPool tells it.", "Pool"),
                     "404": _answer("Nothing has happened in such a pool.", "Error"),
-                    "503": _answer("The router does not answer.", "Error", retry_after="seconds"),
+                    "503": _answer("The router does not answer, or failed.", "Error", retry_after="seconds"),
                 },
                 [_parameter("pool", "the pool")],
             ),
@@ -208,7 +212,9 @@ def document() -> Json:
                         "409": _answer("It can't be done now, and why.", "Error"),
                         "413": _answer("The body is too large.", "Error"),
                         "415": _answer("The body is not said to be JSON.", "Error"),
-                        "503": _answer(f"The router does not answer. {_AGAIN}", "Error", retry_after="seconds"),
+                        "503": _answer(
+                            f"The router does not answer, or failed. {_AGAIN}", "Error", retry_after="seconds"
+                        ),
                         "504": _answer(f"It was not answered in time. {_AGAIN}", "Error"),
                     },
                 }

@@ -1,4 +1,4 @@
-"""What the gateway asks of the other services: how they are, and why a contact was routed as it was."""
+"""What the gateway asks of the other services: how they are, which seats a pool has, and why a contact was routed as it was."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ from services.runtime.settings import RpcSettings
 
 EXPLAIN_WITHIN_S = 2.0
 PROBE_WITHIN_S = 0.9
+SEATS_WITHIN_S = 2.0
 
 
 class Watch:
@@ -42,6 +43,23 @@ class Watch:
                 services[name] = {"healthy": False, "lag": None, "backlog": 0}
         now = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {"now": now, "services": services, "traces_url": self._traces_url}
+
+
+class Seats:
+    """Asks the router which seats a pool has: what it refused, drained or paused by itself no seat's event tells."""
+
+    def __init__(self, channel: Any) -> None:
+        self._router = router_pb2_grpc.RouterServiceStub(channel)
+
+    async def count(self, pool: str) -> tuple[int, int] | None:
+        """How many of the pool's seats are ready, and how many there are; None where the router does not tell."""
+        try:
+            answer = await self._router.GetPool(router_pb2.GetPoolRequest(pool=pool), timeout=SEATS_WITHIN_S)
+        except LookupFailed as failed:
+            refused = refusal(failed)
+            return (0, 0) if refused is not None and refused[0] == 404 else None
+        states = [seat.state for seat in answer.seats if seat.state != "signed_out"]
+        return states.count("ready"), len(states)
 
 
 class Explains:

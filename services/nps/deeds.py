@@ -22,7 +22,7 @@ from services.runtime.pipeline import Answer, Change, Db, Pipeline
 from services.runtime.records import Incoming, timestamp
 from services.runtime.rpc import invalid, not_found, refused
 from services.runtime.topics import NPS_ACTIONS
-from services.runtime.validate import check
+from services.runtime.validate import check, refusal
 
 DEFAULT_LIMIT: Final = 100
 LARGEST_LIMIT: Final = 1000
@@ -162,7 +162,10 @@ async def send(pool: Any, commands: CommandBus, event: Message, action_id: str, 
     try:
         check(event)
     except Unreadable as error:
-        raise invalid(f"{error.field.removeprefix('data.')}: {error.reason}") from None
+        told = refusal(event, error)
+        if isinstance(event, nps_pb2.ActionDropped) and told.startswith("reason:"):
+            told = told.replace("reason:", "outcome:", 1)  # the call has one field for both
+        raise invalid(told) from None
     answer = await commands.send(event, command_id=str(uuid4()), subject=action_id, now=now)
     if not answer.ok:
         raise refused(answer.code, f"action_id: {answer.reason}")

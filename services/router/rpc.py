@@ -21,7 +21,7 @@ from services.runtime.commands import CommandBus, Unanswered
 from services.runtime.errors import Unreadable
 from services.runtime.records import parse_time, timestamp
 from services.runtime.rpc import Servicer, invalid, not_found, refused
-from services.runtime.validate import check
+from services.runtime.validate import check, refusal
 
 _STATES = {
     "bot": router_pb2.CONTACT_STATE_BOT,
@@ -185,9 +185,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         try:
             check(command)
         except Unreadable as error:
-            told = error.field.removeprefix("data.")  # JSON's name; the caller of this service wrote proto's
-            name = next((f.name for f in command.DESCRIPTOR.fields if f.json_name == told), told)
-            raise invalid(f"{name}: {error.reason}") from None
+            raise invalid(refusal(command, error)) from None
         if len(request.command_id) > LONGEST_COMMAND_ID or not request.command_id.isprintable():
             raise invalid(f"command_id: must be at most {LONGEST_COMMAND_ID} printable characters")
         # The id names the whole call, so that another command under the same command_id isn't given its answer.

@@ -61,6 +61,13 @@ def check(message: Message, wire: bytes = b"\0") -> None:
         raise Unreadable("data" + broken.path, broken.reason) from None
 
 
+def refusal(message: Message, error: Unreadable) -> str:
+    """Why a call's message was refused, with the field's name as who calls by gRPC wrote it: proto's, not JSON's."""
+    told, rest = re.fullmatch(r"(\w*)(.*)", error.field.removeprefix("data."), re.DOTALL).groups()  # type: ignore[union-attr]
+    name = next((f.name for f in message.DESCRIPTOR.fields if f.json_name == told), told)
+    return f"{name}{rest}: {error.reason}"
+
+
 @cache
 def _checks(message_class: Any) -> tuple[tuple[Check, ...], tuple[Check, ...], int]:
     """All checks of a message; those that are left where its texts are known to be clean and short; how short they must be."""

@@ -87,6 +87,33 @@ async def test_a_pool_is_commanded(floor: Served, visit: Open, lang: str) -> Non
     ]
 
 
+async def test_the_keyboards_focus_stays_where_it_was_though_the_lists_are_made_anew(
+    floor: Served, visit: Open
+) -> None:
+    _, dialog = await opened(visit, floor, "en")
+    await dialog.locator(hook("supervise-by")).fill("wang")
+    managed = dialog.locator(hook("mode-managed"))
+    await managed.press("Enter")
+    await done(dialog, False)
+    await expect(managed).to_have_attribute("aria-pressed", "true")
+    await expect(managed).to_be_focused()
+
+    # Of many alike it is the same one, also where those before it are gone.
+    waits = dialog.locator(hook("waits"))
+    second = waits.nth(1).locator(hook("assign"))
+    await second.evaluate("button => { button.focus(); window.second = button.dataset.of; }")
+    await waits.nth(0).locator(hook("assign")).evaluate("button => button.click()")
+    await expect(waits).to_have_count(2)
+    await expect(waits.nth(0).locator(hook("assign"))).to_be_focused()
+    assert await waits.nth(0).locator(hook("assign")).evaluate("button => button.dataset.of === window.second")
+
+    # A control that is gone leaves the focus in the dialog, where it is said what became of it.
+    drain = dialog.locator(f'{hook("seat")}[data-seat="care-a02"] {hook("drain")}')
+    await drain.press("Enter")
+    await expect(drain).to_have_count(0)
+    await expect(dialog.locator(hook("supervise-said"))).to_be_focused()
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 async def test_what_is_refused_is_said_and_nothing_changes(floor: Served, visit: Open, watch: Watch, lang: str) -> None:
     watch.tolerated = ("403", "409", "503")

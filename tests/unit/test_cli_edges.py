@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ import pytest
 from click.testing import CliRunner
 from touchline.escalation.v1 import escalation_pb2
 
+from deploy.embedded.layout import Layout
+from deploy.embedded.process import Identity
+from deploy.embedded.state import State, holding
 from services.cli import events, followups
+from services.cli.audit import collect
 from services.cli.common import plain
 from services.cli.events import _batches, describe
 from services.cli.main import cli
@@ -157,7 +162,13 @@ def test_a_segment_does_nothing_to_a_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["events", "tail", "touchpoint.events"], ["nps", "get"], ["dlq", "list"], ["escalation", "follow-ups", "list"]],
+    [
+        ["events", "tail", "touchpoint.events"],
+        ["nps", "get"],
+        ["dlq", "list"],
+        ["escalation", "follow-ups", "list"],
+        ["audit"],
+    ],
 )
 def test_where_nothing_is_up_the_command_that_helps_can_be_typed(tmp_path: Path, words: list[str]) -> None:
     folder = tmp_path / "数据 夹"
@@ -165,3 +176,16 @@ def test_where_nothing_is_up_the_command_that_helps_can_be_typed(tmp_path: Path,
     assert done.exit_code == 1
     helps = done.output.partition("`")[2].partition("`")[0]
     assert shlex.split(helps) == ["touchline", "up", "--data", str(folder)]
+
+
+def test_an_audit_of_a_stack_that_was_killed_says_at_once_that_nothing_is_up(tmp_path: Path) -> None:
+    layout = Layout.of(tmp_path)
+    layout.create()
+    left = State(Identity(1, 0.0), "2026-01-01T00:00:00+00:00", bootstrap="127.0.0.1:1", grpc={"nps": "127.0.0.1:1"})
+    left.write(layout)
+    began = time.monotonic()
+    done = CliRunner().invoke(cli, ["audit", "--data", str(tmp_path)])
+    assert (done.exit_code, "nothing is up there" in done.output) == (1, True), done.output
+    assert time.monotonic() - began < 10
+    with holding(layout):
+        assert collect.running(tmp_path) == left

@@ -248,6 +248,14 @@ def test_a_page_speaks_of_settings_that_exist(page: str) -> None:
     assert not unknown
 
 
+def test_the_security_page_tells_of_every_table_how_long_it_keeps_what_it_holds() -> None:
+    made = " ".join(p.read_text("utf-8") for p in sorted((ROOT / "services").glob("*/migrations/*.sql")))
+    tables = set(re.findall(r"CREATE TABLE ([\w.]+)", made))
+    _, _, told = (ROOT / "docs/security.md").read_text("utf-8").partition("How long Postgres keeps it:")
+    told, _, _ = told.partition("## Too much")
+    assert tables and tables <= set(re.findall(r"`([\w.]+)`", told)), tables - set(re.findall(r"`([\w.]+)`", told))
+
+
 def test_the_readme_names_commands_that_exist() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert "make demo" in text and "make test" in text

@@ -232,6 +232,17 @@ async def test_a_list_in_vain_says_nothing_of_repeating(tmp_path: Path) -> None:
     assert (answer.status_code, answer.json()) == (503, {"error": "the escalation service does not answer"})
 
 
+async def test_a_service_that_answered_and_failed_is_not_said_to_be_silent(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.service.no = No("INTERNAL")
+    answer = await bench.ask("GET", "")
+    told = "the escalation service failed (INTERNAL); its log says why"
+    assert (answer.status_code, answer.json()) == (503, {"error": told})
+    answer = await bench.ask("POST", "/f/claim", {"owner": "li", "command_id": "mine"})
+    assert (answer.status_code, answer.json()["command_id"]) == (503, "mine")
+    assert answer.json()["error"].startswith(f"{told}: ")
+
+
 async def test_a_body_that_does_not_arrive_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "BODY_WITHIN_S", 0.01)
     bench = Bench(tmp_path)

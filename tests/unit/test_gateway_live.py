@@ -1,5 +1,6 @@
 """The live view: records in, rows out, in bounded memory, whatever the order of the topics."""
 
+import asyncio
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from touchline.seat.v1 import events_pb2 as seat
 from touchline.sentiment.v1 import sentiment_pb2 as sentiment
 from touchline.survey.v1 import events_pb2 as survey
 
+from services.gateway.live import hub
 from services.gateway.live.journeys import Journeys, Kept
 from services.gateway.live.metrics import MetricBoard
 from services.gateway.live.steps import _TELLERS, FIGURES, tell
@@ -148,6 +150,16 @@ def test_a_stale_return_changes_nothing() -> None:
     assert rows(view, "contact")[0]["state"] == "offered"
 
 
+def test_who_waits_on_after_an_offer_has_waited_all_the_while() -> None:
+    view = LiveView()
+    common: dict[str, Any] = {"contact_id": "c1", "customer_id": "hu", "pool": "repair", "seat_id": "s1", "token": 1}
+    view.apply(record(story()[1]))
+    view.apply(record(router.ContactOffered(**common, queued_at=T0, offered_at=T0 + timedelta(minutes=19))))
+    view.apply(record(router.OfferReturned(**common, reason="timeout", returned_at=T0 + timedelta(minutes=20))))
+    (pool,) = rows(view, "pool")
+    assert (pool["waiting"], pool["oldest_queued_at"]) == (1, "2026-11-01T09:00:00Z")
+
+
 def test_a_bots_contact_is_in_no_pool_and_may_be_handed_over() -> None:
     view = LiveView()
     view.apply(record(router.ContactTriaged(contact_id="c1", customer_id="hu", pool="bot", rule="default")))
@@ -157,18 +169,48 @@ def test_a_bots_contact_is_in_no_pool_and_may_be_handed_over() -> None:
     assert (rows(view, "contact")[0]["state"], rows(view, "pool")[0]["waiting"]) == ("queued", 1)
 
 
-def test_seats() -> None:
+def test_seats_are_those_that_the_router_has_whatever_their_events_say() -> None:
     view = LiveView()
-    for message in (
-        seat.SeatSignedIn(pool="p", seat_id="a"),
-        seat.SeatSignedIn(pool="p", seat_id="b"),
-        seat.SeatPaused(pool="p", seat_id="a"),
-        seat.SeatSignedIn(pool="p", seat_id="c"),
-        seat.SeatSignedOut(pool="p", seat_id="c"),
-    ):
+    for message in (seat.SeatSignedIn(pool="p", seat_id="a"), seat.SeatResumed(pool="p", seat_id="never signed in")):
         view.apply(record(message))
     (pool,) = rows(view, "pool")
+    assert (pool["seats_ready"], pool["seats_total"]) == (None, None), "nobody has told yet"
+    view.seats("p", (1, 2))
+    (pool,) = rows(view, "pool")
     assert (pool["seats_ready"], pool["seats_total"]) == (1, 2)
+    assert [row for _, row in view.take_changes()] == [pool]
+    view.seats("p", (1, 2))
+    assert view.take_changes() == [], "what is known is not told again"
+
+
+async def test_the_router_is_asked_for_the_seats_while_somebody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "SEATS_S", 0.001)
+    asked: list[str] = []
+
+    async def count(pool: str) -> tuple[int, int] | None:
+        asked.append(pool)
+        return None if len(asked) == 2 else (0, 0) if len(asked) > 2 else (1, 1)
+
+    async def status() -> dict[str, Any]:
+        return {}
+
+    async def seen(total: int) -> None:
+        async with asyncio.timeout(5):
+            while rows(made.view, "pool")[0]["seats_total"] != total:  # noqa: ASYNC110 (the view has no event for it)
+                await asyncio.sleep(0.001)
+
+    made = hub.Hub(LiveView(), status, count)
+    made.view.apply(record(seat.SeatSignedIn(pool="p", seat_id="a")))
+    asking = asyncio.create_task(made.ask_seats())
+    try:
+        await asyncio.sleep(0.02)
+        assert asked == [], "nobody watches"
+        made.watch()
+        await seen(1)
+        await seen(0)  # drained: no event of the seat tells it
+        assert set(asked) == {"p"}
+    finally:
+        asking.cancel()
 
 
 def test_flags() -> None:

@@ -15,7 +15,7 @@ from services.gateway.ingest import Ingest
 from services.gateway.keys import KeyRing
 from services.gateway.live.hub import Hub
 from services.gateway.live.view import LiveView
-from services.gateway.peers import Explains, Watch
+from services.gateway.peers import Explains, Seats, Watch
 from services.gateway.reading import Reading
 from services.gateway.settings import GatewaySettings
 from services.gateway.supervise import Supervise
@@ -60,6 +60,16 @@ class Bench:
             return await client.request(method, path, content=content, headers=headers)
 
 
+class _Floor:
+    """A router that has one pool."""
+
+    def __init__(self, *states: str) -> None:
+        self._seats = [pb.Seat(seat_id=str(i), state=state) for i, state in enumerate(states)]
+
+    async def GetPool(self, request: Any, timeout: float) -> pb.GetPoolResponse:  # noqa: N802 (gRPC's name)
+        return pb.GetPoolResponse(pool=request.pool, seats=self._seats)
+
+
 class _NoChannel:
     def unary_unary(self, *_: Any, **__: Any) -> None:
         return None
@@ -88,6 +98,18 @@ async def test_a_command_is_asked_as_it_was_told_and_can_be_repeated(
     assert {name: getattr(told, name) for name in fields} == fields
     assert (told.pool, told.command_id) == ("care", "mine")
     assert len({"", *(r.command_id for r in unnamed)}) == 3, "the gateway names each call that has no name"
+
+
+async def test_a_pools_seats_are_counted_as_the_router_has_them(bench: Bench) -> None:
+    counted = Seats(_NoChannel())
+    counted._router = _Floor("ready", "ready", "paused", "away", "draining", "signed_out")
+    assert await counted.count("care") == (2, 5)
+    counted._router = bench.router
+    assert await counted.count("care") == (0, 0)
+    bench.router.no = No("NOT_FOUND")
+    assert await counted.count("care") == (0, 0)
+    bench.router.no = No("UNAVAILABLE")
+    assert await counted.count("care") is None, "what was told last stands"
 
 
 @pytest.mark.parametrize(

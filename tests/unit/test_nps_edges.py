@@ -1,16 +1,20 @@
 """NPS on the wire, in its counters and in its state's JSON."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec.json import encode
 from touchline.nps.v1 import nps_pb2
 from touchline.order.v1 import events_pb2 as order_pb2
 from touchline.survey.v1 import events_pb2 as survey_pb2
 
-from services.nps import codec, counters
+from services.nps import codec, counters, deeds
 from services.nps.domain.survey import CustomerSurveys, SurveyAnswered, SurveyCounted, decide
 from services.runtime.records import Incoming
+from services.runtime.rpc import RpcError
 
 AT = datetime(2026, 11, 18, 23, 59, 30, tzinfo=UTC)  # a Wednesday
 
@@ -57,3 +61,23 @@ def test_a_correction_within_its_group_counts_nothing() -> None:
 def test_the_state_comes_back_from_json() -> None:
     state, _ = decide(CustomerSurveys("c"), SurveyAnswered("s", "e", "c", "q", AT, 0, (("region", "华东"),)), AT)
     assert msgspec.json.decode(encode(state), type=CustomerSurveys) == state
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (
+            deeds.promise(nps_pb2.PromiseActionRequest(owner="li", promise="p", due_at=Timestamp(seconds=1 << 60))),
+            "due_at: is out of range",
+        ),
+        (deeds.end(nps_pb2.EndActionRequest(outcome="done")), "action_id: is missing"),
+        (
+            deeds.end(nps_pb2.EndActionRequest(action_id="a", outcome="x" * 2001, dropped=True)),
+            "outcome: is longer than 2000 characters",
+        ),
+    ],
+)
+async def test_a_call_is_refused_by_the_name_that_its_caller_wrote(event: Any, told: str) -> None:
+    with pytest.raises(RpcError) as caught:
+        await deeds.send(None, None, event, "a", datetime.now(UTC))  # type: ignore[arg-type]
+    assert str(caught.value) == told

@@ -18,7 +18,7 @@ from services.cli.nps import compute
 from services.nps.domain.cube import Cube
 from services.nps.domain.span import rolling_span, span_of
 from services.nps.domain.tally import Tally
-from services.nps.domain.windows import WINDOWS, end_of, month_of, rolling, start_of, week_of
+from services.nps.domain.windows import WINDOWS, days_of, end_of, rolling, start_of
 from services.nps.lines import LineError, read_line
 from services.nps.report.book import read
 from services.nps.settings import NpsSettings
@@ -266,9 +266,10 @@ def test_windows_hold_their_moment_and_follow_each_other(at: datetime, zone: Zon
         assert start <= at < end
         assert start_of(window, end, zone) == end
         assert end_of(window, start, zone) == end
-    assert len(week_of(at, zone)) == 7
-    assert week_of(at, zone)[0].astimezone(zone).weekday() == 0
-    assert {d.astimezone(zone).month for d in month_of(at, zone)} == {at.astimezone(zone).month}
+    week, month = (days_of(start_of(w, at, zone), end_of(w, at, zone), zone) for w in ("week", "month"))
+    assert len(week) == 7
+    assert week[0].astimezone(zone).weekday() == 0
+    assert {d.astimezone(zone).month for d in month} == {at.astimezone(zone).month}
     last = rolling(at, 28, zone)
     assert (len(last), last[-1]) == (28, start_of("day", at, zone))
 

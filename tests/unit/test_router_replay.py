@@ -166,6 +166,10 @@ def test_a_log_that_lacks_a_column_or_is_no_text_is_refused(tmp_path: Path):
         read(path, Reading())
 
 
+def test_a_file_is_named_as_it_was_given():
+    assert "/dev/null: line 1: there is no column" in invoke("--calls", "/dev/null").stderr
+
+
 def test_a_bad_policy_is_refused_by_place(small: Path, tmp_path: Path):
     path = tmp_path / "policy.toml"
     path.write_text('version = "1"\ntimezone = "+00:00"\n[default]\npool = "nowhere"\n', encoding="utf-8")

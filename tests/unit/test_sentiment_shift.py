@@ -15,7 +15,6 @@ from services.sentiment.domain.shift import (
     Familiarity,
     Window,
     drift_of,
-    drift_of_one,
     judged,
     known_slots,
 )
@@ -51,7 +50,8 @@ def test_a_batch_has_the_shares_of_each_alone(trained: list[str], texts: list[st
     assert list(zip(*(c.tolist() for c in known.counts(encoded)), strict=True)) == [
         known.unseen(normalise(t)) for t in texts
     ]
-    alone = sum((drift_of_one(*known.unseen(normalise(t))) for t in texts), Drift())
+    told = [known.unseen(normalise(t)) for t in texts]
+    alone = sum((Drift(1, unseen / number) for unseen, number in told if number), Drift())
     together = drift_of(known.shares(encoded))
     assert (together.texts, together.total) == (alone.texts, pytest.approx(alone.total))
 

@@ -14,7 +14,7 @@ from touchline.nps.v1 import nps_pb2_grpc
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 
 from deploy.embedded.layout import Layout
-from deploy.embedded.state import State
+from deploy.embedded.state import State, is_held
 from deploy.embedded.state import read as read_state
 from services.cli.audit.ledger import ALL_TOPICS, FACT_TOPICS, Evidence, load_journal
 from services.cli.audit.report import Check, Findings
@@ -44,10 +44,11 @@ class NotRunning(Exception):
 
 
 def running(data_dir: Path) -> State:
-    """The state of the system on the data folder. Raises NotRunning."""
-    state = read_state(Layout.of(data_dir))
+    """The state of the system on the data folder. Raises NotRunning, also where its supervisor was killed and left its state."""
+    layout = Layout.of(data_dir)
+    state = read_state(layout) if is_held(layout) else None
     if state is None or not state.bootstrap:
-        raise NotRunning(f"{data_dir}: no system is running there (touchline up --data {data_dir})")
+        raise NotRunning(f"{data_dir}: nothing is up there")
     return state
 
 

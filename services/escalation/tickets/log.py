@@ -126,7 +126,7 @@ def read(path: Path) -> Log:
                 else:
                     bad.append(found)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as e:
-        raise LogError(f"{path.name}: {e}") from e
+        raise LogError(f"{path}: {e}") from e
     return Log(in_order(rows), bad)
 
 

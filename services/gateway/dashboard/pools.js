@@ -45,7 +45,7 @@ function tile(pool, supervise) {
       say(parts.debts, row.debts_overdue ? t("poolDebtsLate", { n: row.debts, o: row.debts_overdue }) : row.debts ? t("poolDebts", { n: row.debts, t: due }) : "");
       mark(parts.debts, "data-level", row.debts_overdue ? "bad" : null);
       say(parts.wait, Number.isFinite(row.wait_s) ? t("poolWait", { t: stopwatch(row.wait_s) }) : "");
-      say(parts.seats, t("poolSeats", { a: row.in_service ?? 0, b: row.offered ?? 0, c: row.seats_ready ?? 0, d: row.seats_total ?? 0 }));
+      say(parts.seats, t("poolSeats", { a: row.in_service ?? 0, b: row.offered ?? 0, c: row.seats_ready ?? "—", d: row.seats_total ?? "—" }));
     },
   };
 }

@@ -32,7 +32,7 @@ function serving(store) {
   return {
     key: "inService",
     value: pools.length ? count(sum("in_service")) : "—",
-    detail: pools.length ? t("seatsReady", { a: count(sum("seats_ready")), b: count(sum("seats_total")) }) : t("none"),
+    detail: pools.some((pool) => Number.isFinite(pool.seats_total)) ? t("seatsReady", { a: count(sum("seats_ready")), b: count(sum("seats_total")) }) : t("none"),
   };
 }
 

@@ -39,7 +39,7 @@ export function makeSupervise(store, explain) {
   const reason = el("input", { id: "supervise-reason", "data-testid": "supervise-reason", autocomplete: "off", maxlength: "200" });
   const byLabel = el("label", { for: "supervise-by" });
   const reasonLabel = el("label", { for: "supervise-reason" });
-  const said = el("p", { class: "said", role: "status", "data-testid": "supervise-said" });
+  const said = el("p", { class: "said", role: "status", tabindex: "-1", "data-testid": "supervise-said" });
   const rest = el("div", { class: "body", "data-testid": "supervise-body" });
   const dialog = el("dialog", { class: "drawer supervise", "data-testid": "supervise-dialog", "aria-labelledby": "h-supervise" }, el("div", { class: "head" }, title, close), el("div", { class: "asks" }, byLabel, by, reasonLabel, reason), said, rest);
   document.body.append(dialog);
@@ -51,6 +51,18 @@ export function makeSupervise(store, explain) {
     say(said, words);
     mark(said, "data-level", level);
     if (words) said.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Which control of the lists it is, in whichever of them: the same contact may wait and be promised a human. */
+  const nameOf = (control) => [control.closest("li")?.dataset.testid, control.dataset.testid, control.dataset.of].join(" ");
+
+  /** Makes the lists anew. The focus stays on its control; where that is gone it goes to what is said, not out of the dialog. */
+  function renew(...parts) {
+    const focused = rest.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+    rest.replaceChildren(...parts);
+    if (focused === null) return;
+    const again = [...rest.querySelectorAll("button, select")].find((control) => nameOf(control) === focused) ?? said;
+    again.focus({ preventScroll: true });
   }
 
   async function act(what, more) {
@@ -92,14 +104,14 @@ export function makeSupervise(store, explain) {
 
   function giveTo(contact, ready) {
     if (!ready.length) return [];
-    const seat = el("select", { "data-testid": "assign-seat", "aria-label": t("assignTo", { c: contact }), on: { change: () => picked.set(contact, seat.value) } }, ...ready.map((id) => el("option", { value: id }, id)));
+    const seat = el("select", { "data-testid": "assign-seat", "data-of": contact, "aria-label": t("assignTo", { c: contact }), on: { change: () => picked.set(contact, seat.value) } }, ...ready.map((id) => el("option", { value: id }, id)));
     if (ready.includes(picked.get(contact))) seat.value = picked.get(contact);
-    return [seat, button(t("assign"), "assign", () => act("assign", { contact_id: contact, seat_id: seat.value }))];
+    return [seat, button(t("assign"), "assign", () => act("assign", { contact_id: contact, seat_id: seat.value }), { "data-of": contact })];
   }
 
   /** The contact, which opens its explanation, and what is to be known of it. */
   function contactPart(contact, name, facts) {
-    return el("div", { class: "what" }, button(name || contact, "supervise-explain", () => explain(contact), { class: "plain", "aria-label": `${t("drawer")}: ${contact}` }), el("span", {}, facts.filter(Boolean).join(" · ")));
+    return el("div", { class: "what" }, button(name || contact, "supervise-explain", () => explain(contact), { class: "plain", "data-of": contact, "aria-label": `${t("drawer")}: ${contact}` }), el("span", {}, facts.filter(Boolean).join(" · ")));
   }
 
   function debtsPart(pool, ready) {
@@ -127,7 +139,7 @@ export function makeSupervise(store, explain) {
       const facts = [word("seat", seat.state), t("seatHolds", { a: seat.contacts.length, b: seat.capacity })].join(" · ");
       const what = el("div", { class: "what" }, seat.seat_id, el("span", {}, facts));
       const leaving = seat.state === "draining" || seat.state === "signed_out";
-      return el("li", { "data-testid": "seat", "data-seat": seat.seat_id }, what, leaving ? null : button(t("drain"), "drain", () => act("drain", { seat_id: seat.seat_id }), { "aria-label": t("drainOf", { s: seat.seat_id }) }));
+      return el("li", { "data-testid": "seat", "data-seat": seat.seat_id }, what, leaving ? null : button(t("drain"), "drain", () => act("drain", { seat_id: seat.seat_id }), { "data-of": seat.seat_id, "aria-label": t("drainOf", { s: seat.seat_id }) }));
     };
     return [el("h3", {}, t("seatsNow", { n: pool.seats.length })), rows("ul", pool.seats, line, t("noSeats"))];
   }
@@ -139,9 +151,9 @@ export function makeSupervise(store, explain) {
       if (mine !== told) return;
       const ready = pool.seats.filter((seat) => seat.state === "ready").map((seat) => seat.seat_id);
       const parts = [...nowPart(pool), ...modePart({ ...HUMAN, ...pool.mode }), ...debtsPart(pool, ready), ...waitingPart(pool, ready), ...seatsPart(pool)];
-      rest.replaceChildren(...parts.filter(Boolean));
+      renew(...parts.filter(Boolean));
     } catch (error) {
-      if (mine === told) rest.replaceChildren(el("p", { class: "empty", role: "status" }, error.message));
+      if (mine === told) renew(el("p", { class: "empty", role: "status" }, error.message));
     }
   }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
@@ -24,10 +25,15 @@ WATCHERS = 200
 # Records applied before other work gets its turn: some 5 ms.
 SLICE = 200
 _KEEP_ALIVE_S = 15.0
+# The router is asked for the pools' seats once in so long, and for a tenth of the time at most: a big pool is megabytes.
+SEATS_S = 1.0
+SEATS_SHARE = 0.1
 
 log = logging.getLogger(__name__)
 
 Status = Callable[[], Awaitable[dict[str, Any]]]
+Seats = Callable[[str], Awaitable[tuple[int, int] | None]]
+"""Pool → how many of its seats are ready, and how many there are; None where nobody tells now."""
 
 
 def encode(changes: Iterable[Change]) -> bytes:
@@ -89,9 +95,18 @@ class Watcher(AsyncIterator[bytes]):
 class Hub:
     """The live view and its watchers."""
 
-    def __init__(self, view: LiveView, status: Status, *, waiting: int = WAITING, watchers: int = WATCHERS) -> None:
+    def __init__(
+        self,
+        view: LiveView,
+        status: Status,
+        seats: Seats | None = None,
+        *,
+        waiting: int = WAITING,
+        watchers: int = WATCHERS,
+    ) -> None:
         self.view = view
         self._status = status
+        self._seats = seats
         self._waiting = waiting
         self._most = watchers
         self._watchers: set[Watcher] = set()
@@ -151,6 +166,20 @@ class Hub:
                 changes.append(("status", await self._status()))
             if changes:
                 self._send(encode(changes))
+
+    async def ask_seats(self) -> None:
+        """Has the seats of the pools told while somebody watches; for ever."""
+        rest = SEATS_S
+        while True:
+            await asyncio.sleep(rest)
+            if self._seats is None or not self._watchers:
+                continue
+            began = time.monotonic()
+            for pool in self.view.pools():
+                told = await self._seats(pool)
+                if told is not None:
+                    self.view.seats(pool, told)
+            rest = max(SEATS_S, (time.monotonic() - began) / SEATS_SHARE)
 
     def _send(self, chunk: bytes) -> None:
         for watcher in list(self._watchers):

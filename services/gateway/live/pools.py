@@ -1,4 +1,4 @@
-"""Who waits for each pool, and which seats are there for them."""
+"""Who waits for each pool, and how many seats are there for them."""
 
 from dataclasses import dataclass, field
 
@@ -13,13 +13,14 @@ GONE_KEPT = 50_000
 
 @dataclass(slots=True)
 class Pool:
-    """One pool. waiting: contact → since when (RFC 3339). seats: seat → whether it is ready."""
+    """One pool. waiting and offered: contact → since when it waits (RFC 3339)."""
 
     name: str
     waiting: dict[str, str] = field(default_factory=dict)
-    offered: set[str] = field(default_factory=set)
+    offered: dict[str, str] = field(default_factory=dict)
     in_service: set[str] = field(default_factory=set)
-    seats: dict[str, bool] = field(default_factory=dict)
+    seats: tuple[int, int] | None = None
+    """How many are ready, and how many there are, as the router has them; None until it has told."""
     managed: bool = False
     mode_at: str | None = None
     debts: dict[str, str] = field(default_factory=dict)
@@ -35,8 +36,8 @@ class Pool:
             "oldest_queued_at": min(self.waiting.values(), default=None),
             "offered": len(self.offered),
             "in_service": len(self.in_service),
-            "seats_ready": sum(self.seats.values()),
-            "seats_total": len(self.seats),
+            "seats_ready": self.seats[0] if self.seats else None,
+            "seats_total": self.seats[1] if self.seats else None,
             "managed": self.managed,
             "debts": len(self.debts),
             "debts_overdue": len(self.overdue),
@@ -64,13 +65,19 @@ class Pools:
             pool = self._pools[name] = Pool(name)
         return pool
 
-    def seat(self, pool: str, seat_id: str, ready: bool | None) -> str:
-        """A seat is ready, is not, or (None) is gone."""
-        seats = self._pool(pool).seats
-        if ready is None:
-            seats.pop(seat_id, None)
-        else:
-            seats[seat_id] = ready
+    def names(self) -> list[str]:
+        return list(self._pools)
+
+    def named(self, pool: str) -> str:
+        """Something is told of a pool's seats: the pool is there. What became of them the router decides."""
+        return self._pool(pool).name
+
+    def seats(self, pool: str, seats: tuple[int, int]) -> str | None:
+        """The router told how many of the pool's seats are ready, and how many there are. None where that is known."""
+        kept = self._pool(pool)
+        if kept.seats == seats:
+            return None
+        kept.seats = seats
         return pool
 
     def queued(self, m: router.ContactQueued) -> str:
@@ -86,22 +93,22 @@ class Pools:
 
     def offered(self, m: router.ContactOffered) -> str:
         pool = self._pool(m.pool)
-        pool.waiting.pop(m.contact_id, None)
+        since = pool.waiting.pop(m.contact_id, "")
         if m.contact_id not in self._gone and m.contact_id not in pool.in_service:
-            pool.offered.add(m.contact_id)
+            pool.offered[m.contact_id] = iso(m.queued_at) or since
         return m.pool
 
     def returned(self, m: router.OfferReturned) -> str:
         pool = self._pool(m.pool)
-        if m.contact_id in pool.offered:
-            pool.offered.discard(m.contact_id)
-            pool.waiting.setdefault(m.contact_id, iso(m.returned_at) or "")
+        since = pool.offered.pop(m.contact_id, None)
+        if since is not None:
+            pool.waiting.setdefault(m.contact_id, since)
         return m.pool
 
     def accepted(self, m: router.ContactAccepted) -> str:
         pool = self._pool(m.pool)
         pool.waiting.pop(m.contact_id, None)
-        pool.offered.discard(m.contact_id)
+        pool.offered.pop(m.contact_id, None)
         if m.contact_id not in self._gone:
             pool.in_service.add(m.contact_id)
         return m.pool
@@ -147,7 +154,7 @@ class Pools:
         pool = self._pool(m.pool)
         for places in (pool.waiting, pool.debts):
             places.pop(m.contact_id, None)
-        pool.offered.discard(m.contact_id)
+        pool.offered.pop(m.contact_id, None)
         pool.in_service.discard(m.contact_id)
         if m.to_pool == m.pool:
             pool.waiting.setdefault(m.contact_id, iso(m.queued_at) or "")
@@ -161,7 +168,7 @@ class Pools:
 
     def _leave(self, pool: Pool, contact_id: str) -> None:
         pool.waiting.pop(contact_id, None)
-        pool.offered.discard(contact_id)
+        pool.offered.pop(contact_id, None)
         pool.in_service.discard(contact_id)
         pool.debts.pop(contact_id, None)
         pool.overdue.discard(contact_id)

@@ -32,6 +32,16 @@ EVENT_TOPICS = (
     topics.OUTREACH_EVENTS,
 )
 
+# They only name their pool: which of them count, and what else takes a seat away, the router decides.
+SEAT_EVENTS = (
+    seat.SeatSignedIn,
+    seat.SeatPaused,
+    seat.SeatResumed,
+    seat.SeatDisconnected,
+    seat.SeatReconnected,
+    seat.SeatSignedOut,
+)
+
 # How many of the last records are told apart from their repeats: a fact may be published again, behind newer ones.
 REMEMBERED = 50_000
 
@@ -67,12 +77,7 @@ class LiveView:
             (router.DebtOverdue, lambda m, _: self._pool(self._pools.late(m))),
             (router.WaitPredicted, lambda m, _: self._pool(self._pools.foretold(m))),
             (router.ContactMoved, lambda m, _: self._pool(self._pools.moved(m))),
-            (seat.SeatDisconnected, lambda m, _: self._seat(m, False)),
-            (seat.SeatReconnected, lambda m, _: self._seat(m, True)),
-            (seat.SeatSignedIn, lambda m, _: self._seat(m, True)),
-            (seat.SeatResumed, lambda m, _: self._seat(m, True)),
-            (seat.SeatPaused, lambda m, _: self._seat(m, False)),
-            (seat.SeatSignedOut, lambda m, _: self._seat(m, None)),
+            *((event, lambda m, _: self._pool(self._pools.named(m.pool))) for event in SEAT_EVENTS),
             (sentiment.MessageScored, lambda m, _: self._contact(self._contacts.scored(m))),
             (escalation.ComplaintFlagged, lambda m, trace: self._flag(self._flags.flagged(m, trace))),
             (escalation.FollowUpClosed, lambda m, _: self._flag(self._flags.closed(m))),
@@ -136,6 +141,14 @@ class LiveView:
         self._changed_pools.clear()
         return changes
 
+    def pools(self) -> list[str]:
+        """The pools that are shown."""
+        return self._pools.names()
+
+    def seats(self, pool: str, seats: tuple[int, int]) -> None:
+        """How many of a pool's seats are ready, and how many there are, as the router tells."""
+        self._pool(self._pools.seats(pool, seats))
+
     def _contact(self, row: Row | None) -> None:
         if row is not None:
             self._changed["contact", row["contact_id"]] = ("contact", row)
@@ -147,9 +160,6 @@ class LiveView:
     def _pool(self, name: str | None) -> None:
         if name is not None:
             self._changed_pools.add(name)
-
-    def _seat(self, m: Any, ready: bool | None) -> None:
-        self._pool(self._pools.seat(m.pool, m.seat_id, ready))
 
     def _triaged(self, m: router.ContactTriaged, traceparent: str) -> None:
         self._contact(self._contacts.triaged(m, traceparent))

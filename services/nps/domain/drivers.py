@@ -12,7 +12,6 @@ complaint, not proof that the complaint is the cause. A stratum with fewer than 
 all answers without it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Final
@@ -78,12 +77,6 @@ def impact(complaining: Ints, answers: Ints) -> Impact | None:
     of_impact = more**2 * variance + cost**2 * more * (1 - more) / total
     matched = int(of[own].sum())
     return Impact(n, total, _part(cost, variance), _part(part * cost, of_impact), matched, n < FEWEST)
-
-
-def impacts(complaining: Mapping[str, Ints], answers: Ints) -> dict[str, Impact]:
-    """The impact of each stage that has one, the costliest first."""
-    found = {stage: i for stage, counts in complaining.items() if (i := impact(counts, answers)) is not None}
-    return dict(sorted(found.items(), key=lambda item: (item[1].impact.points, item[0])))
 
 
 def moved(before: Impact | None, after: Impact | None) -> Part | None:

@@ -36,7 +36,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What one segment gives to the change. mix and real in points of the overall NPS, share_… of all answers.
+    """What one segment gives to the change. mix and real in points of the overall NPS.
 
     certain: the interval of `real` leaves zero out, also when all segments are judged at once (Bonferroni).
     """
@@ -44,8 +44,6 @@ class Carried:
     segment: str
     before: int
     after: int
-    share_before: float
-    share_after: float
     mix: float
     real: Part
     certain: bool
@@ -89,7 +87,7 @@ def split(segments: Sequence[str], before: NDArray[np.int64], after: NDArray[np.
     enough = (n0 >= _FEW) & (n1 >= _FEW)
     carried = [
         Carried(
-            name, int(n0[g]), int(n1[g]), float(w0[g]), float(w1[g]), 100 * float(mix[g]),
+            name, int(n0[g]), int(n1[g]), 100 * float(mix[g]),
             _part(float(real[g]), float(of_real[g]), z), bool(enough[g] and abs(real[g]) > sure * sqrt(of_real[g])),
         )
         for g, name in enumerate(segments)

@@ -56,16 +56,6 @@ def days_of(start: datetime, end: datetime, zone: tzinfo = UTC) -> tuple[datetim
     return tuple(midnight(first + timedelta(days=i), zone) for i in range((last - first).days))
 
 
-def week_of(moment: datetime, zone: tzinfo = UTC) -> tuple[datetime, ...]:
-    """The seven days of the moment's week, from Monday."""
-    return days_of(start_of("week", moment, zone), end_of("week", moment, zone), zone)
-
-
-def month_of(moment: datetime, zone: tzinfo = UTC) -> tuple[datetime, ...]:
-    """The days of the moment's month."""
-    return days_of(start_of("month", moment, zone), end_of("month", moment, zone), zone)
-
-
 def rolling(moment: datetime, days: int, zone: tzinfo = UTC) -> tuple[datetime, ...]:
     """The last so many days, the moment's own among them. Raises OverflowError before the first day there is."""
     last = moment.astimezone(zone).date()

@@ -33,7 +33,7 @@ def read(path: Path, reading: Reading) -> list[RecordedDay]:
     for day, call in _calls(path):
         days[day].append(call)
     if not days:
-        raise LogError(f"{path.name}: holds no contact: no row is AGENT, or HANG with a q_time above 0")
+        raise LogError(f"{path}: holds no contact: no row is AGENT, or HANG with a q_time above 0")
     made = []
     for day in sorted(days):
         calls = tuple(sorted(days[day], key=lambda call: call.at))
@@ -47,9 +47,9 @@ def _calls(path: Path) -> Iterator[tuple[str, Call]]:
             rows = csv.DictReader(file)
             lacking = [name for name in NEEDED if name not in (rows.fieldnames or ())]
             if lacking:
-                raise LogError(f"{path.name}: line 1: there is no column {', '.join(lacking)}")
+                raise LogError(f"{path}: line 1: there is no column {', '.join(lacking)}")
             for row in rows:
-                where = f"{path.name}: line {rows.line_num}"
+                where = f"{path}: line {rows.line_num}"
                 if None in row:
                     raise LogError(f"{where}: has too many fields")
                 if None in row.values():
@@ -58,11 +58,11 @@ def _calls(path: Path) -> Iterator[tuple[str, Call]]:
                 if found is not None:
                     yield found
     except UnicodeDecodeError:
-        raise LogError(f"{path.name}: is not UTF-8") from None
+        raise LogError(f"{path}: is not UTF-8") from None
     except csv.Error as error:
-        raise LogError(f"{path.name}: is not CSV: {error}") from None
+        raise LogError(f"{path}: is not CSV: {error}") from None
     except OSError as error:
-        raise LogError(f"{path.name}: can't be read: {error.strerror}") from None
+        raise LogError(f"{path}: can't be read: {error.strerror}") from None
 
 
 def _call(row: Mapping[str, str], where: str) -> tuple[str, Call] | None:

@@ -70,11 +70,11 @@ def read(path: Path) -> Recording:
     """Read a recording from a file. Raises RecordingError."""
     try:
         with path.open(encoding="utf-8-sig") as file:
-            return read_lines(file, path.name)
+            return read_lines(file, str(path))
     except UnicodeDecodeError:
-        raise RecordingError(f"{path.name}: is not UTF-8") from None
+        raise RecordingError(f"{path}: is not UTF-8") from None
     except OSError as error:
-        raise RecordingError(f"{path.name}: can't be read: {error.strerror}") from None
+        raise RecordingError(f"{path}: can't be read: {error.strerror}") from None
 
 
 def read_lines(lines: Iterable[str], name: str) -> Recording:

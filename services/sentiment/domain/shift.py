@@ -100,11 +100,6 @@ class Drift:
         return self.distance(usual) > SURE and self.mean - usual.mean > MATTERS * usual.spread
 
 
-def drift_of_one(unseen: int, number: int) -> Drift:
-    """The drift of one text with so many unseen n-grams of all; nothing where it has none."""
-    return Drift(1, unseen / number) if number else Drift()
-
-
 def drift_of(shares: NDArray[np.float64]) -> Drift:
     """The drift of a batch; texts too short to tell don't count."""
     told = shares[~np.isnan(shares)]
