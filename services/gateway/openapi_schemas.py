@@ -118,7 +118,7 @@ SCHEMAS: Json = {
                 "items": {
                     "type": "object",
                     "required": [
-                        *("at", "kind", "zh", "en", "polarity"),
+                        *("at", "kind", "zh", "en", "polarity", "label"),
                         *("speaker", "channel", "touchpoint", "contact_id", "trace_id"),
                     ],
                     "properties": {
@@ -127,6 +127,10 @@ SCHEMAS: Json = {
                         "zh": {"type": "string"},
                         "en": {"type": "string"},
                         "polarity": {"type": ["number", "null"]},
+                        "label": {
+                            "enum": ["negative", "neutral", "positive", "unsure", None],
+                            "description": "of a score; unsure: the polarity says little",
+                        },
                         "speaker": {"enum": ["customer", "bot", "seat", None], "description": "who said it"},
                         "channel": {"type": ["string", "null"]},
                         "touchpoint": {"type": ["string", "null"]},

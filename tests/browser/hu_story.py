@@ -22,6 +22,7 @@ def _step(
         "zh": zh,
         "en": en,
         "polarity": polarity,
+        "label": None,
         "speaker": _SPEAKERS.get(zh.partition("：")[0]) if kind == "said" else None,
         "channel": None,
         "touchpoint": None,

@@ -242,6 +242,16 @@ async def test_mrs_hu_is_told_as_one_story(floor: Served, visit: Open) -> None:
     await expect(chapters).to_have_count(9)
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_a_score_that_is_unsure_has_no_mood(floor: Served, visit: Open, lang: str) -> None:
+    page = await visit(f"{floor.url}?lang={lang}#customer=kim")
+    moods = page.locator(hook("step-mood"))
+    await expect(moods).to_have_count(2)
+    await expect(moods.first).to_have_text("+0.40 拿不准" if lang == "zh" else "+0.40 unsure")
+    await expect(moods.first).to_have_attribute("data-mood", "unsure")
+    await expect(moods.last).to_have_text("−0.62 很不满" if lang == "zh" else "−0.62 very unhappy")
+
+
 async def test_an_unknown_customer_is_said_to_be_unknown(floor: Served, visit: Open, watch: Watch) -> None:
     watch.tolerated = ("404",)
     page = await visit(f"{floor.url}?lang=en#customer=nobody")

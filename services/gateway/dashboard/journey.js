@@ -34,8 +34,11 @@ function words(step) {
   return text.replace(/([(（])([a-z_, ]+)([)）])/g, (_, left, codes, right) => left + codes.split(/,\s*/).map((code) => word("reason", code)).join(t("comma")) + right);
 }
 
+/** True where the score says itself that it may be wrong: then its sign is no mood. */
+const unsure = (step) => (step.score ?? step).label === "unsure";
+
 function stepNode(step) {
-  const mood = step.kind === "said" || step.kind === "scored" ? moodClass(step.polarity) : null;
+  const mood = step.kind === "said" || step.kind === "scored" ? (unsure(step) ? "unsure" : moodClass(step.polarity)) : null;
   const who = step.speech?.speaker;
   return el(
     "li",
@@ -43,7 +46,7 @@ function stepNode(step) {
     el("time", { datetime: step.at, title: day(millis(step.at)) }, timeOfDay(millis(step.at))),
     el("span", { class: "kind" }, who ? t(`speaker.${who}`) : word("kind", step.kind)),
     el("span", { class: "text" }, words(step)),
-    mood ? el("span", { class: "chip", "data-mood": mood, "data-testid": "step-mood", title: step.score ? either(step.score) : null }, moodText(step.polarity)) : null,
+    mood ? el("span", { class: "chip", "data-mood": mood, "data-testid": "step-mood", title: step.score ? either(step.score) : null }, mood === "unsure" ? `${signed(step.polarity, 2)} ${t("mood.unsure")}` : moodText(step.polarity)) : null,
   );
 }
 
@@ -92,8 +95,8 @@ function drawMood(node, chapters) {
         x: points.map((_, index) => index),
         y: points.map((point) => point.polarity),
         line: { color: colour("quiet"), width: 1.5, shape: "spline", smoothing: 0.6 },
-        marker: { size: 11, color: points.map((point) => colour(point.polarity <= -0.15 ? "negative" : point.polarity < 0.15 ? "neutral" : "positive")), line: { color: colour("surface"), width: 1.5 } },
-        customdata: points.map((point) => [timeOfDay(millis(point.at)), signed(point.polarity, 2), plain(words(point).slice(0, 60))]),
+        marker: { size: 11, color: points.map((point) => colour(unsure(point) ? "unsure" : point.polarity <= -0.15 ? "negative" : point.polarity < 0.15 ? "neutral" : "positive")), line: { color: colour("surface"), width: 1.5 } },
+        customdata: points.map((point) => [timeOfDay(millis(point.at)), `${signed(point.polarity, 2)}${unsure(point) ? ` ${t("mood.unsure")}` : ""}`, plain(words(point).slice(0, 60))]),
         hovertemplate: "%{customdata[0]} · %{customdata[1]}<br>%{customdata[2]}<extra></extra>",
       },
     ],

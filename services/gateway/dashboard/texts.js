@@ -177,6 +177,7 @@ const TEXTS = {
   "mood.mid": ["平静", "calm"],
   "mood.high": ["满意", "content"],
   "mood.veryHigh": ["很满意", "very happy"],
+  "mood.unsure": ["拿不准", "unsure"],
   "nps.promoter": ["推荐者", "promoter"],
   "nps.passive": ["被动者", "passive"],
   "nps.detractor": ["贬损者", "detractor"],

@@ -99,6 +99,7 @@ class Journeys:
                         "zh": step.zh,
                         "en": step.en,
                         "polarity": step.polarity,
+                        "label": step.label,
                         "speaker": step.speaker,
                         "channel": place[0],
                         "touchpoint": place[1],

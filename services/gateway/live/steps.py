@@ -23,7 +23,8 @@ MAX_QUOTE = 400
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step. kind: the dashboard's word for it. polarity: −1 to 1, of what was said; speaker: "customer", "bot" or "seat", of
-    what was said; channel and touchpoint: where the event tells them. None for the rest."""
+    what was said; channel and touchpoint: where the event tells them; label: "negative", "neutral", "positive" or "unsure", of a
+    score. None for the rest."""
 
     kind: str
     zh: str
@@ -32,6 +33,7 @@ class Step:
     speaker: str | None = None
     channel: str | None = None
     touchpoint: str | None = None
+    label: str | None = None
 
 
 def tell(message: Message) -> Step | None:
@@ -67,6 +69,12 @@ _LABELS = {
     sentiment.LABEL_NEUTRAL: ("平静", "neutral"),
     sentiment.LABEL_POSITIVE: ("满意", "happy"),
     sentiment.LABEL_UNSURE: ("难以判断", "unsure"),
+}
+_LABEL_CODES = {
+    sentiment.LABEL_NEGATIVE: "negative",
+    sentiment.LABEL_NEUTRAL: "neutral",
+    sentiment.LABEL_POSITIVE: "positive",
+    sentiment.LABEL_UNSURE: "unsure",
 }
 _EMOTIONS = {
     sentiment.EMOTION_HAPPY: ("开心", "happy"),
@@ -143,6 +151,7 @@ def _scored(m: sentiment.MessageScored) -> Step:
         f"情绪：{zh}（{figures}）{more_zh}，累计心情 {m.customer_mood:+.2f}",
         f"Mood: {en} ({figures}){more_en}, running mood {m.customer_mood:+.2f}",
         m.score.polarity,
+        label=_LABEL_CODES.get(m.score.label),
     )
 
 
