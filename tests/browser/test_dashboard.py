@@ -252,6 +252,15 @@ async def test_a_score_that_is_unsure_has_no_mood(floor: Served, visit: Open, la
     await expect(moods.last).to_have_text("−0.62 很不满" if lang == "zh" else "−0.62 very unhappy")
 
 
+async def test_labels_in_the_mood_chart_stand_beside_each_other(floor: Served, visit: Open) -> None:
+    page = await visit(f"{floor.url}?lang=en#customer=kim")
+    labels = page.locator(f"{hook('chart-mood')} .annotation-text")
+    await expect(labels).to_have_count(2)
+    boxes = [box for label in await labels.all() if (box := await label.bounding_box())]
+    (first, second) = sorted(boxes, key=lambda box: box["y"])
+    assert first["y"] + first["height"] <= second["y"] + 1 or first["x"] + first["width"] <= second["x"]
+
+
 async def test_an_unknown_customer_is_said_to_be_unknown(floor: Served, visit: Open, watch: Watch) -> None:
     watch.tolerated = ("404",)
     page = await visit(f"{floor.url}?lang=en#customer=nobody")

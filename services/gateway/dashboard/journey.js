@@ -72,6 +72,21 @@ function chapterNode(chapter, store, shared) {
   );
 }
 
+const LABEL = 64; // px that a mark's label takes at most
+const ROW = 14; // px
+
+/** The row of each mark's label, 0 the lowest, so that none stands on another. across: px of one step along the axis. */
+function rowsOf(marks, across) {
+  const ends = [];
+  return marks.map((item) => {
+    const at = item.x * across;
+    const free = ends.findIndex((end) => end <= at - LABEL);
+    const row = free < 0 ? ends.length : free;
+    ends[row] = at;
+    return row;
+  });
+}
+
 function drawMood(node, chapters) {
   const points = [];
   const bands = [];
@@ -85,6 +100,8 @@ function drawMood(node, chapters) {
     if (points.length > from) bands.push({ from: from - 0.5, to: points.length - 0.5, number: chapter.number, at: chapter.steps[0].at });
   }
   if (!points.length) return false;
+  marks.sort((a, b) => a.x - b.x);
+  const rows = rowsOf(marks, (node.clientWidth || 900) / (points.length + 0.2));
   const tone = { flagged: "bad", survey: "series-2" };
   draw(
     node,
@@ -102,14 +119,14 @@ function drawMood(node, chapters) {
     ],
     {
       showlegend: false,
-      margin: { l: 10, r: 14, t: 22, b: 8 },
+      margin: { l: 10, r: 14, t: 22 + ROW * Math.max(0, ...rows), b: 8 },
       xaxis: { range: [-0.6, points.length - 0.4], showgrid: false, zeroline: false, tickvals: bands.map((band) => (band.from + band.to) / 2), ticktext: bands.map((band) => timeOfDay(millis(band.at), false)) },
       yaxis: { range: [-1.08, 1.08], tickvals: [-1, 0, 1], ticktext: [t("mood.veryLow"), t("mood.mid"), t("mood.veryHigh")], zeroline: true },
       shapes: [
         ...bands.filter((_, index) => index % 2 === 0).map((band) => ({ type: "rect", layer: "below", x0: band.from, x1: band.to, yref: "paper", y0: 0, y1: 1, fillcolor: colour("sunken"), line: { width: 0 } })),
         ...marks.map((item) => ({ type: "line", x0: item.x, x1: item.x, yref: "paper", y0: 0, y1: 1, line: { color: colour(tone[item.kind]), width: 1.5, dash: "dot" } })),
       ],
-      annotations: marks.map((item) => ({ x: item.x, yref: "paper", y: 1, yanchor: "bottom", showarrow: false, text: word("kind", item.kind), font: { size: 11, color: colour(tone[item.kind]) } })),
+      annotations: marks.map((item, index) => ({ x: item.x, yshift: ROW * rows[index], yref: "paper", y: 1, yanchor: "bottom", showarrow: false, text: word("kind", item.kind), font: { size: 11, color: colour(tone[item.kind]) } })),
     },
     `${t("moodCurve")}: ${points.map((point) => signed(point.polarity, 1)).join(", ")}`,
   );
