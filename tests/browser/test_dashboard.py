@@ -12,6 +12,9 @@ from typing import Literal
 import pytest
 from playwright.async_api import Page, expect
 
+from services.nps.domain.actions import Action
+from services.nps.domain.board import Board
+from services.nps.telling import action_row
 from tests.browser.conftest import Open, Served, Watch
 from tests.browser.stand_in import EVIL, NOW, TRACES, contact, iso, nps_row
 
@@ -265,6 +268,16 @@ async def test_an_unknown_customer_is_said_to_be_unknown(floor: Served, visit: O
     watch.tolerated = ("404",)
     page = await visit(f"{floor.url}?lang=en#customer=nobody")
     await expect(page.locator(hook("journey-words"))).to_have_text("Nothing is known of it here (any more).")
+
+
+async def test_a_dropped_action_is_said_to_be_dropped_and_has_a_name(floor: Served, visit: Open) -> None:
+    page = await visit(f"{floor.url}?lang=en")
+    await settled(page)
+    dropped = Action("ghost-7", dropped_at=NOW, reason="too dear")
+    floor.at.send("metric", {**action_row(dropped, Board(), NOW), "topic": "metrics.nps_actions"})
+    line = page.locator(hook("nps-line")).filter(has_text="ghost-7")
+    await expect(line).to_have_text("ghost-7 (never promised) dropped: too dear")
+    await expect(line).to_have_attribute("data-kind", "dropped")
 
 
 async def test_what_comes_from_outside_is_text_and_nothing_else(floor: Served, visit: Open) -> None:

@@ -131,6 +131,7 @@ const TEXTS = {
   npsTold: ["发生了什么变化，承诺是否见效", "what changed, and whether what was promised worked"],
   allAnswers: ["全部", "All"],
   overdueAction: ["已逾期：", "overdue:"],
+  neverPromised: ["（未曾承诺）", "(never promised)"],
   npsNote: [
     "点为 NPS，横线为 95% 区间；空心点少于 30 份回答，不宜下结论。",
     "Dot: NPS; line: 95 % interval; hollow: fewer than 30 answers, too few to conclude from.",
