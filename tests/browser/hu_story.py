@@ -23,6 +23,7 @@ def _step(
         "en": en,
         "polarity": polarity,
         "label": None,
+        "names": [],
         "speaker": _SPEAKERS.get(zh.partition("：")[0]) if kind == "said" else None,
         "channel": None,
         "touchpoint": None,

@@ -341,6 +341,7 @@ class StandIn:
                     "en": EVIL,
                     "polarity": -0.4,
                     "label": None,
+                    "names": [],
                     "contact_id": "c-x",
                     "trace_id": None,
                 }

@@ -246,9 +246,16 @@ async def test_mrs_hu_is_told_as_one_story(floor: Served, visit: Open) -> None:
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-async def test_a_score_that_is_unsure_has_no_mood(floor: Served, visit: Open, lang: str) -> None:
+async def test_a_score_that_is_unsure_has_no_mood_and_ids_have_names(floor: Served, visit: Open, lang: str) -> None:
     page = await visit(f"{floor.url}?lang={lang}#customer=kim")
     moods = page.locator(hook("step-mood"))
+    # Ids have the names that they have elsewhere; those that are not known stay.
+    steps = page.locator(f"{hook('step')} .text")
+    await expect(steps.nth(0)).to_have_text(
+        "通过 电话 请求服务：投诉" if lang == "zh" else "Asks for service by phone: complaint"
+    )
+    await expect(steps.nth(1)).to_contain_text("分派给 关怀组（规则" if lang == "zh" else "Routed to care (rule")
+    await expect(steps.nth(2)).to_have_text("在 pool-of-no-name 排队" if lang == "zh" else "Waits for pool-of-no-name")
     await expect(moods).to_have_count(2)
     await expect(moods.first).to_have_text("+0.40 拿不准" if lang == "zh" else "+0.40 unsure")
     await expect(moods.first).to_have_attribute("data-mood", "unsure")

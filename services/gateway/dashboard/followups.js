@@ -27,7 +27,7 @@ function ownerField() {
 }
 
 function budgetText(budget) {
-  return t("budgetLine", { team: budget.team, s: budget.started, c: budget.capacity, o: budget.open, w: budget.waiting, r: percent(budget.threshold) });
+  return t("budgetLine", { team: word("pool", budget.team), s: budget.started, c: budget.capacity, o: budget.open, w: budget.waiting, r: percent(budget.threshold) });
 }
 
 function waveText(wave) {

@@ -27,9 +27,27 @@ function figures(story, store) {
   ];
 }
 
+/** The page's name for an id; the id itself where there is none, also for a topic of free words with a dot. */
+function nameOf(group, id) {
+  if (group !== "touch") return word(group, id);
+  return id.split(".").some((part) => word("touch", part) === part) ? id : touchpointWord(id);
+}
+
+/** The text with the page's names in place of ids; each is looked for after the one before. */
+function named(text, names) {
+  let [done, rest] = ["", text];
+  for (const [group, id] of names ?? []) {
+    const at = id ? rest.indexOf(id) : -1;
+    if (at < 0) continue;
+    done += rest.slice(0, at) + nameOf(group, id);
+    rest = rest.slice(at + id.length);
+  }
+  return done + rest;
+}
+
 /** The step's words; a flag's reasons come as codes in brackets. */
 function words(step) {
-  const text = either(step.speech ?? step);
+  const text = named(either(step.speech ?? step), step.names);
   if (step.kind !== "flagged") return text;
   return text.replace(/([(（])([a-z_, ]+)([)）])/g, (_, left, codes, right) => left + codes.split(/,\s*/).map((code) => word("reason", code)).join(t("comma")) + right);
 }

@@ -100,6 +100,7 @@ class Journeys:
                         "en": step.en,
                         "polarity": step.polarity,
                         "label": step.label,
+                        "names": step.names,
                         "speaker": step.speaker,
                         "channel": place[0],
                         "touchpoint": place[1],
