@@ -16,7 +16,7 @@ from services.nps.domain.actions import Action
 from services.nps.domain.board import Board
 from services.nps.telling import action_row
 from tests.browser.conftest import Open, Served, Watch
-from tests.browser.stand_in import EVIL, NOW, TRACES, contact, iso, nps_row
+from tests.browser.stand_in import EVIL, NOW, TRACES, contact, iso, metric, nps_row
 
 pytestmark = pytest.mark.browser
 
@@ -72,7 +72,7 @@ async def test_the_floor_is_all_there(
     await expect(lines.nth(1)).to_contain_text("−3…−15 分" if zh else "by −3…−15 points")
     await expect(lines.nth(2)).to_contain_text("尚未完成" if zh else "not done yet")
     await expect(lines.nth(3)).to_contain_text("见效：+" if zh else "it worked: +")
-    for shown in (800, 1280):
+    for shown in (400, 800, 1280):
         await page.set_viewport_size({"width": shown, "height": 900})
         sideways = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert sideways <= 0, f"the page must not scroll sideways at {shown}"
@@ -275,6 +275,41 @@ async def test_an_unknown_customer_is_said_to_be_unknown(floor: Served, visit: O
     watch.tolerated = ("404",)
     page = await visit(f"{floor.url}?lang=en#customer=nobody")
     await expect(page.locator(hook("journey-words"))).to_have_text("Nothing is known of it here (any more).")
+
+
+async def test_the_header_keeps_its_height_when_a_service_is_in_trouble(floor: Served, visit: Open) -> None:
+    page = await visit(f"{floor.url}?lang=en", width=1100)
+    health = page.locator(hook("health"))
+    height = "document.querySelector('.top').getBoundingClientRect().height"
+    await expect(health).to_have_attribute("data-level", "good")
+    before = await page.evaluate(height)
+    floor.at.services["metrics"] = floor.at.services["sentiment"] = {"healthy": False, "lag": 0, "backlog": 0}
+    floor.at.send(*floor.at.status())
+    await expect(health).to_have_text("Services in trouble (2): sentiment, metrics")
+    assert await page.evaluate(height) == before
+
+
+async def test_what_is_not_there_yet_is_said_in_words(floor: Served, visit: Open) -> None:
+    start = NOW.replace(second=0, microsecond=0)
+    nobody = {"queued": 1, "accepted": 0, "abandoned": 0}
+    yesterday = contact(1, random.Random(1)) | {"contact_id": "old", "requested_at": iso(NOW - timedelta(days=1))}
+    floor.at.rows = [
+        ("metric", nps_row({}, 1, 0, 0)),
+        ("metric", metric("routing", {"pool": "care"}, "PT1M", start, nobody, mean_wait_s=None)),
+        ("contact", yesterday),
+        next((kind, row) for kind, row in floor.at.rows if kind == "pool"),
+    ]
+    page = await visit(f"{floor.url}?lang=en")
+    await expect(page.locator(hook("nps-empty"))).to_have_text("There are answers, but no answer names a region yet.")
+    await expect(page.locator(hook("chart-pools-empty"))).to_contain_text("no wait to show")
+    await expect(page.locator(hook("chart-pools"))).to_be_hidden()
+    await expect(page.locator('[data-contact="old"] td').first).to_have_text(re.compile(r"^19 May 14:\d\d:\d\d$"))
+    # A minute is named once, however few there are.
+    await page.select_option(hook("pool-measure"), "queued")
+    ticks = page.locator(f"{hook('chart-pools')} .xtick text")
+    await expect(ticks.first).to_be_visible()
+    told = [text.strip() for text in await ticks.all_text_contents()]
+    assert len(told) == len(set(told)) <= 3
 
 
 async def test_a_dropped_action_is_said_to_be_dropped_and_has_a_name(floor: Served, visit: Open) -> None:

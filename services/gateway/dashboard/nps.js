@@ -100,6 +100,7 @@ export function npsPanel(store) {
     const items = segments(store, dimension);
     const overall = store.series("nps", "", "ALL").get("")?.at(-1);
     mark(hook("nps-empty"), "hidden", items.length > 0);
+    say(hook("nps-empty"), overall?.n ? t("noNpsBy", { d: t(`by.${dimension}`) }) : t("noNps"));
     mark(chart, "hidden", !items.length);
     if (items.length) {
       const line = overall?.n ? [{ type: "line", x0: overall.nps, x1: overall.nps, yref: "paper", y0: 0, y1: 1, line: { color: colour("series-2"), width: 1.5, dash: "dot" } }] : [];

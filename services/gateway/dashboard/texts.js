@@ -56,6 +56,7 @@ const TEXTS = {
   queuedMeasure: ["新进入排队（每分钟）", "Joined the queue (per minute)"],
   abandonedMeasure: ["放弃（每分钟）", "Gave up (per minute)"],
   noRouting: ["还没有排队数据。", "No figures on queues yet."],
+  noWaits: ["这段时间还没有人工接起，没有等待可画。", "No human has taken a contact yet, so there is no wait to show."],
   asTable: ["看表格", "As a table"],
 
   flags: ["可能升级的投诉", "Complaints about to escalate"],
@@ -128,6 +129,7 @@ const TEXTS = {
   interval: ["95% 区间", "95 % interval"],
   overall: ["总体 {n}", "overall {n}"],
   noNps: ["还没有问卷回答。", "No survey has been answered yet."],
+  noNpsBy: ["已有回答，但都没有注明{d}。", "There are answers, but no answer names a {d} yet."],
   npsTold: ["发生了什么变化，承诺是否见效", "what changed, and whether what was promised worked"],
   allAnswers: ["全部", "All"],
   overdueAction: ["已逾期：", "overdue:"],
