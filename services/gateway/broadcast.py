@@ -23,7 +23,7 @@ class Broadcast:
         self._service = nps_pb2_grpc.NpsServiceStub(channel) if channel is not None else None
 
     async def page(self, request: Request) -> Response:
-        """`?week=2026-W45&lang=zh&segment=region=华东`: the last whole week in Chinese where nothing is asked."""
+        """`?week=2026-W45&lang=zh&segment=region=华东`: where nothing is asked, the last whole week in Chinese, or the running one if nobody answered in that."""
         if self._service is None:
             return error(503, "NPS_ADDR is not set: nobody to ask")
         told = request.query_params.getlist("segment")

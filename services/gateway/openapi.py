@@ -179,7 +179,10 @@ def document() -> Json:
                     "503": _answer("The nps service does not answer, or failed.", "Error", retry_after="seconds"),
                 },
                 [
-                    _query("week", "the ISO week, such as 2026-W45; the last whole week where it is left out"),
+                    _query(
+                        "week",
+                        "the ISO week, such as 2026-W45; the last whole week where it is left out, the running one if nobody answered in that",
+                    ),
                     _query("lang", "zh (where it is left out) or en"),
                     _query(
                         "segment",

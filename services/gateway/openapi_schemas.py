@@ -118,7 +118,7 @@ SCHEMAS: Json = {
                 "items": {
                     "type": "object",
                     "required": [
-                        *("at", "kind", "zh", "en", "polarity"),
+                        *("at", "kind", "zh", "en", "polarity", "label", "names"),
                         *("speaker", "channel", "touchpoint", "contact_id", "trace_id"),
                     ],
                     "properties": {
@@ -127,6 +127,15 @@ SCHEMAS: Json = {
                         "zh": {"type": "string"},
                         "en": {"type": "string"},
                         "polarity": {"type": ["number", "null"]},
+                        "label": {
+                            "enum": ["negative", "neutral", "positive", "unsure", None],
+                            "description": "of a score; unsure: the polarity says little",
+                        },
+                        "names": {
+                            "type": "array",
+                            "items": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2},
+                            "description": 'ids in the texts that pages may have words for, such as ["pool", "care"]; "touch": a touchpoint or topic',
+                        },
                         "speaker": {"enum": ["customer", "bot", "seat", None], "description": "who said it"},
                         "channel": {"type": ["string", "null"]},
                         "touchpoint": {"type": ["string", "null"]},

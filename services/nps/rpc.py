@@ -132,7 +132,7 @@ class NpsAnswers(nps_pb2_grpc.NpsServiceServicer):
         if request.language not in ("", "zh", "en"):
             raise invalid("language: is neither zh nor en")
         try:
-            first = week.monday(request.week) if request.week else self._broadcasts.last()
+            first = week.monday(request.week) if request.week else await self._broadcasts.usual(scope)
         except ValueError as error:
             raise invalid(f"week: {error}") from None
         page = await self._broadcasts.page(first, scope, "en" if request.language == "en" else "zh")

@@ -87,16 +87,22 @@ def action_row(action: Action, board: Board, now: datetime) -> dict[str, Any]:
     """An action by docs/schemas/metrics.nps_actions.json."""
     found = deeds.effect_of(action, board, now)
     known = bool(found.before.n and found.after.n)
+    dropped = action.status == "dropped"
     return {
         "metric": "nps_actions", "segment": {"action": action.action_id}, "window": "ALL", "start": _START,
         "counts": {"before": found.before.n, "after": found.after.n},
         "owner": action.owner, "promise": action.promise, "where": dict(action.segments),
         "promised_at": _when(action.promised_at), "due_at": _when(action.due_at), "done_at": _when(action.done_at),
-        "overdue": action.overdue(now), "verdict": found.verdict,
+        "dropped_at": _when(action.dropped_at) if dropped else None, "overdue": action.overdue(now), "verdict": found.verdict,
         "points": found.points if known else None, "low": found.low if known else None,
         "high": found.high if known else None,
-        "zh": sentence(found, "zh"), "en": sentence(found, "en"),
+        "zh": _dropped("已放弃", "：", action) if dropped else sentence(found, "zh"),
+        "en": _dropped("dropped", ": ", action) if dropped else sentence(found, "en"),
     }  # fmt: skip
+
+
+def _dropped(word: str, colon: str, action: Action) -> str:
+    return word + (colon + action.reason if action.reason else "")
 
 
 def _when(at: datetime | None) -> str | None:

@@ -22,6 +22,8 @@ def _step(
         "zh": zh,
         "en": en,
         "polarity": polarity,
+        "label": None,
+        "names": [],
         "speaker": _SPEAKERS.get(zh.partition("：")[0]) if kind == "said" else None,
         "channel": None,
         "touchpoint": None,

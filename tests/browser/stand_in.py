@@ -26,6 +26,7 @@ from services.nps.domain.actions import Action
 from services.nps.domain.board import Board
 from services.nps.telling import action_row, change_row
 from tests.browser.hu_story import HU_CONTACTS, HU_STEPS
+from tests.browser.kim_story import kim
 from tests.browser.supervised import Supervised
 
 Row = dict[str, Any]
@@ -339,11 +340,15 @@ class StandIn:
                     "zh": EVIL,
                     "en": EVIL,
                     "polarity": -0.4,
+                    "label": None,
+                    "names": [],
                     "contact_id": "c-x",
                     "trace_id": None,
                 }
             ]
             return JSONResponse({"customer_id": "evil", "mood": None, "nps": None, "risk": None, "steps": steps})
+        if request.path_params["id"] == "kim":
+            return JSONResponse(kim())
         if request.path_params["id"] != "hu":
             return JSONResponse({"error": "not known"}, 404)
         return JSONResponse({"customer_id": "hu", "mood": -0.71, "nps": 2, "risk": 0.86, "steps": HU_STEPS})

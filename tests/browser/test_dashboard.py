@@ -12,8 +12,11 @@ from typing import Literal
 import pytest
 from playwright.async_api import Page, expect
 
+from services.nps.domain.actions import Action
+from services.nps.domain.board import Board
+from services.nps.telling import action_row
 from tests.browser.conftest import Open, Served, Watch
-from tests.browser.stand_in import EVIL, NOW, TRACES, contact, iso, nps_row
+from tests.browser.stand_in import EVIL, NOW, TRACES, contact, iso, metric, nps_row
 
 pytestmark = pytest.mark.browser
 
@@ -69,7 +72,7 @@ async def test_the_floor_is_all_there(
     await expect(lines.nth(1)).to_contain_text("−3…−15 分" if zh else "by −3…−15 points")
     await expect(lines.nth(2)).to_contain_text("尚未完成" if zh else "not done yet")
     await expect(lines.nth(3)).to_contain_text("见效：+" if zh else "it worked: +")
-    for shown in (800, 1280):
+    for shown in (400, 800, 1280):
         await page.set_viewport_size({"width": shown, "height": 900})
         sideways = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert sideways <= 0, f"the page must not scroll sideways at {shown}"
@@ -242,10 +245,88 @@ async def test_mrs_hu_is_told_as_one_story(floor: Served, visit: Open) -> None:
     await expect(chapters).to_have_count(9)
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_a_score_that_is_unsure_has_no_mood_and_ids_have_names(floor: Served, visit: Open, lang: str) -> None:
+    page = await visit(f"{floor.url}?lang={lang}#customer=kim")
+    moods = page.locator(hook("step-mood"))
+    # Ids have the names that they have elsewhere; those that are not known stay.
+    steps = page.locator(f"{hook('step')} .text")
+    await expect(steps.nth(0)).to_have_text(
+        "通过 电话 请求服务：投诉" if lang == "zh" else "Asks for service by phone: complaint"
+    )
+    await expect(steps.nth(1)).to_contain_text("分派给 关怀组（规则" if lang == "zh" else "Routed to care (rule")
+    await expect(steps.nth(2)).to_have_text("在 pool-of-no-name 排队" if lang == "zh" else "Waits for pool-of-no-name")
+    await expect(moods).to_have_count(2)
+    await expect(moods.first).to_have_text("+0.40 拿不准" if lang == "zh" else "+0.40 unsure")
+    await expect(moods.first).to_have_attribute("data-mood", "unsure")
+    await expect(moods.last).to_have_text("−0.62 很不满" if lang == "zh" else "−0.62 very unhappy")
+
+
+async def test_labels_in_the_mood_chart_stand_beside_each_other(floor: Served, visit: Open) -> None:
+    page = await visit(f"{floor.url}?lang=en#customer=kim")
+    labels = page.locator(f"{hook('chart-mood')} .annotation-text")
+    await expect(labels).to_have_count(2)
+    boxes = [box for label in await labels.all() if (box := await label.bounding_box())]
+    (first, second) = sorted(boxes, key=lambda box: box["y"])
+    assert first["y"] + first["height"] <= second["y"] + 1 or first["x"] + first["width"] <= second["x"]
+
+
 async def test_an_unknown_customer_is_said_to_be_unknown(floor: Served, visit: Open, watch: Watch) -> None:
     watch.tolerated = ("404",)
     page = await visit(f"{floor.url}?lang=en#customer=nobody")
     await expect(page.locator(hook("journey-words"))).to_have_text("Nothing is known of it here (any more).")
+
+
+async def test_the_header_keeps_its_height_when_a_service_is_in_trouble(floor: Served, visit: Open) -> None:
+    page = await visit(f"{floor.url}?lang=en", width=1100)
+    health = page.locator(hook("health"))
+    height = "document.querySelector('.top').getBoundingClientRect().height"
+    await expect(health).to_have_attribute("data-level", "good")
+    before = await page.evaluate(height)
+    floor.at.services["metrics"] = floor.at.services["sentiment"] = {"healthy": False, "lag": 0, "backlog": 0}
+    floor.at.send(*floor.at.status())
+    await expect(health).to_have_text("Services in trouble (2): sentiment, metrics")
+    assert await page.evaluate(height) == before
+
+
+async def test_what_is_not_there_yet_is_said_in_words(floor: Served, visit: Open) -> None:
+    start = NOW.replace(second=0, microsecond=0)
+    nobody = {"queued": 1, "accepted": 0, "abandoned": 0}
+    yesterday = contact(1, random.Random(1)) | {"contact_id": "old", "requested_at": iso(NOW - timedelta(days=1))}
+    floor.at.rows = [
+        ("metric", nps_row({}, 1, 0, 0)),
+        ("metric", metric("routing", {"pool": "care"}, "PT1M", start, nobody, mean_wait_s=None)),
+        ("contact", yesterday),
+        next((kind, row) for kind, row in floor.at.rows if kind == "pool"),
+    ]
+    page = await visit(f"{floor.url}?lang=en")
+    await expect(page.locator(hook("nps-empty"))).to_have_text("There are answers, but no answer names a region yet.")
+    await expect(page.locator(hook("chart-pools-empty"))).to_contain_text("no wait to show")
+    await expect(page.locator(hook("chart-pools"))).to_be_hidden()
+    await expect(page.locator('[data-contact="old"] td').first).to_have_text(re.compile(r"^19 May 14:\d\d:\d\d$"))
+    # A single value among minutes without one is no line: it has a dot.
+    for ago, wait in ((2, 30.0), (1, None)):
+        one = nobody | {"accepted": 1 if wait else 0}
+        at = start - timedelta(minutes=ago)
+        floor.at.send("metric", metric("routing", {"pool": "care"}, "PT1M", at, one, mean_wait_s=wait))
+    await expect(page.locator(hook("chart-pools-empty"))).to_be_hidden()
+    await expect(page.locator(f"{hook('chart-pools')} .points .point").first).to_be_visible()
+    # A minute is named once, however few there are.
+    await page.select_option(hook("pool-measure"), "queued")
+    ticks = page.locator(f"{hook('chart-pools')} .xtick text")
+    await expect(ticks.first).to_be_visible()
+    told = [text.strip() for text in await ticks.all_text_contents()]
+    assert len(told) == len(set(told)) <= 5
+
+
+async def test_a_dropped_action_is_said_to_be_dropped_and_has_a_name(floor: Served, visit: Open) -> None:
+    page = await visit(f"{floor.url}?lang=en")
+    await settled(page)
+    dropped = Action("ghost-7", dropped_at=NOW, reason="too dear")
+    floor.at.send("metric", {**action_row(dropped, Board(), NOW), "topic": "metrics.nps_actions"})
+    line = page.locator(hook("nps-line")).filter(has_text="ghost-7")
+    await expect(line).to_have_text("ghost-7 (never promised) dropped: too dear")
+    await expect(line).to_have_attribute("data-kind", "dropped")
 
 
 async def test_what_comes_from_outside_is_text_and_nothing_else(floor: Served, visit: Open) -> None:

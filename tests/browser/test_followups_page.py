@@ -25,7 +25,7 @@ async def test_a_follow_up_is_started_and_ended(floor: Served, visit: Open, watc
     await expect(hers.locator(hook("follow-up-opening"))).to_have_text("您好，很抱歉。" if zh else "Hello. I am sorry.")
     await expect(page.locator(hook("budgets"))).to_contain_text("3 / 60" if zh else "3 of 60 started")
     await expect(page.locator(hook("waves"))).to_contain_text(
-        "批次“LL-1123”" if zh else "batch “LL-1123”, 5 customers since"
+        "起初 5 位客户反映时发现" if zh else "batch “LL-1123”, noticed when 5 customers had reported it since"
     )
     # Nobody works without a name.
     await page.locator(hook("follow-up-owner")).fill("")
@@ -50,6 +50,21 @@ async def test_a_follow_up_is_started_and_ended(floor: Served, visit: Open, watc
     await expect(page.locator(hook("follow-ups-words"))).to_contain_text("没有待跟进" if zh else "Nobody needs")
     await page.locator(hook("follow-ups-back")).click()
     await expect(page.locator(hook("floor"))).to_be_visible()
+
+
+async def test_without_a_name_nothing_is_done_and_that_stays_said(floor: Served, visit: Open) -> None:
+    page = await visit(f"{floor.url}?lang=en#follow-ups")
+    hers = page.locator(f'{hook("follow-up")}[data-customer="hu"]')
+    await page.locator(hook("follow-up-owner")).fill("")
+    await hers.locator(hook("follow-up-done")).click()
+    words = page.locator(hook("follow-ups-words"))
+    await expect(words).to_have_text("Enter your name first.")
+    # The list is read anew every few seconds: that must not wipe the message.
+    async with page.expect_response("**/v1/follow-ups"):
+        pass
+    await page.wait_for_timeout(300)
+    assert await words.is_visible()
+    assert await words.inner_text() == "Enter your name first."
 
 
 async def test_what_another_has_is_not_taken(floor: Served, visit: Open, watch: Watch) -> None:

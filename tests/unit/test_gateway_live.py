@@ -324,6 +324,9 @@ def test_a_story_is_told_oldest_first_and_once() -> None:
     assert [s["kind"] for s in told["steps"]] == ["requested", "queued", "said", "scored", "survey", "flagged"]
     assert (told["mood"], told["nps"], told["risk"]) == (-0.4, 3, 0.9)
     assert told["steps"][3]["polarity"] == -0.8
+    assert told["steps"][0]["names"] == (("channel", "web"), ("touch", ""))
+    assert told["steps"][1]["names"] == (("pool", "repair"),)
+    assert [s["label"] for s in told["steps"]] == [None, None, None, "negative", None, None]
     assert [s["speaker"] for s in told["steps"]] == [None, None, "customer", None, None, None]
     # What the request told holds for all of its contact, and for nothing else.
     assert [s["channel"] for s in told["steps"]] == ["web"] * 4 + [None] * 2

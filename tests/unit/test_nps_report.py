@@ -22,9 +22,10 @@ from services.nps.report import document, html, markdown, pdf, svg
 from services.nps.report.book import Book, owner_of, read
 from services.nps.report.build import Asked, Report, build
 from services.nps.report.compose import compose
+from services.nps.report.live import Broadcasts
 from services.nps.report.remark import SILENT, Remark
 from services.nps.report.texts import WORDS
-from services.nps.report.week import ends, monday
+from services.nps.report.week import ends, monday, usual
 from services.nps.settings import NpsSettings
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -256,6 +257,62 @@ def test_the_owner_told_most_narrowly_counts_then_the_latest() -> None:
     assert owner_of(found.owners(), named) == "丙"
     assert owner_of(found.owners(), named[:1]) == "乙"
     assert owner_of(found.owners(), (("area", "goods"),)) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "since", "week"),
+    [(3, 1, 9), (3, None, 9), (None, 1, 16), (12, 1, 16), (12, None, 2), (None, None, 16)],
+)
+def test_the_week_told_first_is_one_that_was_answered_in_where_there_is_one(
+    before: int | None, since: int | None, week: int
+) -> None:
+    """before: days before this week's Monday, the 16th, that the last answer came; since: days after it; week: its Monday."""
+    this = MONDAY + timedelta(days=14)
+    last = this - timedelta(days=before) if before else None
+    now = this + timedelta(days=4)
+    assert usual(now, UTC, last, this + timedelta(days=since) if since else None) == date(2026, 11, week)
+
+
+class _Empty:
+    """A database in which nobody has answered."""
+
+    def acquire(self) -> "_Empty":
+        return self
+
+    def transaction(self, **_: Any) -> "_Empty":
+        return self
+
+    async def __aenter__(self) -> "_Empty":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def fetch(self, *_: Any) -> list[Any]:
+        return []
+
+    async def fetchrow(self, *_: Any) -> tuple[int, int, int]:
+        return 0, 0, 0
+
+    async def fetchval(self, *_: Any) -> None:
+        return None
+
+
+async def test_an_empty_week_is_told_in_words_and_leads_up_to_the_week_that_goes_on() -> None:
+    broadcasts = Broadcasts(_Empty(), lambda: MONDAY + timedelta(days=16), UTC_ZONE)
+    assert await broadcasts.usual(()) == date(2026, 11, 16)
+    for language in LANGUAGES:
+        zh = language == "zh"
+        empty, so_far = ("没有人回答问卷", "截至目前") if zh else ("Nobody answered a survey", "so far")
+        last = await broadcasts.page(date(2026, 11, 9), (), language)
+        assert empty in last
+        assert "<b>–</b>" not in last
+        assert so_far not in last
+        assert "week=2026-W47" in last
+        running = await broadcasts.page(date(2026, 11, 16), (), language)
+        assert so_far in running
+        assert "week=2026-W46" in running
+        assert "week=2026-W48" not in running
 
 
 def test_what_happened_after_the_week_is_not_known_in_it() -> None:

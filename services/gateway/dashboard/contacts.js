@@ -1,5 +1,5 @@
 // Recent contacts and who took them.
-import { count, millis, moodClass, moodText, stopwatch, timeOfDay } from "./format.js";
+import { count, millis, moment, moodClass, moodText, stopwatch } from "./format.js";
 import { el, hook, keep, mark, outward, say } from "./dom.js";
 import { all, t, touchpointWord, word } from "./texts.js";
 
@@ -51,7 +51,7 @@ function row(contact, store, open) {
   return {
     node,
     update(next) {
-      say(cell.at, timeOfDay(millis(next.requested_at)));
+      say(cell.at, moment(millis(next.requested_at), store.clock.now()));
       say(cell.channel, word("channel", next.channel));
       say(cell.touchpoint, touchpointWord(next.touchpoint));
       say(state, word("state", next.state));

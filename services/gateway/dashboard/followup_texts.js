@@ -10,7 +10,7 @@ export const FOLLOW_UP_TEXTS = {
   ownedBy: ["{o} 跟进中", "{o} is on it"],
   withSupervisor: ["已转交主管 {s}", "with the supervisor, {s}"],
   budgetLine: ["{team}：本班次已开始 {s} / {c}，进行中 {o}，排队 {w}，入选门槛 {r}", "{team}: {s} of {c} started this shift, {o} open, {w} without room, flagged from {r}"],
-  waveLine: ["同一起因：{k}“{n}”，{t} 起 {c} 位客户反映；可能波及 {a} 位，已告知 {r} 位", "One cause: {k} “{n}”, {c} customers since {t}; it may hit {a}, {r} of them have been told"],
+  waveLine: ["同一起因：{k}“{n}”，{t} 起，起初 {c} 位客户反映时发现；可能波及 {a} 位，已告知 {r} 位", "One cause: {k} “{n}”, noticed when {c} customers had reported it since {t}; it may hit {a}, {r} of them have been told"],
   "wave.product": ["商品", "product"],
   "wave.store": ["门店", "store"],
   "wave.batch": ["批次", "batch"],

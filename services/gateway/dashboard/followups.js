@@ -27,7 +27,7 @@ function ownerField() {
 }
 
 function budgetText(budget) {
-  return t("budgetLine", { team: budget.team, s: budget.started, c: budget.capacity, o: budget.open, w: budget.waiting, r: percent(budget.threshold) });
+  return t("budgetLine", { team: word("pool", budget.team), s: budget.started, c: budget.capacity, o: budget.open, w: budget.waiting, r: percent(budget.threshold) });
 }
 
 function waveText(wave) {
@@ -86,7 +86,8 @@ export function makeFollowUps(store) {
   const place = hook("follow-ups");
   let open = false;
   let answer = null;
-  let failure = "";
+  let failure = ""; // why the list can't be read
+  let refused = ""; // why what was pressed last did nothing: stays until the next press, whatever is read meanwhile
   let read = 0;
   let reading = false;
   let parts = null;
@@ -106,8 +107,8 @@ export function makeFollowUps(store) {
   function tell() {
     if (!open) return;
     const tasks = answer?.follow_ups ?? [];
-    say(parts.words, failure || (answer ? t("noFollowUps") : t("loading")));
-    parts.words.hidden = !failure && tasks.length > 0;
+    say(parts.words, refused || failure || (answer ? t("noFollowUps") : t("loading")));
+    parts.words.hidden = !refused && !failure && tasks.length > 0;
     parts.budget.replaceChildren(...(answer?.budgets ?? []).map((budget) => el("li", {}, budgetText(budget))));
     parts.waves.replaceChildren(...(answer?.waves ?? []).map((wave) => el("li", { "data-cause": `${wave.kind}:${wave.name}` }, waveText(wave))));
     keep(parts.list, tasks, (task) => task.follow_up_id, (task) => card(task, store, act));
@@ -130,16 +131,16 @@ export function makeFollowUps(store) {
   async function act(task, how, outcome) {
     const owner = parts.owner.value.trim();
     if (!owner) {
-      failure = t("sayWho");
+      refused = t("sayWho");
       tell();
       parts.owner.focus();
       return;
     }
     try {
       await sendTo(`v1/follow-ups/${encodeURIComponent(task.follow_up_id)}/${how}`, outcome ? { owner, outcome } : { owner });
-      failure = "";
+      refused = "";
     } catch (error) {
-      failure = error.message;
+      refused = error.message;
       tell();
       return;
     }
@@ -152,6 +153,7 @@ export function makeFollowUps(store) {
       open = next;
       answer = null;
       failure = "";
+      refused = "";
       if (!open) {
         place.replaceChildren();
         return;

@@ -3,8 +3,8 @@ import { language, t } from "./texts.js";
 
 const made = new Map();
 /** A formatter of Intl for that language, made once: they are dear. */
-function formatter(kind, options) {
-  const key = `${kind.name}${locale()}`;
+function formatter(kind, options, name = "") {
+  const key = `${kind.name}${name}${locale()}`;
   if (!made.has(key)) made.set(key, new kind(locale(), options));
   return made.get(key);
 }
@@ -26,6 +26,13 @@ export function timeOfDay(ms, seconds = true) {
 export function day(ms) {
   if (!Number.isFinite(ms)) return "";
   return formatter(Intl.DateTimeFormat, { month: "short", day: "numeric", weekday: "short" }).format(ms);
+}
+
+/** The time of day, after the date where it isn't that of `now`: "11月22日 01:12:03" or "22 Nov 01:12:03". */
+export function moment(ms, now) {
+  const time = timeOfDay(ms);
+  if (!Number.isFinite(ms) || !Number.isFinite(now) || new Date(ms).toDateString() === new Date(now).toDateString()) return time;
+  return `${formatter(Intl.DateTimeFormat, { month: "short", day: "numeric" }, "date").format(ms)} ${time}`;
 }
 
 /** Plotly's notion of a local time. */
@@ -78,6 +85,12 @@ export function moodClass(polarity) {
   if (polarity <= -0.15) return "low";
   if (polarity < 0.15) return "mid";
   return polarity < 0.5 ? "high" : "veryHigh";
+}
+
+/** The mood's word, or nothing. */
+export function moodWord(polarity) {
+  const name = moodClass(polarity);
+  return name ? t(`mood.${name}`) : "";
 }
 
 /** "−0.62 不满", or a dash. */

@@ -27,15 +27,36 @@ function figures(story, store) {
   ];
 }
 
+/** The page's name for an id; the id itself where there is none, also for a topic of free words with a dot. */
+function nameOf(group, id) {
+  if (group !== "touch") return word(group, id);
+  return id.split(".").some((part) => word("touch", part) === part) ? id : touchpointWord(id);
+}
+
+/** The text with the page's names in place of ids; each is looked for after the one before. */
+function named(text, names) {
+  let [done, rest] = ["", text];
+  for (const [group, id] of names ?? []) {
+    const at = id ? rest.indexOf(id) : -1;
+    if (at < 0) continue;
+    done += rest.slice(0, at) + nameOf(group, id);
+    rest = rest.slice(at + id.length);
+  }
+  return done + rest;
+}
+
 /** The step's words; a flag's reasons come as codes in brackets. */
 function words(step) {
-  const text = either(step.speech ?? step);
+  const text = named(either(step.speech ?? step), step.names);
   if (step.kind !== "flagged") return text;
   return text.replace(/([(（])([a-z_, ]+)([)）])/g, (_, left, codes, right) => left + codes.split(/,\s*/).map((code) => word("reason", code)).join(t("comma")) + right);
 }
 
+/** True where the score says itself that it may be wrong: then its sign is no mood. */
+const unsure = (step) => (step.score ?? step).label === "unsure";
+
 function stepNode(step) {
-  const mood = step.kind === "said" || step.kind === "scored" ? moodClass(step.polarity) : null;
+  const mood = step.kind === "said" || step.kind === "scored" ? (unsure(step) ? "unsure" : moodClass(step.polarity)) : null;
   const who = step.speech?.speaker;
   return el(
     "li",
@@ -43,7 +64,7 @@ function stepNode(step) {
     el("time", { datetime: step.at, title: day(millis(step.at)) }, timeOfDay(millis(step.at))),
     el("span", { class: "kind" }, who ? t(`speaker.${who}`) : word("kind", step.kind)),
     el("span", { class: "text" }, words(step)),
-    mood ? el("span", { class: "chip", "data-mood": mood, "data-testid": "step-mood", title: step.score ? either(step.score) : null }, moodText(step.polarity)) : null,
+    mood ? el("span", { class: "chip", "data-mood": mood, "data-testid": "step-mood", title: step.score ? either(step.score) : null }, mood === "unsure" ? `${signed(step.polarity, 2)} ${t("mood.unsure")}` : moodText(step.polarity)) : null,
   );
 }
 
@@ -69,6 +90,21 @@ function chapterNode(chapter, store, shared) {
   );
 }
 
+const LABEL = 64; // px that a mark's label takes at most
+const ROW = 14; // px
+
+/** The row of each mark's label, 0 the lowest, so that none stands on another. across: px of one step along the axis. */
+function rowsOf(marks, across) {
+  const ends = [];
+  return marks.map((item) => {
+    const at = item.x * across;
+    const free = ends.findIndex((end) => end <= at - LABEL);
+    const row = free < 0 ? ends.length : free;
+    ends[row] = at;
+    return row;
+  });
+}
+
 function drawMood(node, chapters) {
   const points = [];
   const bands = [];
@@ -82,6 +118,8 @@ function drawMood(node, chapters) {
     if (points.length > from) bands.push({ from: from - 0.5, to: points.length - 0.5, number: chapter.number, at: chapter.steps[0].at });
   }
   if (!points.length) return false;
+  marks.sort((a, b) => a.x - b.x);
+  const rows = rowsOf(marks, (node.clientWidth || 900) / (points.length + 0.2));
   const tone = { flagged: "bad", survey: "series-2" };
   draw(
     node,
@@ -92,21 +130,21 @@ function drawMood(node, chapters) {
         x: points.map((_, index) => index),
         y: points.map((point) => point.polarity),
         line: { color: colour("quiet"), width: 1.5, shape: "spline", smoothing: 0.6 },
-        marker: { size: 11, color: points.map((point) => colour(point.polarity <= -0.15 ? "negative" : point.polarity < 0.15 ? "neutral" : "positive")), line: { color: colour("surface"), width: 1.5 } },
-        customdata: points.map((point) => [timeOfDay(millis(point.at)), signed(point.polarity, 2), plain(words(point).slice(0, 60))]),
+        marker: { size: 11, color: points.map((point) => colour(unsure(point) ? "unsure" : point.polarity <= -0.15 ? "negative" : point.polarity < 0.15 ? "neutral" : "positive")), line: { color: colour("surface"), width: 1.5 } },
+        customdata: points.map((point) => [timeOfDay(millis(point.at)), `${signed(point.polarity, 2)}${unsure(point) ? ` ${t("mood.unsure")}` : ""}`, plain(words(point).slice(0, 60))]),
         hovertemplate: "%{customdata[0]} · %{customdata[1]}<br>%{customdata[2]}<extra></extra>",
       },
     ],
     {
       showlegend: false,
-      margin: { l: 10, r: 14, t: 22, b: 8 },
+      margin: { l: 10, r: 14, t: 22 + ROW * Math.max(0, ...rows), b: 8 },
       xaxis: { range: [-0.6, points.length - 0.4], showgrid: false, zeroline: false, tickvals: bands.map((band) => (band.from + band.to) / 2), ticktext: bands.map((band) => timeOfDay(millis(band.at), false)) },
       yaxis: { range: [-1.08, 1.08], tickvals: [-1, 0, 1], ticktext: [t("mood.veryLow"), t("mood.mid"), t("mood.veryHigh")], zeroline: true },
       shapes: [
         ...bands.filter((_, index) => index % 2 === 0).map((band) => ({ type: "rect", layer: "below", x0: band.from, x1: band.to, yref: "paper", y0: 0, y1: 1, fillcolor: colour("sunken"), line: { width: 0 } })),
         ...marks.map((item) => ({ type: "line", x0: item.x, x1: item.x, yref: "paper", y0: 0, y1: 1, line: { color: colour(tone[item.kind]), width: 1.5, dash: "dot" } })),
       ],
-      annotations: marks.map((item) => ({ x: item.x, yref: "paper", y: 1, yanchor: "bottom", showarrow: false, text: word("kind", item.kind), font: { size: 11, color: colour(tone[item.kind]) } })),
+      annotations: marks.map((item, index) => ({ x: item.x, yshift: ROW * rows[index], yref: "paper", y: 1, yanchor: "bottom", showarrow: false, text: word("kind", item.kind), font: { size: 11, color: colour(tone[item.kind]) } })),
     },
     `${t("moodCurve")}: ${points.map((point) => signed(point.polarity, 1)).join(", ")}`,
   );

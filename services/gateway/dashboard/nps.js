@@ -51,6 +51,9 @@ function dots(items, dimension, few) {
 
 const sentence = (row) => (language() === "zh" ? row.zh : row.en) ?? "";
 
+/** What was promised and by whom; of an action whose promise nobody has heard, its id. */
+const actionName = (id, row) => [row.promise, row.owner].filter(Boolean).join(" · ") || `${id} ${t("neverPromised")}`;
+
 /** What is told in words: all answers first, then the last changes of the dimension's values, then actions. */
 function told(store, dimension) {
   const lines = [];
@@ -65,7 +68,7 @@ function told(store, dimension) {
   const actions = [];
   for (const [value, rows] of store.series("nps_actions", "action", "ALL")) {
     const row = rows.at(-1);
-    if (row) actions.push({ key: `action=${value}`, at: row.promised_at ?? "", kind: row.verdict, name: `${row.promise} · ${row.owner}`, text: (row.overdue ? `${t("overdueAction")} ` : "") + sentence(row) });
+    if (row) actions.push({ key: `action=${value}`, at: row.promised_at ?? "", kind: row.dropped_at ? "dropped" : row.verdict, name: actionName(value, row), text: (row.overdue ? `${t("overdueAction")} ` : "") + sentence(row) });
   }
   actions.sort((a, b) => (a.at < b.at ? 1 : -1));
   return [...lines, ...changes.slice(0, CHANGES), ...actions.slice(0, ACTIONS)];
@@ -97,6 +100,7 @@ export function npsPanel(store) {
     const items = segments(store, dimension);
     const overall = store.series("nps", "", "ALL").get("")?.at(-1);
     mark(hook("nps-empty"), "hidden", items.length > 0);
+    say(hook("nps-empty"), overall?.n ? t("noNpsBy", { d: t(`by.${dimension}`) }) : t("noNps"));
     mark(chart, "hidden", !items.length);
     if (items.length) {
       const line = overall?.n ? [{ type: "line", x0: overall.nps, x1: overall.nps, yref: "paper", y0: 0, y1: 1, line: { color: colour("series-2"), width: 1.5, dash: "dot" } }] : [];

@@ -6,6 +6,7 @@ import { makeSupervise } from "./supervise.js";
 import { t, word } from "./texts.js";
 
 const MINUTE = 60_000;
+const FEW_MINUTES = 10 * MINUTE;
 const LONG = 5 * 60; // seconds of waiting that are long
 const VERY_LONG = 15 * 60;
 
@@ -73,9 +74,25 @@ export function buckets(rows, width) {
   }));
 }
 
-function widthFor(series) {
+/** True of a value without one beside it: a line doesn't show it, so it needs a dot. */
+const alone = (points, index, which) => [points[index - 1], points[index + 1]].every((beside) => (beside?.[which] ?? null) === null);
+
+/** The first and the last time in those rows; none: NaN. */
+function endsOf(series) {
   const ends = Array.from(series.values()).flatMap((rows) => [rows[0]?.at, rows.at(-1)?.at]).filter(Number.isFinite);
-  const span = ends.length ? Math.max(...ends) - Math.min(...ends) : 0;
+  return ends.length ? [Math.min(...ends), Math.max(...ends)] : [NaN, NaN];
+}
+
+/** Where the axis has its ticks: a few minutes have one each, or else the same minute would stand there twice. */
+function ticks(series) {
+  const [first, last] = endsOf(series);
+  if (!(last - first < FEW_MINUTES)) return { nticks: 9 };
+  return { range: [plotTime(first - MINUTE), plotTime(last + MINUTE)], tick0: plotTime(first), dtick: MINUTE };
+}
+
+function widthFor(series) {
+  const [first, last] = endsOf(series);
+  const span = last - first || 0;
   if (span <= 2 * 60 * MINUTE) return MINUTE;
   return span <= 8 * 60 * MINUTE ? 5 * MINUTE : 15 * MINUTE;
 }
@@ -100,7 +117,8 @@ export function poolsPanel(store, explain) {
       const shown = names.indexOf(name);
       lines.push({
         type: "scatter",
-        mode: points.length > 1 ? "lines" : "markers",
+        mode: "lines+markers",
+        marker: { size: points.map((_, index) => (alone(points, index, which) ? 7 : 0)) },
         name: plain(word("pool", name)),
         x: points.map((point) => plotTime(point.at)),
         y: points.map((point) => point[which]),
@@ -110,13 +128,19 @@ export function poolsPanel(store, explain) {
       });
       for (const point of points.slice(-40)) rows.push([timeOfDay(point.at, false), word("pool", name), point[which]?.toFixed(1) ?? "—"]);
     }
-    mark(chart, "hidden", !lines.length);
-    if (!lines.length) return;
+    const drawn = lines.some((line) => line.y.some((y) => y !== null));
+    mark(chart, "hidden", !drawn);
+    mark(hook("chart-pools-empty"), "hidden", drawn || !names.length);
+    say(hook("chart-pools-empty"), t(lines.length ? "noWaits" : "noRouting"));
+    if (!drawn) {
+      tabulate(details, [], []);
+      return;
+    }
     const title = t(`${which}Measure`);
     draw(
       chart,
       lines,
-      { hovermode: "x unified", showlegend: true, xaxis: { tickformat: "%H:%M", hoverformat: "%H:%M", nticks: 9 }, yaxis: { rangemode: "tozero", title: { text: title, font: { size: 11, color: colour("quiet") }, standoff: 6 } } },
+      { hovermode: "x unified", showlegend: true, xaxis: { tickformat: "%H:%M", hoverformat: "%H:%M", ...ticks(series) }, yaxis: { rangemode: "tozero", title: { text: title, font: { size: 11, color: colour("quiet") }, standoff: 6 } } },
       `${t("pools")}: ${title}`,
     );
     tabulate(details, [t("time"), t("filterPool"), title], rows.reverse());

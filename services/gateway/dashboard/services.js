@@ -46,6 +46,7 @@ export function servicesPanel(store) {
     render() {
       const { level, text } = overall(store);
       say(health, text);
+      mark(health, "title", text);
       mark(health, "data-level", level);
       const entries = Object.entries(store.status?.services ?? {}).slice(0, 40);
       keep(body, entries, ([name]) => name, row);

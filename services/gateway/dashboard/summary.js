@@ -1,5 +1,5 @@
 // The six figures at the top: what a floor manager looks at first.
-import { count, millis, moodClass, moodText, percent, signed, stopwatch } from "./format.js";
+import { count, millis, moodClass, moodWord, percent, signed, stopwatch } from "./format.js";
 import { el, hook, keep, mark, say } from "./dom.js";
 import { t } from "./texts.js";
 
@@ -58,7 +58,7 @@ function mood(store, now) {
   const n = (sum.negative ?? 0) + (sum.neutral ?? 0) + (sum.positive ?? 0) + (sum.unsure ?? 0);
   if (!n) return { key: "moodHour", value: "—", detail: t("none") };
   const mean = (sum.polarity_milli ?? 0) / 1000 / n;
-  return { key: "moodHour", value: moodText(mean), mood: moodClass(mean), detail: t("moodDetail", { n: count(n), p: percent((sum.negative ?? 0) / n) }) };
+  return { key: "moodHour", value: signed(mean, 2), unit: moodWord(mean), mood: moodClass(mean), detail: t("moodDetail", { n: count(n), p: percent((sum.negative ?? 0) / n) }) };
 }
 
 function nps(store) {
@@ -85,13 +85,16 @@ function flags(store, now) {
 /** One figure with its label and detail. */
 export function figure(item) {
   const label = el("p", { class: "label" });
-  const value = el("p", { class: "value", "data-testid": `figure-${item.key}` });
+  const number = el("span");
+  const unit = el("small");
+  const value = el("p", { class: "value", "data-testid": `figure-${item.key}` }, number, " ", unit);
   const detail = el("p", { class: "detail" });
   return {
     node: el("div", { class: "figure" }, label, value, detail),
     update(next) {
       say(label, next.label ?? t(next.key));
-      say(value, next.value);
+      say(number, next.value);
+      say(unit, next.unit ?? "");
       mark(value, "data-mood", next.mood);
       say(detail, next.detail ?? "");
       mark(detail, "data-level", next.level);

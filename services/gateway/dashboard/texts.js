@@ -56,6 +56,7 @@ const TEXTS = {
   queuedMeasure: ["新进入排队（每分钟）", "Joined the queue (per minute)"],
   abandonedMeasure: ["放弃（每分钟）", "Gave up (per minute)"],
   noRouting: ["还没有排队数据。", "No figures on queues yet."],
+  noWaits: ["这段时间还没有人工接起，没有等待可画。", "No human has taken a contact yet, so there is no wait to show."],
   asTable: ["看表格", "As a table"],
 
   flags: ["可能升级的投诉", "Complaints about to escalate"],
@@ -128,9 +129,11 @@ const TEXTS = {
   interval: ["95% 区间", "95 % interval"],
   overall: ["总体 {n}", "overall {n}"],
   noNps: ["还没有问卷回答。", "No survey has been answered yet."],
+  noNpsBy: ["已有回答，但都没有注明{d}。", "There are answers, but no answer names a {d} yet."],
   npsTold: ["发生了什么变化，承诺是否见效", "what changed, and whether what was promised worked"],
   allAnswers: ["全部", "All"],
   overdueAction: ["已逾期：", "overdue:"],
+  neverPromised: ["（未曾承诺）", "(never promised)"],
   npsNote: [
     "点为 NPS，横线为 95% 区间；空心点少于 30 份回答，不宜下结论。",
     "Dot: NPS; line: 95 % interval; hollow: fewer than 30 answers, too few to conclude from.",
@@ -177,6 +180,7 @@ const TEXTS = {
   "mood.mid": ["平静", "calm"],
   "mood.high": ["满意", "content"],
   "mood.veryHigh": ["很满意", "very happy"],
+  "mood.unsure": ["拿不准", "unsure"],
   "nps.promoter": ["推荐者", "promoter"],
   "nps.passive": ["被动者", "passive"],
   "nps.detractor": ["贬损者", "detractor"],

@@ -99,6 +99,8 @@ class Journeys:
                         "zh": step.zh,
                         "en": step.en,
                         "polarity": step.polarity,
+                        "label": step.label,
+                        "names": step.names,
                         "speaker": step.speaker,
                         "channel": place[0],
                         "touchpoint": place[1],

@@ -23,7 +23,9 @@ MAX_QUOTE = 400
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step. kind: the dashboard's word for it. polarity: −1 to 1, of what was said; speaker: "customer", "bot" or "seat", of
-    what was said; channel and touchpoint: where the event tells them. None for the rest."""
+    what was said; channel and touchpoint: where the event tells them; label: "negative", "neutral", "positive" or "unsure", of a
+    score; names: what stands in the texts as an id, as pairs of "pool", "touch" or "channel" with the id, in the order in which they
+    stand there, for pages that have words for it. None for the rest."""
 
     kind: str
     zh: str
@@ -32,6 +34,8 @@ class Step:
     speaker: str | None = None
     channel: str | None = None
     touchpoint: str | None = None
+    label: str | None = None
+    names: tuple[tuple[str, str], ...] = ()
 
 
 def tell(message: Message) -> Step | None:
@@ -41,7 +45,12 @@ def tell(message: Message) -> Step | None:
 
 
 def _step(say: Callable[[Any], tuple[str, str, str]]) -> "Callable[[Any], Step]":
-    return lambda message: Step(*say(message))
+    return lambda message: Step(*say(message), names=_pools_of(message))
+
+
+def _pools_of(message: Message) -> tuple[tuple[str, str], ...]:
+    """The pools that a step of waiting names."""
+    return (("pool", message.pool), ("pool", message.to_pool)) if isinstance(message, router.ContactMoved) else ()
 
 
 def _quote(text: str) -> str:
@@ -67,6 +76,12 @@ _LABELS = {
     sentiment.LABEL_NEUTRAL: ("平静", "neutral"),
     sentiment.LABEL_POSITIVE: ("满意", "happy"),
     sentiment.LABEL_UNSURE: ("难以判断", "unsure"),
+}
+_LABEL_CODES = {
+    sentiment.LABEL_NEGATIVE: "negative",
+    sentiment.LABEL_NEUTRAL: "neutral",
+    sentiment.LABEL_POSITIVE: "positive",
+    sentiment.LABEL_UNSURE: "unsure",
 }
 _EMOTIONS = {
     sentiment.EMOTION_HAPPY: ("开心", "happy"),
@@ -104,6 +119,7 @@ def _requested(m: contact.ContactRequested) -> Step:
         f"Asks for service by {m.channel}: {en}",
         channel=m.channel or None,
         touchpoint=m.touchpoint or None,
+        names=(("channel", m.channel), ("touch", m.topic or m.touchpoint)),
     )
 
 
@@ -143,6 +159,7 @@ def _scored(m: sentiment.MessageScored) -> Step:
         f"情绪：{zh}（{figures}）{more_zh}，累计心情 {m.customer_mood:+.2f}",
         f"Mood: {en} ({figures}){more_en}, running mood {m.customer_mood:+.2f}",
         m.score.polarity,
+        label=_LABEL_CODES.get(m.score.label),
     )
 
 
@@ -170,18 +187,19 @@ def _triaged(m: router.ContactTriaged) -> Step:
     missing = "、".join(m.inputs.missing)
     note_zh = f"，缺少 {missing} 的信息" if missing else ""
     note_en = f", without an answer of {', '.join(m.inputs.missing)}" if missing else ""
-    where_zh, where_en = ("机器人", "the bot") if m.pool == "bot" else (f"人工组 {m.pool}", f"pool {m.pool}")
+    where_zh, where_en = ("机器人", "the bot") if m.pool == "bot" else (f" {m.pool}", m.pool)
     return Step(
         "routed",
         f"分派给{where_zh}（规则 {m.rule}，优先级 {m.priority}{note_zh}）",
         f"Routed to {where_en} (rule {m.rule}, priority {m.priority}{note_en})",
         channel=m.inputs.channel or None,
         touchpoint=m.inputs.touchpoint or None,
+        names=() if m.pool == "bot" else (("pool", m.pool),),
     )
 
 
 def _queued(m: router.ContactQueued) -> Step:
-    return Step("queued", f"在 {m.pool} 排队", f"Waits for {m.pool}")
+    return Step("queued", f"在 {m.pool} 排队", f"Waits for {m.pool}", names=(("pool", m.pool),))
 
 
 def _offered(m: router.ContactOffered) -> Step:

@@ -48,32 +48,55 @@ PLACES: Final = 10
 """Bars, and rows of a table, that are shown of one dimension at most."""
 
 
-def compose(report: Report, language: Language, zone: ZoneInfo, links: tuple[tuple[str, str], ...] = ()) -> Document:
-    """The document. Times are told in `zone`; links: words and address of what lies beside it."""
+def compose(
+    report: Report,
+    language: Language,
+    zone: ZoneInfo,
+    links: tuple[tuple[str, str], ...] = (),
+    *,
+    so_far: bool = False,
+) -> Document:
+    """The document. Times are told in `zone`; links: words and address of what lies beside it; so_far: the week still goes on."""
     asked = report.asked
     first, last = asked.start.astimezone(zone), (asked.end - timedelta(seconds=1)).astimezone(zone)
     subtitle = f"{asked.week} · {days(first, last, language)} · {zone.key}"
+    if so_far:
+        subtitle += " · " + say("so_far", language)
     if asked.scope:
         subtitle += " · " + say("scope", language, scope=_named(asked.scope, language))
     return Document(
         language,
         say("special" if asked.scope else "title", language),
         subtitle,
-        words.points(report.this.all.nps, DIGITS) if report.this.all.n else "–",
-        say("nps", language),
-        (
-            _headline(report, language, zone),
-            _pains(report, language, zone),
-            parts.kept(report, language, zone),
-            parts.better(report, language),
-            parts.calm(report, language),
-            *([parts.repeated(report, language)] if report.repeats else []),
-            parts.places(report, language),
-            parts.stages(report, language),
-            _comments(report, language),
-            parts.audit(report, language),
-        ),
+        words.points(report.this.all.nps, DIGITS) if report.this.all.n else "",
+        say("nps" if report.this.all.n else "unanswered", language),
+        _answered(report, language, zone) if report.this.all.n else _empty(report, language, zone),
         links,
+    )
+
+
+def _answered(report: Report, language: Language, zone: ZoneInfo) -> tuple[Section, ...]:
+    return (
+        _headline(report, language, zone),
+        _pains(report, language, zone),
+        parts.kept(report, language, zone),
+        parts.better(report, language),
+        parts.calm(report, language),
+        *([parts.repeated(report, language)] if report.repeats else []),
+        parts.places(report, language),
+        parts.stages(report, language),
+        _comments(report, language),
+        parts.audit(report, language),
+    )
+
+
+def _empty(report: Report, language: Language, zone: ZoneInfo) -> tuple[Section, ...]:
+    """A week in which nobody answered: only what needs no answers."""
+    return (
+        Section("headline", say("headline", language), (Text(say("empty_week", language)),)),
+        parts.kept(report, language, zone),
+        *([parts.repeated(report, language)] if report.repeats else []),
+        parts.audit(report, language),
     )
 
 

@@ -23,7 +23,7 @@ from services.nps.report.build import Asked, Report, build
 from services.nps.report.compose import compose
 from services.nps.report.remark import SILENT, UNREAD, Reader, Remark
 from services.nps.report.texts import say
-from services.nps.report.week import ends, last_whole, named
+from services.nps.report.week import ends, named, running, usual
 from services.runtime.clock import Clock
 
 BACK: Final = timedelta(days=56)
@@ -99,24 +99,33 @@ class Broadcasts:
         self._made: dict[tuple[date, Segments], tuple[datetime, Report]] = {}
         self._making = asyncio.Lock()
 
-    def last(self) -> date:
-        """The Monday of the last week that is over."""
-        return last_whole(self._clock(), self._zone)
+    async def usual(self, scope: Segments) -> date:
+        """The Monday of the week that is told where none is asked for."""
+        now = self._clock()
+        start, end = ends(running(now, self._zone), self._zone)
+        last = """SELECT answered_at FROM answer WHERE answered_at >= $1 AND answered_at < $2 AND segments @> $3::jsonb
+                  ORDER BY answered_at DESC LIMIT 1"""
+        where = json.dumps(dict(scope))
+        before = await self._pool.fetchval(last, start - BACK, start, where)
+        return usual(now, self._zone, before, await self._pool.fetchval(last, start, end, where))
 
     async def page(self, week: date, scope: Segments, language: Language) -> str:
         """The week's report as HTML, with ways to the weeks beside it and to the other language."""
         found = await self._report(week, scope)
-        links = self._links(week, scope, language)
-        return await asyncio.to_thread(lambda: html.render(compose(found, language, self._zone, links)))
+        this = running(self._clock(), self._zone)
+        links = self._links(week, this, scope, language)
+        return await asyncio.to_thread(
+            lambda: html.render(compose(found, language, self._zone, links, so_far=week == this))
+        )
 
-    def _links(self, week: date, scope: Segments, language: Language) -> tuple[tuple[str, str], ...]:
+    def _links(self, week: date, this: date, scope: Segments, language: Language) -> tuple[tuple[str, str], ...]:
         def to(day: date, spoken: str) -> str:
             return "?" + urlencode(
                 [("week", named(day)), ("lang", spoken), *(("segment", f"{d}={v}") for d, v in scope)]
             )
 
         around = [(say("earlier", language), to(week - timedelta(days=7), language))]
-        if week < self.last():
+        if week < this:
             around.append((say("later", language), to(week + timedelta(days=7), language)))
         other = "en" if language == "zh" else "zh"
         return (

@@ -15,7 +15,7 @@ def render(document: Document) -> str:
     """The file's text."""
     lines = [
         f"# {_text(document.title)}", "", _text(document.subtitle), "",
-        f"**{_text(document.figure_label)} {_text(document.figure)}**", "",
+        f"**{_text(f'{document.figure_label} {document.figure}'.strip())}**", "",
     ]  # fmt: skip
     for section in document.sections:
         lines += [f"## {_text(section.title)}", ""]

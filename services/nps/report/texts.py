@@ -35,6 +35,12 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "Of these two weeks alone, chance makes such a difference less than once in twenty; but the score is looked at every day, and with so many looks chance will do so "
         "now and then. So an interval off zero is not certain yet: the test that may look at all times has not confirmed it.",
     ),
+    "so_far": ("本周尚未结束，截至目前", "so far: the week goes on"),
+    "unanswered": ("没有答卷", "no answers"),
+    "empty_week": (
+        "这一周没有人回答问卷，所以没有分数，也没有痛点可说。",
+        "Nobody answered a survey in this week, so there is no score, and no pain point to tell.",
+    ),
     "no_last": ("没有上周可比", "no last week to compare with"),
     "only": ("只在{place}上升，别处没有", "only in {place}, not elsewhere"),
     "most": ("以{place}最明显，别处也在上升", "most of all in {place}, and elsewhere as well"),

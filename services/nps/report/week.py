@@ -30,6 +30,22 @@ def ends(first: date, zone: tzinfo) -> tuple[datetime, datetime]:
     return start.astimezone(UTC), datetime.combine(first + timedelta(days=7), start.time(), tzinfo=zone).astimezone(UTC)
 
 
+def running(now: datetime, zone: tzinfo) -> date:
+    """The Monday of the week that goes on."""
+    return last_whole(now, zone) + timedelta(days=7)
+
+
+def usual(now: datetime, zone: tzinfo, before: datetime | None, since: datetime | None) -> date:
+    """The Monday of the week to tell first: the last whole one if it was answered in, else the one that goes on if it was, else the
+    last one that was; where nobody has answered, the one that goes on.
+
+    before, since: the last answers of before this week, and of this week; None where there is none.
+    """
+    whole = last_whole(now, zone)
+    answered = last_whole(before, zone) + timedelta(days=7) if before else None
+    return answered if answered and (answered == whole or since is None) else running(now, zone)
+
+
 def last_whole(now: datetime, zone: tzinfo) -> date:
     """The Monday of the last week that is over."""
     today = now.astimezone(zone).date()
