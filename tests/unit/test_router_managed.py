@@ -332,6 +332,24 @@ def test_a_call_back_keeps_its_place_and_is_a_promise() -> None:
     assert [f.contact_id for f in floor.told(facts.DebtPaid)] == ["k1"]
 
 
+@pytest.mark.parametrize("kind", ["call_back", "managed"])
+def test_who_needs_no_call_any_more_rings_no_seat(kind: str) -> None:
+    floor = Floor(0)
+    if kind == "managed":
+        floor.send(events.ModeRequested, by="王", reason="", mode="managed")
+    floor.send(events.ContactQueued, contact_id="k1", customer_id="c1", queued_at=T0, call_back=kind == "call_back")
+    floor.send(events.ModeRequested, by="王", reason="", mode="human")
+    floor.send(events.SeatSignedIn, seat_id="s", skills={}, capacity=1)
+    (offer,) = floor.told(facts.ContactOffered)
+    floor.send(events.ContactLine, contact_id="k1", customer_id="c1", what="no_call_back")
+    (closed,) = floor.told(facts.ContactClosed)
+    assert closed.outcome == (facts.Outcome.BOT if kind == "managed" else facts.Outcome.ABANDONED)
+    assert not floor.state.offers and not floor.state.debts and floor.state.seats["s"].takes, "the seat is free again"
+    accepted = {"seat_id": "s", "contact_id": "k1", "token": offer.token}
+    (answer,) = floor.send(events.OfferAccepted, **accepted)
+    assert not answer.ok and answer.reason.endswith("contact k1 is over")
+
+
 def test_a_policy_without_the_mode_leaves_it() -> None:
     floor = Floor(1)
     for n in range(20):

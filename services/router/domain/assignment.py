@@ -206,16 +206,12 @@ def _withdrawn(draft: Draft, event: ContactWithdrawn) -> list[PoolFact]:
         return [offers.served(draft, held)]  # a human has it, so a human served it, whoever hung up
     if moves.off_line(draft, contact_id):
         return []
-    if contact_id in draft.offers:
-        offer = draft.offers[contact_id]
-        draft.drop_offer(contact_id)
-        offers.release(draft, offer.seat_id, contact_id)
-        contact = offer.contact
-    elif contact_id in draft.waiting:
-        contact = draft.dequeue(contact_id)
-    elif contact_id in draft.parked:
-        contact = draft.unpark(contact_id)
-    elif contact_id in draft.moved:
+    contact = offers.taken_out(draft, contact_id)
+    if contact is not None:
+        draft.close(contact_id)
+        draft.count("abandoned")
+        return [moves.gone(draft, contact)]
+    if contact_id in draft.moved:
         return [
             WithdrawnElsewhere(
                 pool=draft.moved[contact_id],
@@ -225,17 +221,12 @@ def _withdrawn(draft: Draft, event: ContactWithdrawn) -> list[PoolFact]:
                 at=draft.now,
             )
         ]
-    else:
-        if contact_id not in draft.closed and contact_id not in draft.early:
-            early = {**draft.early, contact_id: event.abandoned}
-            if len(early) > CLOSED_KEPT:
-                del early[next(iter(early))]
-            draft.early = early
-        return []
-    draft.left_queue()
-    draft.close(contact_id)
-    draft.count("abandoned")
-    return [moves.gone(draft, contact)]
+    if contact_id not in draft.closed and contact_id not in draft.early:
+        early = {**draft.early, contact_id: event.abandoned}
+        if len(early) > CLOSED_KEPT:
+            del early[next(iter(early))]
+        draft.early = early
+    return []
 
 
 # -- seats --------------------------------------------------------------------------------------------------------

@@ -216,16 +216,11 @@ def overdue(draft: Draft, contact_id: str) -> list[PoolFact]:
 
 
 def released(draft: Draft, contact_id: str) -> list[PoolFact]:
-    """The customer needs no human any more. The contact is over, wherever it waited."""
+    """The customer needs no human any more: the contact is over. The caller has taken it out of where it waited."""
     debt = draft.debts.get(contact_id)
     if debt is None:
         return []
     draft.drop_debt(contact_id)
-    if contact_id in draft.waiting:
-        draft.dequeue(contact_id)
-        draft.left_queue()
-    elif contact_id in draft.parked:
-        draft.unpark(contact_id)
     by_bot = debt.kind == "managed"
     draft.close(contact_id)
     draft.count("bot" if by_bot else "abandoned")

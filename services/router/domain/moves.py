@@ -150,7 +150,7 @@ def line(draft: Draft, event: ContactLine) -> list[PoolFact]:
         case "call_back":
             return call_back(draft, event.contact_id)
         case "no_call_back":
-            return debts.released(draft, event.contact_id)
+            return _no_call_back(draft, event.contact_id)
         case "cut_off":
             return _cut_off(draft, event.contact_id)
         case "connected":
@@ -172,6 +172,14 @@ def call_back(draft: Draft, contact_id: str) -> list[PoolFact]:
     else:
         return []
     return [debts.incur(draft, contact, "call_back")]
+
+
+def _no_call_back(draft: Draft, contact_id: str) -> list[PoolFact]:
+    """The customer needs no call any more: where one was promised, no seat is rung for it either."""
+    if contact_id not in draft.debts:
+        return []
+    offers.taken_out(draft, contact_id)
+    return debts.released(draft, contact_id)
 
 
 def off_line(draft: Draft, contact_id: str) -> bool:
