@@ -244,7 +244,7 @@ def _seat(draft: Draft, event: SeatEvent) -> list[PoolFact]:
         draft.put_seat(_signed_in(draft, event, seat))
     elif gone or seat is None:
         reason = f"seat {event.seat_id} is not signed in to pool {draft.pool}"
-    elif seat.state is SeatState.DRAINING and isinstance(event, SeatResumed):
+    elif seat.leaves and isinstance(event, SeatResumed):
         reason = f"seat {event.seat_id} is to take no more; sign in anew"
     else:
         facts = _moved(draft, event, seat)
@@ -257,10 +257,12 @@ def _moved(draft: Draft, event: SeatEvent, seat: Seat) -> list[PoolFact]:
     match event:
         case SeatPaused() if seat.state is SeatState.READY:
             draft.put_seat(changed(seat, state=SeatState.PAUSED, wrap_until=None))
+        case SeatPaused() if seat.state is SeatState.AWAY and seat.comes_back is SeatState.READY:
+            draft.put_seat(changed(seat, comes_back=SeatState.PAUSED))
         case SeatResumed() if seat.state is not SeatState.READY or seat.wrap_until is not None:
             draft.put_seat(_resumed(draft, seat))
         case SeatReconnected() if seat.state is SeatState.AWAY:
-            draft.put_seat(_resumed(draft, seat))
+            draft.put_seat(_back(draft, seat))
         case SeatSignedOut():
             return _left(draft, seat, SeatState.SIGNED_OUT, "signed_out")
         case SeatDisconnected() if seat.state is not SeatState.AWAY:
@@ -285,7 +287,22 @@ def _answered(draft: Draft, event: OfferEvent) -> str | list[PoolFact]:
 
 
 def _resumed(draft: Draft, seat: Seat) -> Seat:
-    return changed(seat, state=SeatState.READY, misses=0, idle_since=draft.now, wrap_until=None, away_until=None)
+    return changed(
+        seat,
+        state=SeatState.READY,
+        misses=0,
+        idle_since=draft.now,
+        wrap_until=None,
+        away_until=None,
+        comes_back=SeatState.READY,
+    )
+
+
+def _back(draft: Draft, seat: Seat) -> Seat:
+    """A seat that can be reached again does what it did before."""
+    if seat.comes_back is SeatState.READY:
+        return _resumed(draft, seat)
+    return changed(seat, state=seat.comes_back, comes_back=SeatState.READY, away_until=None)
 
 
 def _signed_in(draft: Draft, event: SeatSignedIn, seat: Seat | None) -> Seat:
@@ -319,7 +336,7 @@ def _left(draft: Draft, seat: Seat, state: SeatState, why: str) -> list[PoolFact
 
 def _cut_off(draft: Draft, seat: Seat) -> list[PoolFact]:
     until = draft.now + timedelta(seconds=draft.terms.reconnect_s)
-    draft.put_seat(changed(seat, state=SeatState.AWAY, wrap_until=None, away_until=until))
+    draft.put_seat(changed(seat, state=SeatState.AWAY, comes_back=seat.state, wrap_until=None, away_until=until))
     mine = [offer for held in seat.holds if (offer := draft.offers.get(held)) is not None]
     return [offers.give_back(draft, offer, "disconnected") for offer in mine]
 

@@ -129,7 +129,7 @@ def seat_gone(draft: Draft, seat_id: str) -> list[PoolFact]:
     if seat is None or seat.state is not SeatState.AWAY:
         return []
     facts: list[PoolFact] = []
-    draft.put_seat(changed(seat, state=SeatState.SIGNED_OUT, away_until=None))
+    draft.put_seat(changed(seat, state=SeatState.SIGNED_OUT, comes_back=SeatState.READY, away_until=None))
     for contact_id in seat.holds:
         held = draft.serving.get(contact_id)
         if held is None or held.contact is None:

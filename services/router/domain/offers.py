@@ -147,7 +147,7 @@ def release(draft: Draft, seat_id: str, contact_id: str, *, wrap_up: bool = Fals
     """Free the seat of a contact; a seat that signed out or drains goes with its last one."""
     seat: Seat = draft.seats[seat_id]
     holds = tuple(held for held in seat.holds if held != contact_id)
-    if not holds and seat.state in (SeatState.SIGNED_OUT, SeatState.DRAINING):
+    if not holds and seat.leaves:
         draft.drop_seat(seat_id)
         return
     until: datetime | None = seat.wrap_until

@@ -80,6 +80,8 @@ class Seat:
     """Until when it is at the work after its last contact."""
     away_until: datetime | None = None
     """Until when its contacts wait for it to come back."""
+    comes_back: SeatState = SeatState.READY
+    """While it is away: what it does once it can be reached again."""
     anger: float = 0.0
     """What it had absorbed at anger_at; it halves in HALF_LIFE_S."""
     anger_at: datetime | None = None
@@ -92,6 +94,14 @@ class Seat:
     def takes(self) -> bool:
         """True where it can be offered one more contact of some kind."""
         return self.state is READY and self.wrap_until is None and self.used < self.capacity
+
+    @property
+    def leaves(self) -> bool:
+        """True where it goes with its last contact."""
+        if self.state is READY:
+            return False
+        state = self.comes_back if self.state is SeatState.AWAY else self.state
+        return state in (SeatState.SIGNED_OUT, SeatState.DRAINING)
 
     def anger_now(self, now: datetime) -> float:
         """Return what of the anger that it absorbed is left."""
