@@ -32,6 +32,7 @@ from services.router.domain.facts import (
     Answer,
     ContactAccepted,
     ContactClosed,
+    ContactMoved,
     ContactOffered,
     OfferReturned,
     Outcome,
@@ -235,6 +236,38 @@ def test_a_draining_seat_whose_last_customer_leaves_while_it_is_away_is_gone() -
     desk.send(SeatDisconnected, seat_id="s1")
     desk.send(ContactWithdrawn, contact_id="k1", customer_id="ck1", abandoned=False)
     assert not desk.state.seats and assignment.due(desk.state) is None
+
+
+@pytest.mark.parametrize("how", ["drains", "signs out"])
+def test_a_seat_that_is_away_and_leaves_gives_up_its_contact(how: str) -> None:
+    desk = Desk()
+    desk.seat("s1")
+    desk.queue("k1")
+    desk.answer(OfferAccepted, "s1", "k1", 1)
+    desk.send(SeatDisconnected, seat_id="s1")
+    desk.seat("s2")
+    if how == "drains":
+        drained = desk.send(DrainRequested, seat_id="s1", by="boss", reason="")
+        assert offered(drained) == [] and "k1" in desk.state.serving, "it may still come back to finish"
+        assert offered(desk.later(TERMS.reconnect_s)) == [("k1", "s2")]
+    else:
+        gone = desk.send(SeatSignedOut, seat_id="s1")
+        assert [f.cause for f in gone if isinstance(f, ContactMoved)] == ["disconnected"]
+        assert offered(gone) == [("k1", "s2")]
+    assert not desk.answer(ServiceFinished, "s1", "k1", 1).ok
+    assert set(desk.state.seats) == {"s2"}
+
+
+def test_a_seat_drained_while_it_is_away_finishes_what_it_has_when_it_comes_back() -> None:
+    desk = Desk()
+    desk.seat("s1", capacity=2)
+    desk.queue("k1")
+    desk.answer(OfferAccepted, "s1", "k1", 1)
+    desk.send(SeatDisconnected, seat_id="s1")
+    desk.send(DrainRequested, seat_id="s1", by="boss", reason="")
+    desk.send(SeatReconnected, seat_id="s1")
+    assert offered(desk.queue("k2")) == [] and "k1" in desk.state.serving
+    assert desk.answer(ServiceFinished, "s1", "k1", 1).ok and not desk.state.seats
 
 
 def test_withdrawn_while_waiting_offered_or_in_service() -> None:

@@ -324,7 +324,15 @@ def _signed_in(draft: Draft, event: SeatSignedIn, seat: Seat | None) -> Seat:
 
 
 def _left(draft: Draft, seat: Seat, state: SeatState, why: str) -> list[PoolFact]:
-    """A seat takes no more: its offers go back to the queue; with its last contact it is gone."""
+    """A seat takes no more: its offers go back to the queue; with its last contact it is gone.
+
+    One that is away: where it drains, its contacts wait for it as long as any seat's; where it signs out, no longer.
+    """
+    if seat.state is SeatState.AWAY:
+        if state is SeatState.DRAINING and seat.holds:
+            draft.put_seat(changed(seat, comes_back=state))
+            return []
+        return moves.seat_gone(draft, seat.seat_id)
     draft.put_seat(changed(seat, state=state, wrap_until=None, away_until=None))
     mine = [offer for held in seat.holds if (offer := draft.offers.get(held)) is not None]
     facts: list[PoolFact] = [offers.give_back(draft, offer, why) for offer in mine]
