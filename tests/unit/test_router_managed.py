@@ -316,6 +316,20 @@ def test_hanging_up_does_not_cancel_what_was_promised_but_saying_so_does() -> No
     assert (offer.contact_id, offer.call_back) == ("k2", True), "the seat calls: nobody is on the line"
 
 
+def test_who_hangs_up_while_offered_is_called_by_the_next_seat() -> None:
+    floor = Floor(0)
+    floor.send(events.ModeRequested, by="王", reason="", mode="managed")
+    floor.send(events.ContactQueued, contact_id="k1", customer_id="k1", queued_at=T0)
+    floor.send(events.ModeRequested, by="王", reason="", mode="human")
+    floor.send(events.SeatSignedIn, seat_id="s", skills={}, capacity=1)
+    floor.send(events.ContactWithdrawn, contact_id="k1", customer_id="k1", abandoned=True)
+    first = floor.state.offers["k1"]
+    due = assignment.due(floor.state)
+    assert due == first.expires_at, "the seat has as long to answer as it had"
+    floor.send(events.OfferDeclined, seat_id="s", contact_id="k1", token=first.token)
+    assert [f.call_back for f in floor.told(facts.ContactOffered)] == [False, True]
+
+
 def test_a_call_back_keeps_its_place_and_is_a_promise() -> None:
     floor = Floor(0)
     floor.send(events.ContactQueued, contact_id="k1", customer_id="c1", queued_at=T0)

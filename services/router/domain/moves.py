@@ -183,14 +183,17 @@ def _no_call_back(draft: Draft, contact_id: str) -> list[PoolFact]:
 
 
 def off_line(draft: Draft, contact_id: str) -> bool:
-    """The customer hung up. Whether a debt stands, so that the customer is called back."""
+    """The customer hung up. Whether a debt stands, so that the customer is called back, by whichever seat takes it."""
     debt = draft.debts.get(contact_id)
     if debt is None:
         return False
     if not debt.contact.call_back:
         draft.put_debt(changed(debt, contact=changed(debt.contact, call_back=True)))
+        offer = draft.offers.get(contact_id)
         if contact_id in draft.waiting:
             draft.enqueue(changed(draft.dequeue(contact_id), call_back=True))
+        elif offer is not None:
+            draft.put_offer(changed(offer, contact=changed(offer.contact, call_back=True)))
     return True
 
 
