@@ -346,6 +346,21 @@ def test_a_call_back_keeps_its_place_and_is_a_promise() -> None:
     assert [f.contact_id for f in floor.told(facts.DebtPaid)] == ["k1"]
 
 
+@pytest.mark.parametrize("answer", [events.OfferAccepted, events.OfferDeclined])
+def test_a_call_back_wished_while_it_is_offered_is_a_promise_too(answer: type[PoolEvent]) -> None:
+    floor = Floor(1)
+    floor.send(events.ContactQueued, contact_id="k1", customer_id="c1", queued_at=T0)
+    floor.send(events.ContactLine, contact_id="k1", customer_id="c1", what="call_back")
+    assert [f.kind for f in floor.told(facts.DebtIncurred)] == ["call_back"] and "k1" in floor.state.offers
+    floor.send(events.ContactWithdrawn, contact_id="k1", customer_id="c1", abandoned=True)
+    assert not floor.told(facts.ContactClosed), "hanging up doesn't cancel what was promised"
+    floor.send(answer, seat_id="s0", contact_id="k1", token=floor.state.offers["k1"].token)
+    if answer is events.OfferDeclined:
+        assert [f.call_back for f in floor.told(facts.ContactOffered)] == [False, True]
+    floor.run(3)
+    assert [f.contact_id for f in floor.told(facts.DebtPaid)] == ["k1"] and not floor.state.debts
+
+
 @pytest.mark.parametrize("kind", ["call_back", "managed"])
 def test_who_needs_no_call_any_more_rings_no_seat(kind: str) -> None:
     floor = Floor(0)

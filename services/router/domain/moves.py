@@ -169,6 +169,10 @@ def call_back(draft: Draft, contact_id: str) -> list[PoolFact]:
     elif contact_id in draft.parked:
         contact = changed(draft.unpark(contact_id), call_back=True, promised=True)
         draft.enqueue(contact)
+    elif contact_id in draft.offers:
+        offer = draft.offers[contact_id]
+        contact = changed(offer.contact, call_back=True, promised=True)
+        draft.put_offer(changed(offer, contact=contact))
     else:
         return []
     return [debts.incur(draft, contact, "call_back")]
