@@ -70,7 +70,7 @@ def decide(state: Pool, event: PoolEvent, now: datetime, terms: Terms | None = N
         case ContactLine():
             facts += moves.line(draft, event)
         case TurnPassed():
-            moves.turn_passed(draft, event)
+            facts += moves.turn_passed(draft, event)
         case AngerAbsorbed():
             _bears(draft, event)
         case SupervisorEvent():

@@ -13,6 +13,8 @@ from services.router.domain.copying import changed
 from services.router.domain.draft import Draft
 from services.router.domain.events import ContactLine, ServiceTransferred, TurnPassed
 from services.router.domain.facts import ContactClosed, ContactMoved, ContactQueued, Outcome, PoolFact
+from services.router.domain.facts import ContactLine as LineElsewhere
+from services.router.domain.facts import TurnPassed as TurnElsewhere
 from services.router.domain.index import need_of
 from services.router.domain.policy import Ring
 from services.router.domain.pool import SeatState, Service, Waiting
@@ -145,7 +147,17 @@ def seat_gone(draft: Draft, seat_id: str) -> list[PoolFact]:
 
 
 def line(draft: Draft, event: ContactLine) -> list[PoolFact]:
-    """What became of a contact's line."""
+    """What became of a contact's line. What triage says of one that went to another pool is told on to it."""
+    if event.contact_id in draft.moved:
+        return [
+            LineElsewhere(
+                pool=draft.moved[event.contact_id],
+                contact_id=event.contact_id,
+                customer_id=event.customer_id,
+                what=event.what,
+                at=draft.now,
+            )
+        ]
     match event.what:
         case "call_back":
             return call_back(draft, event.contact_id)
@@ -274,12 +286,23 @@ def wake(draft: Draft) -> None:
         draft.enqueue(draft.unpark(contact_id))
 
 
-def turn_passed(draft: Draft, event: TurnPassed) -> None:
-    """A contact takes less of its seat while the customer is to answer."""
+def turn_passed(draft: Draft, event: TurnPassed) -> list[PoolFact]:
+    """A contact takes less of its seat while the customer is to answer, whichever pool's seat that is."""
+    if event.contact_id in draft.moved:
+        return [
+            TurnElsewhere(
+                pool=draft.moved[event.contact_id],
+                contact_id=event.contact_id,
+                customer_id=event.customer_id,
+                waits_for_customer=event.waits_for_customer,
+                at=draft.now,
+            )
+        ]
     held = draft.serving.get(event.contact_id)
     if held is None or held.contact is None:
-        return
+        return []
     weight = draft.terms.weight(held.contact.channel, event.waits_for_customer)
     if weight != held.weight:
         draft.put_service(changed(held, weight=weight))
         draft.put_seat(draft.seats[held.seat_id])
+    return []
