@@ -219,15 +219,25 @@ def _cut_off(draft: Draft, contact_id: str) -> list[PoolFact]:
     offer = draft.offers.get(contact_id)
     if offer is not None and contact_id not in draft.debts:
         facts.append(offers.give_back(draft, offer, "disconnected"))
-    if contact_id in draft.waiting and contact_id not in draft.debts:
+    if contact_id in draft.debts:
+        return facts  # it is called back, whatever becomes of its line
+    parked = draft.parked.get(contact_id)
+    if contact_id in draft.waiting:
         draft.park(draft.dequeue(contact_id), "cut_off", until)
+    elif parked is not None and parked.why == "last_seat":
+        draft.park(draft.unpark(contact_id), "cut_off", until, parked.until)
     return facts
 
 
 def _connected(draft: Draft, contact_id: str) -> list[PoolFact]:
     parked = draft.parked.get(contact_id)
-    if parked is not None and parked.why == "cut_off":
-        draft.enqueue(draft.unpark(contact_id))
+    if parked is None or parked.why != "cut_off":
+        return []
+    contact, until = draft.unpark(contact_id), parked.held_until
+    if until is not None and until > draft.now and held_for(draft, contact):
+        draft.park(contact, "last_seat", until)
+    else:
+        draft.enqueue(contact)
     return []
 
 

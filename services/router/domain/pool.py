@@ -211,6 +211,8 @@ class Parked:
     why: str
     """"cut_off": its customer's line broke; "last_seat": it waits for that seat alone."""
     until: datetime
+    held_until: datetime | None = None
+    """One that is cut off: until when it waited for its last seat alone; None where it waited for anybody."""
 
 
 @dataclass(frozen=True, slots=True)
