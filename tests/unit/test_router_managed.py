@@ -8,12 +8,13 @@ from heapq import heappop, heappush
 from itertools import count, pairwise
 from math import ceil
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.router.domain import assignment, events, facts
-from services.router.domain.draft import live
+from services.router.domain.draft import live, stored
 from services.router.domain.events import PoolEvent
 from services.router.domain.policy import Managed, Ring, Terms
 from services.router.domain.pool import Pool, imbalance
@@ -261,6 +262,19 @@ def test_debts_are_called_oldest_first_and_never_more_than_the_share() -> None:
         if not fact.urgent:
             waits = [f for f in called if f.at <= fact.at < paid[f.contact_id]]
             assert len(waits) <= 2 + sum(f.urgent for f in waits)
+
+
+def test_a_debt_soon_due_that_idle_seats_will_pay_is_looked_at_once_also_by_who_reads_the_state_anew() -> None:
+    floor = Floor(0)
+    floor.send(events.ModeRequested, by="王", reason="", mode="managed")
+    floor.send(events.ModeRequested, by="王", reason="", mode="auto")
+    floor.send(events.SeatSignedIn, seat_id="s", skills={}, capacity=1, languages=("zh",))
+    floor.terms = replace(TERMS, managed=replace(MANAGED, promise_s=500))
+    floor.send(events.ContactQueued, contact_id="k1", customer_id="c1", language="en", queued_at=T0)
+    assert list(floor.state.debts) == ["k1"] and not floor.told(facts.DebtCalled)
+    anew = msgspec.json.decode(msgspec.json.encode(stored(floor.state)), type=Pool)
+    assert assignment.due(anew) == assignment.due(floor.state)
+    assert assignment.due(floor.state) > floor.now
 
 
 def test_by_hand_it_stays_until_it_is_told_otherwise() -> None:

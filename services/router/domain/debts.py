@@ -181,7 +181,10 @@ def soon_due(draft: Draft, contact_id: str) -> list[PoolFact]:
     protected contacts keep their turn.
     """
     debt = draft.debts.get(contact_id)
-    if debt is None or debt.called_at is not None or (draft.mode.managed and not draft.mode.hand and draft.ready):
+    if debt is None or debt.called_at is not None:
+        return []
+    if draft.mode.managed and not draft.mode.hand and draft.ready:
+        draft.put_debt(changed(debt, looked=True))  # what is stored doesn't look at it again
         return []
     return [call(draft, contact_id)]
 

@@ -201,6 +201,8 @@ class Debt:
     """Since when it waits for a seat; None while the bot keeps the line."""
     overdue: bool = False
     """It was told that it is."""
+    looked: bool = False
+    """It has been looked at since it is soon due, and was not called: idle seats went to the oldest debt anyway."""
 
 
 @dataclass(frozen=True, slots=True)
