@@ -251,6 +251,18 @@ def test_what_triage_says_of_a_contact_that_moved_is_told_on_to_where_it_is(how:
     assert not any(isinstance(f, facts.ContactLine) for f in back), "it is here again"
 
 
+def test_a_contact_given_on_in_a_round_is_back_where_it_began() -> None:
+    desk = Desk(Terms(pools=frozenset({"care", "other", "third"})))
+    desk.seat("s1")
+    desk.queue("k1", customer_id="c")
+    desk.send(events.OfferAccepted, seat_id="s1", contact_id="k1", token=1)
+    desk.send(events.ServiceTransferred, seat_id="s1", contact_id="k1", token=1, to_pool="other", reason="engineer")
+    assert desk.queue("k1", customer_id="c") == [], "what triage said before is a repeat"
+    assert offered(desk.queue("k1", customer_id="c", from_pool="third")) == [("k1", "s1")], "other gave it on to third"
+    gone = desk.send(events.ContactWithdrawn, contact_id="k1", customer_id="c", abandoned=True)
+    assert [type(f) for f in gone] == [facts.ContactClosed], "and it is told on no more"
+
+
 def test_a_wait_is_foretold_by_the_pace_and_the_error_is_told() -> None:
     desk = Desk(Terms(offer_timeout_s=60))
     desk.seat("s")

@@ -155,10 +155,10 @@ def _queued(draft: Draft, event: ContactQueued) -> list[PoolFact]:
         or contact_id in draft.debts
     ):
         return []
-    if contact_id in draft.closed or (contact_id in draft.moved and draft.moved[contact_id] != event.from_pool):
-        return []
+    if contact_id in draft.closed or (contact_id in draft.moved and not event.from_pool):
+        return []  # what triage said before it was over, or before it moved
     draft.count("arrived")
-    if contact_id in draft.moved:  # it is back from there
+    if contact_id in draft.moved:  # it is back, by whichever way
         draft.moved = {key: pool for key, pool in draft.moved.items() if key != contact_id}
     contact = _waiting(draft, event)
     if contact_id in draft.early:
