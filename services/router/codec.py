@@ -182,6 +182,7 @@ def _of_pool(message: Any, head: _Head) -> events.PoolEvent | None:
                 **head,
                 pool=message.pool,
                 contact_id=message.contact_id,
+                customer_id=message.customer_id,
                 waits_for_customer=message.waits_for_customer,
             )
         case sentiment.AngerAbsorbed():

@@ -83,7 +83,13 @@ async def build(house: House) -> Parts:
     )
     assigning = assignment_pipeline(lambda: policy.now)
     answers = rpc.servicer(
-        house.pool, assigning.name, house.commands(), house.clock, settings.command_ms / 1000, house.reader
+        house.pool,
+        assigning.name,
+        house.commands(),
+        house.clock,
+        settings.command_ms / 1000,
+        house.reader,
+        lambda: policy.now.pools,
     )
     return Parts(
         pipelines=[triage_pipeline(lambda: policy.now, lookups), assigning],

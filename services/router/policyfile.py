@@ -50,6 +50,8 @@ _NUMBERS = {
     "load_s": (0, 86_400),
     "gather_s": (0, 10),
 }
+_LEAST_AGEING = 1e-6
+"""A point of priority is worth two years of waiting then; with less, places would outgrow the numbers they are kept in."""
 _MANAGED = {
     "enter": (0, 1000),
     "leave": (0, 1000),
@@ -148,21 +150,29 @@ def _terms(table: Mapping[str, Any], where: str) -> Terms:
         for name, (low, high) in _NUMBERS.items()
         if name in table
     }
+    if 0 < numbers.get("ageing", base.ageing) < _LEAST_AGEING:
+        raise BadPolicyError(f"{where}.ageing: must be 0 or at least {_LEAST_AGEING:f}")
+    capacity = read.whole(table.get("capacity", base.capacity), f"{where}.capacity", 1, 20)
+    weights = {
+        name: read.number(weight, f"{where}.weights.{name}", 0.01, 20)
+        for name, weight in read.table(table.get("weights", {}), f"{where}.weights").items()
+    }
+    for name, weight in weights.items():
+        if weight > capacity:
+            why = f"must be at most {where}.capacity, {capacity}: a seat that says no capacity has no room for one"
+            raise BadPolicyError(f"{where}.weights.{name}: {why}")
     choice = table.get("choice", base.choice)
     if choice not in CHOICES:
         raise BadPolicyError(f"{where}.choice: must be one of {', '.join(CHOICES)}")
     return Terms(
         hours=_span(table["hours"], f"{where}.hours") if "hours" in table else base.hours,
-        capacity=read.whole(table.get("capacity", base.capacity), f"{where}.capacity", 1, 20),
+        capacity=capacity,
         languages=frozenset(read.words(table.get("languages", []), f"{where}.languages")),
         max_misses=read.whole(table.get("max_misses", base.max_misses), f"{where}.max_misses", 1, 100),
         choice=choice,
         rings=_rings(table.get("rings", []), f"{where}.rings"),
         overflow=_overflow(table, where),
-        weights={
-            name: read.number(weight, f"{where}.weights.{name}", 0.01, 20)
-            for name, weight in read.table(table.get("weights", {}), f"{where}.weights").items()
-        },
+        weights=weights,
         managed=_managed(read.table(table.get("managed", {}), f"{where}.managed"), f"{where}.managed"),
         **numbers,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -44,10 +45,21 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
     """Answers from what is committed; a command is decided by its pool's owner."""
 
     def __init__(
-        self, pool: Any, pipeline: str, commands: CommandBus, clock: Clock, command_s: float, reader: Any = None
+        self,
+        pool: Any,
+        pipeline: str,
+        commands: CommandBus,
+        clock: Clock,
+        command_s: float,
+        reader: Any = None,
+        known_pools: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        """Take the database's pool, the assignment pipeline's name, how long a command waits, in seconds, and what looks up by key (else the pool)."""
+        """Take the database's pool, the assignment pipeline's name, how long a command waits, in seconds, and what looks up by key (else the pool).
+
+        known_pools: what tells the pools of the policy in force; none where that is not known.
+        """
         self._pool, self._reader = pool, reader or pool
+        self._known_pools = known_pools
         self._pipeline = pipeline
         self._commands = commands
         self._clock = clock
@@ -180,6 +192,12 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
         command = wire.DrainRequested(pool=request.pool, by=request.by, reason=request.reason, seat_id=request.seat_id)
         return router_pb2.DrainResponse(drained_at=timestamp(await self._send(command, request)))
 
+    async def _known(self, name: str) -> None:
+        """Refuse a pool that is in no policy. One that the policy had before is let be: its debts and mode must be seen to."""
+        pools = self._known_pools()
+        if pools and name not in pools and await store.pool_state(self._reader, self._pipeline, name) is None:
+            raise invalid(f"pool: is not in the policy, which has {', '.join(sorted(pools))}")
+
     async def _send(self, command: Message, request: Any) -> datetime:
         """Have the pool's owner decide, and return when it did."""
         try:
@@ -188,6 +206,7 @@ class RouterAnswers(router_pb2_grpc.RouterServiceServicer):
             raise invalid(refusal(command, error)) from None
         if len(request.command_id) > LONGEST_COMMAND_ID or not request.command_id.isprintable():
             raise invalid(f"command_id: must be at most {LONGEST_COMMAND_ID} printable characters")
+        await self._known(request.pool)
         # The id names the whole call, so that another command under the same command_id isn't given its answer.
         said = [str(value) for field, value in command.ListFields() if field.name not in _NOT_THE_CALL]
         try:
@@ -214,9 +233,15 @@ def _wanted(field: str, value: str) -> str:
 
 
 def servicer(
-    pool: Any, pipeline: str, commands: CommandBus, clock: Clock, command_s: float, reader: Any = None
+    pool: Any,
+    pipeline: str,
+    commands: CommandBus,
+    clock: Clock,
+    command_s: float,
+    reader: Any = None,
+    known_pools: Callable[[], Collection[str]] = tuple,
 ) -> Servicer:
-    """What the runtime's server is given."""
-    answers = RouterAnswers(pool, pipeline, commands, clock, command_s, reader)
+    """What the runtime's server is given. As `RouterAnswers`."""
+    answers = RouterAnswers(pool, pipeline, commands, clock, command_s, reader, known_pools)
     register = router_pb2_grpc.add_RouterServiceServicer_to_server
     return Servicer(register, answers, "touchline.router.v1.RouterService", changing=CHANGING)

@@ -16,10 +16,13 @@ from services.router.domain.draft import live, stored
 from services.router.domain.events import (
     ContactQueued,
     ContactWithdrawn,
+    DrainRequested,
     OfferAccepted,
     OfferDeclined,
     PoolEvent,
+    SeatDisconnected,
     SeatPaused,
+    SeatReconnected,
     SeatResumed,
     SeatSignedIn,
     SeatSignedOut,
@@ -29,6 +32,7 @@ from services.router.domain.facts import (
     Answer,
     ContactAccepted,
     ContactClosed,
+    ContactMoved,
     ContactOffered,
     OfferReturned,
     Outcome,
@@ -179,6 +183,91 @@ def test_a_seat_that_signs_out_gives_back_its_offers_and_ends_its_services() -> 
     assert desk.state.seats == {} and list(desk.state.waiting) == ["k2"]
     facts = desk.send(SeatPaused, seat_id="s1")
     assert isinstance(facts[0], Answer) and not facts[0].ok
+
+
+def test_a_paused_seat_is_paused_after_a_broken_line() -> None:
+    desk = Desk()
+    desk.seat("s1")
+    desk.send(SeatPaused, seat_id="s1")
+    desk.send(SeatDisconnected, seat_id="s1")
+    desk.send(SeatReconnected, seat_id="s1")
+    assert desk.state.seats["s1"].state is SeatState.PAUSED
+    assert offered(desk.queue("k1")) == []
+    assert offered(desk.send(SeatResumed, seat_id="s1")) == [("k1", "s1")]
+
+
+def test_a_seat_that_pauses_or_resumes_while_it_is_away_comes_back_so() -> None:
+    desk = Desk()
+    desk.seat("s1")
+    desk.send(SeatDisconnected, seat_id="s1")
+    desk.send(SeatPaused, seat_id="s1")
+    desk.send(SeatReconnected, seat_id="s1")
+    assert desk.state.seats["s1"].state is SeatState.PAUSED
+    desk.send(SeatDisconnected, seat_id="s1")
+    assert assignment.due(desk.state) is not None, "its contacts wait for it so long"
+    desk.send(SeatResumed, seat_id="s1")
+    assert desk.state.seats["s1"].takes and assignment.due(desk.state) is None
+
+
+@pytest.mark.parametrize("stored_between", [False, True])
+def test_a_draining_seat_drains_on_after_a_broken_line(stored_between: bool) -> None:
+    desk = Desk()
+    desk.seat("s1", capacity=2)
+    desk.queue("k1")
+    desk.answer(OfferAccepted, "s1", "k1", 1)
+    desk.send(DrainRequested, seat_id="s1", by="boss", reason="")
+    desk.send(SeatDisconnected, seat_id="s1")
+    if stored_between:
+        desk.state = msgspec.json.decode(msgspec.json.encode(stored(desk.state)), type=Pool)
+    (refused,) = desk.send(SeatResumed, seat_id="s1")
+    assert isinstance(refused, Answer) and not refused.ok and refused.reason.endswith("sign in anew")
+    desk.send(SeatReconnected, seat_id="s1")
+    assert desk.state.seats["s1"].state is SeatState.DRAINING
+    assert offered(desk.queue("k2")) == []
+    assert desk.answer(ServiceFinished, "s1", "k1", 1).ok and "s1" not in desk.state.seats
+
+
+def test_a_draining_seat_whose_last_customer_leaves_while_it_is_away_is_gone() -> None:
+    desk = Desk()
+    desk.seat("s1")
+    desk.queue("k1")
+    desk.answer(OfferAccepted, "s1", "k1", 1)
+    desk.send(DrainRequested, seat_id="s1", by="boss", reason="")
+    desk.send(SeatDisconnected, seat_id="s1")
+    desk.send(ContactWithdrawn, contact_id="k1", customer_id="ck1", abandoned=False)
+    assert not desk.state.seats and assignment.due(desk.state) is None
+
+
+@pytest.mark.parametrize("how", ["drains", "signs out"])
+def test_a_seat_that_is_away_and_leaves_gives_up_its_contact(how: str) -> None:
+    desk = Desk()
+    desk.seat("s1")
+    desk.queue("k1")
+    desk.answer(OfferAccepted, "s1", "k1", 1)
+    desk.send(SeatDisconnected, seat_id="s1")
+    desk.seat("s2")
+    if how == "drains":
+        drained = desk.send(DrainRequested, seat_id="s1", by="boss", reason="")
+        assert offered(drained) == [] and "k1" in desk.state.serving, "it may still come back to finish"
+        assert offered(desk.later(TERMS.reconnect_s)) == [("k1", "s2")]
+    else:
+        gone = desk.send(SeatSignedOut, seat_id="s1")
+        assert [f.cause for f in gone if isinstance(f, ContactMoved)] == ["disconnected"]
+        assert offered(gone) == [("k1", "s2")]
+    assert not desk.answer(ServiceFinished, "s1", "k1", 1).ok
+    assert set(desk.state.seats) == {"s2"}
+
+
+def test_a_seat_drained_while_it_is_away_finishes_what_it_has_when_it_comes_back() -> None:
+    desk = Desk()
+    desk.seat("s1", capacity=2)
+    desk.queue("k1")
+    desk.answer(OfferAccepted, "s1", "k1", 1)
+    desk.send(SeatDisconnected, seat_id="s1")
+    desk.send(DrainRequested, seat_id="s1", by="boss", reason="")
+    desk.send(SeatReconnected, seat_id="s1")
+    assert offered(desk.queue("k2")) == [] and "k1" in desk.state.serving
+    assert desk.answer(ServiceFinished, "s1", "k1", 1).ok and not desk.state.seats
 
 
 def test_withdrawn_while_waiting_offered_or_in_service() -> None:

@@ -99,6 +99,13 @@ def journey() -> tuple[list[Any], list[facts.Answer]]:
     return made, answers
 
 
+def test_whose_turn_it_is_is_read_whole() -> None:
+    message = wire.TurnPassed(pool="care", contact_id="k1", customer_id="c1", waits_for_customer=True)
+    assert codec.to_assignment(incoming(message, key="care")) == events.TurnPassed(
+        event_id="e1", source="app", time=T0, pool="care", contact_id="k1", customer_id="c1", waits_for_customer=True
+    )
+
+
 def test_a_journey_over_the_wire() -> None:
     made, answers = journey()
     assert [type(f).__name__ for f in made if not isinstance(f, facts.Answer)] == [

@@ -8,12 +8,13 @@ from heapq import heappop, heappush
 from itertools import count, pairwise
 from math import ceil
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.router.domain import assignment, events, facts
-from services.router.domain.draft import live
+from services.router.domain.draft import live, stored
 from services.router.domain.events import PoolEvent
 from services.router.domain.policy import Managed, Ring, Terms
 from services.router.domain.pool import Pool, imbalance
@@ -263,6 +264,19 @@ def test_debts_are_called_oldest_first_and_never_more_than_the_share() -> None:
             assert len(waits) <= 2 + sum(f.urgent for f in waits)
 
 
+def test_a_debt_soon_due_that_idle_seats_will_pay_is_looked_at_once_also_by_who_reads_the_state_anew() -> None:
+    floor = Floor(0)
+    floor.send(events.ModeRequested, by="王", reason="", mode="managed")
+    floor.send(events.ModeRequested, by="王", reason="", mode="auto")
+    floor.send(events.SeatSignedIn, seat_id="s", skills={}, capacity=1, languages=("zh",))
+    floor.terms = replace(TERMS, managed=replace(MANAGED, promise_s=500))
+    floor.send(events.ContactQueued, contact_id="k1", customer_id="c1", language="en", queued_at=T0)
+    assert list(floor.state.debts) == ["k1"] and not floor.told(facts.DebtCalled)
+    anew = msgspec.json.decode(msgspec.json.encode(stored(floor.state)), type=Pool)
+    assert assignment.due(anew) == assignment.due(floor.state)
+    assert assignment.due(floor.state) > floor.now
+
+
 def test_by_hand_it_stays_until_it_is_told_otherwise() -> None:
     floor = Floor(2)
     made = floor.send(events.ModeRequested, by="王", reason="系统维护", mode="managed")
@@ -316,6 +330,20 @@ def test_hanging_up_does_not_cancel_what_was_promised_but_saying_so_does() -> No
     assert (offer.contact_id, offer.call_back) == ("k2", True), "the seat calls: nobody is on the line"
 
 
+def test_who_hangs_up_while_offered_is_called_by_the_next_seat() -> None:
+    floor = Floor(0)
+    floor.send(events.ModeRequested, by="王", reason="", mode="managed")
+    floor.send(events.ContactQueued, contact_id="k1", customer_id="k1", queued_at=T0)
+    floor.send(events.ModeRequested, by="王", reason="", mode="human")
+    floor.send(events.SeatSignedIn, seat_id="s", skills={}, capacity=1)
+    floor.send(events.ContactWithdrawn, contact_id="k1", customer_id="k1", abandoned=True)
+    first = floor.state.offers["k1"]
+    due = assignment.due(floor.state)
+    assert due == first.expires_at, "the seat has as long to answer as it had"
+    floor.send(events.OfferDeclined, seat_id="s", contact_id="k1", token=first.token)
+    assert [f.call_back for f in floor.told(facts.ContactOffered)] == [False, True]
+
+
 def test_a_call_back_keeps_its_place_and_is_a_promise() -> None:
     floor = Floor(0)
     floor.send(events.ContactQueued, contact_id="k1", customer_id="c1", queued_at=T0)
@@ -330,6 +358,39 @@ def test_a_call_back_keeps_its_place_and_is_a_promise() -> None:
     assert [(f.contact_id, f.call_back) for f in offers] == [("k1", True), ("k2", False)]
     floor.run(30)
     assert [f.contact_id for f in floor.told(facts.DebtPaid)] == ["k1"]
+
+
+@pytest.mark.parametrize("answer", [events.OfferAccepted, events.OfferDeclined])
+def test_a_call_back_wished_while_it_is_offered_is_a_promise_too(answer: type[PoolEvent]) -> None:
+    floor = Floor(1)
+    floor.send(events.ContactQueued, contact_id="k1", customer_id="c1", queued_at=T0)
+    floor.send(events.ContactLine, contact_id="k1", customer_id="c1", what="call_back")
+    assert [f.kind for f in floor.told(facts.DebtIncurred)] == ["call_back"] and "k1" in floor.state.offers
+    floor.send(events.ContactWithdrawn, contact_id="k1", customer_id="c1", abandoned=True)
+    assert not floor.told(facts.ContactClosed), "hanging up doesn't cancel what was promised"
+    floor.send(answer, seat_id="s0", contact_id="k1", token=floor.state.offers["k1"].token)
+    if answer is events.OfferDeclined:
+        assert [f.call_back for f in floor.told(facts.ContactOffered)] == [False, True]
+    floor.run(3)
+    assert [f.contact_id for f in floor.told(facts.DebtPaid)] == ["k1"] and not floor.state.debts
+
+
+@pytest.mark.parametrize("kind", ["call_back", "managed"])
+def test_who_needs_no_call_any_more_rings_no_seat(kind: str) -> None:
+    floor = Floor(0)
+    if kind == "managed":
+        floor.send(events.ModeRequested, by="王", reason="", mode="managed")
+    floor.send(events.ContactQueued, contact_id="k1", customer_id="c1", queued_at=T0, call_back=kind == "call_back")
+    floor.send(events.ModeRequested, by="王", reason="", mode="human")
+    floor.send(events.SeatSignedIn, seat_id="s", skills={}, capacity=1)
+    (offer,) = floor.told(facts.ContactOffered)
+    floor.send(events.ContactLine, contact_id="k1", customer_id="c1", what="no_call_back")
+    (closed,) = floor.told(facts.ContactClosed)
+    assert closed.outcome == (facts.Outcome.BOT if kind == "managed" else facts.Outcome.ABANDONED)
+    assert not floor.state.offers and not floor.state.debts and floor.state.seats["s"].takes, "the seat is free again"
+    accepted = {"seat_id": "s", "contact_id": "k1", "token": offer.token}
+    (answer,) = floor.send(events.OfferAccepted, **accepted)
+    assert not answer.ok and answer.reason.endswith("contact k1 is over")
 
 
 def test_a_policy_without_the_mode_leaves_it() -> None:

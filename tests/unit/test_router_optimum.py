@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, permutations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -226,6 +227,40 @@ def test_wrap_up_overflow_transfer_and_a_seat_that_is_cut_off_keep_the_clock() -
     assert [(f.cause, f.queued_at) for f in moved] == [("disconnected", queued_at)] and "k2" in desk.state.waiting
     over = desk.later(100)
     assert [(f.cause, f.to_pool) for f in over if isinstance(f, facts.ContactMoved)] == [("overflow", "other")]
+
+
+@pytest.mark.parametrize("what", ["call_back", "no_call_back", "cut_off", "connected"])
+@pytest.mark.parametrize("how", ["overflow", "transfer"])
+def test_what_triage_says_of_a_contact_that_moved_is_told_on_to_where_it_is(how: str, what: str) -> None:
+    desk = Desk(Terms(overflow=Overflow("other", 100), pools=frozenset({"care", "other"})))
+    desk.queue("k1", customer_id="c")
+    if how == "overflow":
+        desk.later(100)
+    else:
+        desk.seat("s1")
+        desk.send(events.OfferAccepted, seat_id="s1", contact_id="k1", token=1)
+        desk.send(events.ServiceTransferred, seat_id="s1", contact_id="k1", token=1, to_pool="other", reason="engineer")
+    told = desk.send(events.ContactLine, contact_id="k1", customer_id="c", what=what)
+    assert told == [facts.ContactLine(pool="other", contact_id="k1", customer_id="c", what=what, at=desk.now)]
+    turn = desk.send(events.TurnPassed, contact_id="k1", customer_id="c", waits_for_customer=True)
+    passed = facts.TurnPassed(pool="other", contact_id="k1", customer_id="c", waits_for_customer=True, at=desk.now)
+    assert turn == [passed]
+    desk.send(events.ContactQueued, contact_id="k1", customer_id="c", queued_at=T0, from_pool="other")
+    assert not desk.send(events.TurnPassed, contact_id="k1", customer_id="c", waits_for_customer=True)
+    back = desk.send(events.ContactLine, contact_id="k1", customer_id="c", what=what)
+    assert not any(isinstance(f, facts.ContactLine) for f in back), "it is here again"
+
+
+def test_a_contact_given_on_in_a_round_is_back_where_it_began() -> None:
+    desk = Desk(Terms(pools=frozenset({"care", "other", "third"})))
+    desk.seat("s1")
+    desk.queue("k1", customer_id="c")
+    desk.send(events.OfferAccepted, seat_id="s1", contact_id="k1", token=1)
+    desk.send(events.ServiceTransferred, seat_id="s1", contact_id="k1", token=1, to_pool="other", reason="engineer")
+    assert desk.queue("k1", customer_id="c") == [], "what triage said before is a repeat"
+    assert offered(desk.queue("k1", customer_id="c", from_pool="third")) == [("k1", "s1")], "other gave it on to third"
+    gone = desk.send(events.ContactWithdrawn, contact_id="k1", customer_id="c", abandoned=True)
+    assert [type(f) for f in gone] == [facts.ContactClosed], "and it is told on no more"
 
 
 def test_a_wait_is_foretold_by_the_pace_and_the_error_is_told() -> None:

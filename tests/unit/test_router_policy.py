@@ -1,10 +1,13 @@
 """The policy file: the shipped one is right, a wrong one is refused with the place and the reason."""
 
 import re
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from services.router.domain.facts import BOT, Inputs
+from services.router.domain.pool import Place, place_of
 from services.router.policyfile import DEFAULT, BadPolicyError, load, parse
 
 GOOD = """
@@ -68,6 +71,12 @@ def test_the_version_follows_the_text() -> None:
         ('pool = "care"\n[pools', 'pool = "core"\n[pools', 'handover: pool "core" has no [pools.core]'),
         ("[pools.care]", "[pools.care]\nageing = -1", "pools.care.ageing: must be a number"),
         ("[pools.care]", "[pools.care]\ncapacity = 0", "pools.care.capacity: must be a whole number"),
+        ("[pools.care]", "[pools.care]\nageing = 1e-300", "pools.care.ageing: must be 0 or at least 0.000001"),
+        (
+            "[pools.care]",
+            "[pools.care]\nweights = { app = 1.5 }",
+            "pools.care.weights.app: must be at most pools.care.capacity, 1: a seat that says no capacity has no room for one",
+        ),
         ("[pools.care]", "[pools.bot]", "pools: at least one human pool"),
         ('name = "night"', 'name = "handover"', 'rule "handover": the name is used twice or is reserved'),
         ("[[rules]]", "[[rules", "not TOML"),
@@ -80,3 +89,24 @@ def test_a_wrong_policy_is_refused(old: str, new: str, says: str) -> None:
     assert old in GOOD
     with pytest.raises(BadPolicyError, match=r"^(line \d+: )?" + re.escape(says)):
         parse(GOOD.replace(old, new))
+
+
+@pytest.mark.parametrize("terms", ["ageing = 1e-300", "weights = { app = 2 }", "[pools.care.weights]\napp = 20"])
+def test_what_no_seat_could_ever_serve_is_refused_with_its_line(terms: str) -> None:
+    text = GOOD.replace("[pools.care]", f"[pools.care]\n{terms}")
+    wrong = next(n for n, line in enumerate(text.splitlines(), 1) if line == terms.splitlines()[-1])
+    with pytest.raises(BadPolicyError, match=f"^line {wrong}: pools.care."):
+        parse(text)
+
+
+@pytest.mark.parametrize("ageing", ["0", "1e-6", "1000"])
+def test_every_place_that_a_policy_allows_can_be_stored(ageing: str) -> None:
+    terms = parse(GOOD.replace("[pools.care]", f"[pools.care]\nageing = {ageing}")).terms("care")
+    for priority in (-1000, 1000):
+        place = place_of(terms, priority, datetime(2200, 1, 1, tzinfo=UTC), "k")
+        assert msgspec.json.decode(msgspec.json.encode(place), type=Place) == place
+
+
+def test_a_weight_that_a_seat_has_room_for_is_right() -> None:
+    text = GOOD.replace("[pools.care]", "[pools.care]\ncapacity = 3\nweights = { app = 3, chat = 0.5 }")
+    assert parse(text).terms("care").weights == {"app": 3, "chat": 0.5}

@@ -97,6 +97,42 @@ def test_it_waits_for_a_busy_seat_no_longer_than_the_policy_says() -> None:
     assert desk.now == since + timedelta(seconds=HOLDS.last_seat_hold_s) and desk.offered("k1-again") == "other"
 
 
+def test_whose_line_breaks_while_it_waits_for_its_last_seat_rings_none() -> None:
+    desk = Desk()
+    desk.send(events.SeatPaused, seat_id="other")
+    desk.queued("k2", "d")
+    desk.takes("first", "k2")
+    desk.queued("k3", "c")
+    assert desk.state.parked["k3"].why == "last_seat"
+    desk.send(events.ContactLine, contact_id="k3", customer_id="c", what="cut_off")
+    desk.send(events.ServiceFinished, seat_id="first", contact_id="k2", token=desk.state.token)
+    assert desk.offered("k3") == "", "nobody is on the line"
+    assert desk.state.seats["first"].takes
+    desk.now += timedelta(seconds=HOLDS.reconnect_s)
+    desk.state, made = assignment.tick(desk.state, desk.now, desk.terms)
+    assert [f.outcome for f in made if isinstance(f, facts.ContactClosed)] == [facts.Outcome.ABANDONED]
+
+
+@pytest.mark.parametrize(("after_s", "still"), [(30, True), (400, False)])
+def test_whose_line_is_there_again_waits_for_its_last_seat_as_long_as_it_would_have(
+    after_s: float, still: bool
+) -> None:
+    desk = Desk(Terms(last_seat_s=86_400, last_seat_hold_s=300, reconnect_s=600))
+    desk.queued("k2", "d")
+    desk.takes("first", "k2")
+    desk.queued("k3", "c")
+    until = desk.state.parked["k3"].until
+    desk.send(events.ContactLine, contact_id="k3", customer_id="c", what="cut_off")
+    desk.now += timedelta(seconds=after_s)
+    desk.send(events.ContactLine, contact_id="k3", customer_id="c", what="connected")
+    if still:
+        assert (desk.state.parked["k3"].why, desk.state.parked["k3"].until) == ("last_seat", until)
+        desk.send(events.ServiceFinished, seat_id="first", contact_id="k2", token=desk.state.token)
+        assert desk.offered("k3") == "first"
+    else:
+        assert desk.offered("k3") == "other"
+
+
 def test_where_the_last_seat_does_not_answer_it_rings_another() -> None:
     desk = Desk()
     desk.queued("k1-again", "c")

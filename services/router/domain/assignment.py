@@ -70,7 +70,7 @@ def decide(state: Pool, event: PoolEvent, now: datetime, terms: Terms | None = N
         case ContactLine():
             facts += moves.line(draft, event)
         case TurnPassed():
-            moves.turn_passed(draft, event)
+            facts += moves.turn_passed(draft, event)
         case AngerAbsorbed():
             _bears(draft, event)
         case SupervisorEvent():
@@ -155,10 +155,10 @@ def _queued(draft: Draft, event: ContactQueued) -> list[PoolFact]:
         or contact_id in draft.debts
     ):
         return []
-    if contact_id in draft.closed or (contact_id in draft.moved and draft.moved[contact_id] != event.from_pool):
-        return []
+    if contact_id in draft.closed or (contact_id in draft.moved and not event.from_pool):
+        return []  # what triage said before it was over, or before it moved
     draft.count("arrived")
-    if contact_id in draft.moved:  # it is back from there
+    if contact_id in draft.moved:  # it is back, by whichever way
         draft.moved = {key: pool for key, pool in draft.moved.items() if key != contact_id}
     contact = _waiting(draft, event)
     if contact_id in draft.early:
@@ -206,16 +206,12 @@ def _withdrawn(draft: Draft, event: ContactWithdrawn) -> list[PoolFact]:
         return [offers.served(draft, held)]  # a human has it, so a human served it, whoever hung up
     if moves.off_line(draft, contact_id):
         return []
-    if contact_id in draft.offers:
-        offer = draft.offers[contact_id]
-        draft.drop_offer(contact_id)
-        offers.release(draft, offer.seat_id, contact_id)
-        contact = offer.contact
-    elif contact_id in draft.waiting:
-        contact = draft.dequeue(contact_id)
-    elif contact_id in draft.parked:
-        contact = draft.unpark(contact_id)
-    elif contact_id in draft.moved:
+    contact = offers.taken_out(draft, contact_id)
+    if contact is not None:
+        draft.close(contact_id)
+        draft.count("abandoned")
+        return [moves.gone(draft, contact)]
+    if contact_id in draft.moved:
         return [
             WithdrawnElsewhere(
                 pool=draft.moved[contact_id],
@@ -225,17 +221,12 @@ def _withdrawn(draft: Draft, event: ContactWithdrawn) -> list[PoolFact]:
                 at=draft.now,
             )
         ]
-    else:
-        if contact_id not in draft.closed and contact_id not in draft.early:
-            early = {**draft.early, contact_id: event.abandoned}
-            if len(early) > CLOSED_KEPT:
-                del early[next(iter(early))]
-            draft.early = early
-        return []
-    draft.left_queue()
-    draft.close(contact_id)
-    draft.count("abandoned")
-    return [moves.gone(draft, contact)]
+    if contact_id not in draft.closed and contact_id not in draft.early:
+        early = {**draft.early, contact_id: event.abandoned}
+        if len(early) > CLOSED_KEPT:
+            del early[next(iter(early))]
+        draft.early = early
+    return []
 
 
 # -- seats --------------------------------------------------------------------------------------------------------
@@ -253,7 +244,7 @@ def _seat(draft: Draft, event: SeatEvent) -> list[PoolFact]:
         draft.put_seat(_signed_in(draft, event, seat))
     elif gone or seat is None:
         reason = f"seat {event.seat_id} is not signed in to pool {draft.pool}"
-    elif seat.state is SeatState.DRAINING and isinstance(event, SeatResumed):
+    elif seat.leaves and isinstance(event, SeatResumed):
         reason = f"seat {event.seat_id} is to take no more; sign in anew"
     else:
         facts = _moved(draft, event, seat)
@@ -266,10 +257,12 @@ def _moved(draft: Draft, event: SeatEvent, seat: Seat) -> list[PoolFact]:
     match event:
         case SeatPaused() if seat.state is SeatState.READY:
             draft.put_seat(changed(seat, state=SeatState.PAUSED, wrap_until=None))
+        case SeatPaused() if seat.state is SeatState.AWAY and seat.comes_back is SeatState.READY:
+            draft.put_seat(changed(seat, comes_back=SeatState.PAUSED))
         case SeatResumed() if seat.state is not SeatState.READY or seat.wrap_until is not None:
             draft.put_seat(_resumed(draft, seat))
         case SeatReconnected() if seat.state is SeatState.AWAY:
-            draft.put_seat(_resumed(draft, seat))
+            draft.put_seat(_back(draft, seat))
         case SeatSignedOut():
             return _left(draft, seat, SeatState.SIGNED_OUT, "signed_out")
         case SeatDisconnected() if seat.state is not SeatState.AWAY:
@@ -294,7 +287,22 @@ def _answered(draft: Draft, event: OfferEvent) -> str | list[PoolFact]:
 
 
 def _resumed(draft: Draft, seat: Seat) -> Seat:
-    return changed(seat, state=SeatState.READY, misses=0, idle_since=draft.now, wrap_until=None, away_until=None)
+    return changed(
+        seat,
+        state=SeatState.READY,
+        misses=0,
+        idle_since=draft.now,
+        wrap_until=None,
+        away_until=None,
+        comes_back=SeatState.READY,
+    )
+
+
+def _back(draft: Draft, seat: Seat) -> Seat:
+    """A seat that can be reached again does what it did before."""
+    if seat.comes_back is SeatState.READY:
+        return _resumed(draft, seat)
+    return changed(seat, state=seat.comes_back, comes_back=SeatState.READY, away_until=None)
 
 
 def _signed_in(draft: Draft, event: SeatSignedIn, seat: Seat | None) -> Seat:
@@ -316,7 +324,15 @@ def _signed_in(draft: Draft, event: SeatSignedIn, seat: Seat | None) -> Seat:
 
 
 def _left(draft: Draft, seat: Seat, state: SeatState, why: str) -> list[PoolFact]:
-    """A seat takes no more: its offers go back to the queue; with its last contact it is gone."""
+    """A seat takes no more: its offers go back to the queue; with its last contact it is gone.
+
+    One that is away: where it drains, its contacts wait for it as long as any seat's; where it signs out, no longer.
+    """
+    if seat.state is SeatState.AWAY:
+        if state is SeatState.DRAINING and seat.holds:
+            draft.put_seat(changed(seat, comes_back=state))
+            return []
+        return moves.seat_gone(draft, seat.seat_id)
     draft.put_seat(changed(seat, state=state, wrap_until=None, away_until=None))
     mine = [offer for held in seat.holds if (offer := draft.offers.get(held)) is not None]
     facts: list[PoolFact] = [offers.give_back(draft, offer, why) for offer in mine]
@@ -328,7 +344,7 @@ def _left(draft: Draft, seat: Seat, state: SeatState, why: str) -> list[PoolFact
 
 def _cut_off(draft: Draft, seat: Seat) -> list[PoolFact]:
     until = draft.now + timedelta(seconds=draft.terms.reconnect_s)
-    draft.put_seat(changed(seat, state=SeatState.AWAY, wrap_until=None, away_until=until))
+    draft.put_seat(changed(seat, state=SeatState.AWAY, comes_back=seat.state, wrap_until=None, away_until=until))
     mine = [offer for held in seat.holds if (offer := draft.offers.get(held)) is not None]
     return [offers.give_back(draft, offer, "disconnected") for offer in mine]
 

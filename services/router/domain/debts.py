@@ -181,7 +181,10 @@ def soon_due(draft: Draft, contact_id: str) -> list[PoolFact]:
     protected contacts keep their turn.
     """
     debt = draft.debts.get(contact_id)
-    if debt is None or debt.called_at is not None or (draft.mode.managed and not draft.mode.hand and draft.ready):
+    if debt is None or debt.called_at is not None:
+        return []
+    if draft.mode.managed and not draft.mode.hand and draft.ready:
+        draft.put_debt(changed(debt, looked=True))  # what is stored doesn't look at it again
         return []
     return [call(draft, contact_id)]
 
@@ -216,16 +219,11 @@ def overdue(draft: Draft, contact_id: str) -> list[PoolFact]:
 
 
 def released(draft: Draft, contact_id: str) -> list[PoolFact]:
-    """The customer needs no human any more. The contact is over, wherever it waited."""
+    """The customer needs no human any more: the contact is over. The caller has taken it out of where it waited."""
     debt = draft.debts.get(contact_id)
     if debt is None:
         return []
     draft.drop_debt(contact_id)
-    if contact_id in draft.waiting:
-        draft.dequeue(contact_id)
-        draft.left_queue()
-    elif contact_id in draft.parked:
-        draft.unpark(contact_id)
     by_bot = debt.kind == "managed"
     draft.close(contact_id)
     draft.count("bot" if by_bot else "abandoned")

@@ -213,9 +213,9 @@ class Draft:
             self.timers = self.timers.remove(timer)
         return contact
 
-    def park(self, contact: Waiting, why: str, until: datetime) -> None:
+    def park(self, contact: Waiting, why: str, until: datetime, held_until: datetime | None = None) -> None:
         """Let a contact keep its place, and offer it to nobody for now."""
-        self.parked = self.parked.put(contact.contact_id, Parked(contact, why, until))
+        self.parked = self.parked.put(contact.contact_id, Parked(contact, why, until, held_until))
         self.timers = self.timers.add((micros(until), "parked", contact.contact_id))
 
     def unpark(self, contact_id: str) -> Waiting:

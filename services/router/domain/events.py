@@ -161,6 +161,7 @@ class TurnPassed(PoolEvent):
     """In a contact that a seat serves, the other side is to speak now."""
 
     contact_id: str
+    customer_id: str = ""
     waits_for_customer: bool
 
 

@@ -366,7 +366,7 @@ class TurnKept:
 TriageFact = TurnKept | ContactTriaged | ContactQueued | ContactWithdrawn | ContactClosed | ContactLine | TurnPassed
 PoolFact = (
     ContactOffered | OfferReturned | ContactAccepted | ContactClosed | Answer
-    | WaitPredicted | ContactMoved | ContactQueued | ContactWithdrawn
+    | WaitPredicted | ContactMoved | ContactQueued | ContactWithdrawn | ContactLine | TurnPassed
     | DebtIncurred | DebtCalled | DebtPaid | DebtReleased | DebtOverdue
     | ManagedModeEntered | ManagedModeLeft | SupervisorActed
 )  # fmt: skip

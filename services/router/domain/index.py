@@ -113,7 +113,8 @@ def debt_timers(terms: Terms, debt: Debt) -> Iterator[Timer]:
         yield due, "debt", contact.contact_id
     if debt.called_at is not None:
         return
-    yield due - round(terms.managed.call_before_s * 1e6), "call", contact.contact_id
+    if not debt.looked:
+        yield due - round(terms.managed.call_before_s * 1e6), "call", contact.contact_id
     if contact.ring < len(terms.rings):
         yield micros(contact.queued_at) + round(terms.rings[contact.ring].after_s * 1e6), "ring", contact.contact_id
 

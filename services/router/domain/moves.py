@@ -13,6 +13,8 @@ from services.router.domain.copying import changed
 from services.router.domain.draft import Draft
 from services.router.domain.events import ContactLine, ServiceTransferred, TurnPassed
 from services.router.domain.facts import ContactClosed, ContactMoved, ContactQueued, Outcome, PoolFact
+from services.router.domain.facts import ContactLine as LineElsewhere
+from services.router.domain.facts import TurnPassed as TurnElsewhere
 from services.router.domain.index import need_of
 from services.router.domain.policy import Ring
 from services.router.domain.pool import SeatState, Service, Waiting
@@ -129,7 +131,7 @@ def seat_gone(draft: Draft, seat_id: str) -> list[PoolFact]:
     if seat is None or seat.state is not SeatState.AWAY:
         return []
     facts: list[PoolFact] = []
-    draft.put_seat(changed(seat, state=SeatState.SIGNED_OUT, away_until=None))
+    draft.put_seat(changed(seat, state=SeatState.SIGNED_OUT, comes_back=SeatState.READY, away_until=None))
     for contact_id in seat.holds:
         held = draft.serving.get(contact_id)
         if held is None or held.contact is None:
@@ -145,12 +147,22 @@ def seat_gone(draft: Draft, seat_id: str) -> list[PoolFact]:
 
 
 def line(draft: Draft, event: ContactLine) -> list[PoolFact]:
-    """What became of a contact's line."""
+    """What became of a contact's line. What triage says of one that went to another pool is told on to it."""
+    if event.contact_id in draft.moved:
+        return [
+            LineElsewhere(
+                pool=draft.moved[event.contact_id],
+                contact_id=event.contact_id,
+                customer_id=event.customer_id,
+                what=event.what,
+                at=draft.now,
+            )
+        ]
     match event.what:
         case "call_back":
             return call_back(draft, event.contact_id)
         case "no_call_back":
-            return debts.released(draft, event.contact_id)
+            return _no_call_back(draft, event.contact_id)
         case "cut_off":
             return _cut_off(draft, event.contact_id)
         case "connected":
@@ -169,20 +181,35 @@ def call_back(draft: Draft, contact_id: str) -> list[PoolFact]:
     elif contact_id in draft.parked:
         contact = changed(draft.unpark(contact_id), call_back=True, promised=True)
         draft.enqueue(contact)
+    elif contact_id in draft.offers:
+        offer = draft.offers[contact_id]
+        contact = changed(offer.contact, call_back=True, promised=True)
+        draft.put_offer(changed(offer, contact=contact))
     else:
         return []
     return [debts.incur(draft, contact, "call_back")]
 
 
+def _no_call_back(draft: Draft, contact_id: str) -> list[PoolFact]:
+    """The customer needs no call any more: where one was promised, no seat is rung for it either."""
+    if contact_id not in draft.debts:
+        return []
+    offers.taken_out(draft, contact_id)
+    return debts.released(draft, contact_id)
+
+
 def off_line(draft: Draft, contact_id: str) -> bool:
-    """The customer hung up. Whether a debt stands, so that the customer is called back."""
+    """The customer hung up. Whether a debt stands, so that the customer is called back, by whichever seat takes it."""
     debt = draft.debts.get(contact_id)
     if debt is None:
         return False
     if not debt.contact.call_back:
         draft.put_debt(changed(debt, contact=changed(debt.contact, call_back=True)))
+        offer = draft.offers.get(contact_id)
         if contact_id in draft.waiting:
             draft.enqueue(changed(draft.dequeue(contact_id), call_back=True))
+        elif offer is not None:
+            draft.put_offer(changed(offer, contact=changed(offer.contact, call_back=True)))
     return True
 
 
@@ -192,15 +219,25 @@ def _cut_off(draft: Draft, contact_id: str) -> list[PoolFact]:
     offer = draft.offers.get(contact_id)
     if offer is not None and contact_id not in draft.debts:
         facts.append(offers.give_back(draft, offer, "disconnected"))
-    if contact_id in draft.waiting and contact_id not in draft.debts:
+    if contact_id in draft.debts:
+        return facts  # it is called back, whatever becomes of its line
+    parked = draft.parked.get(contact_id)
+    if contact_id in draft.waiting:
         draft.park(draft.dequeue(contact_id), "cut_off", until)
+    elif parked is not None and parked.why == "last_seat":
+        draft.park(draft.unpark(contact_id), "cut_off", until, parked.until)
     return facts
 
 
 def _connected(draft: Draft, contact_id: str) -> list[PoolFact]:
     parked = draft.parked.get(contact_id)
-    if parked is not None and parked.why == "cut_off":
-        draft.enqueue(draft.unpark(contact_id))
+    if parked is None or parked.why != "cut_off":
+        return []
+    contact, until = draft.unpark(contact_id), parked.held_until
+    if until is not None and until > draft.now and held_for(draft, contact):
+        draft.park(contact, "last_seat", until)
+    else:
+        draft.enqueue(contact)
     return []
 
 
@@ -259,12 +296,23 @@ def wake(draft: Draft) -> None:
         draft.enqueue(draft.unpark(contact_id))
 
 
-def turn_passed(draft: Draft, event: TurnPassed) -> None:
-    """A contact takes less of its seat while the customer is to answer."""
+def turn_passed(draft: Draft, event: TurnPassed) -> list[PoolFact]:
+    """A contact takes less of its seat while the customer is to answer, whichever pool's seat that is."""
+    if event.contact_id in draft.moved:
+        return [
+            TurnElsewhere(
+                pool=draft.moved[event.contact_id],
+                contact_id=event.contact_id,
+                customer_id=event.customer_id,
+                waits_for_customer=event.waits_for_customer,
+                at=draft.now,
+            )
+        ]
     held = draft.serving.get(event.contact_id)
     if held is None or held.contact is None:
-        return
+        return []
     weight = draft.terms.weight(held.contact.channel, event.waits_for_customer)
     if weight != held.weight:
         draft.put_service(changed(held, weight=weight))
         draft.put_seat(draft.seats[held.seat_id])
+    return []

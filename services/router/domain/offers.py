@@ -10,7 +10,7 @@ from services.router.domain.draft import Draft
 from services.router.domain.events import OfferAccepted, OfferDeclined, OfferEvent, ServiceFinished
 from services.router.domain.facts import ContactAccepted, ContactClosed, OfferReturned, Outcome, PoolFact
 from services.router.domain.forecast import learned
-from services.router.domain.pool import Offer, Seat, SeatState, Service
+from services.router.domain.pool import Offer, Seat, SeatState, Service, Waiting
 
 
 def accept(draft: Draft, event: OfferAccepted) -> str | list[PoolFact]:
@@ -125,11 +125,29 @@ def give_back(draft: Draft, offer: Offer, reason: str) -> OfferReturned:
     )
 
 
+def taken_out(draft: Draft, contact_id: str) -> Waiting | None:
+    """Take a contact out of where it waits: off the seat that it is offered to, or out of the queue. None where it doesn't."""
+    offer = draft.offers.get(contact_id)
+    contact: Waiting
+    if offer is not None:
+        draft.drop_offer(contact_id)
+        release(draft, offer.seat_id, contact_id)
+        contact = offer.contact
+    elif contact_id in draft.waiting:
+        contact = draft.dequeue(contact_id)
+    elif contact_id in draft.parked:
+        contact = draft.unpark(contact_id)
+    else:
+        return None
+    draft.left_queue()
+    return contact
+
+
 def release(draft: Draft, seat_id: str, contact_id: str, *, wrap_up: bool = False) -> None:
     """Free the seat of a contact; a seat that signed out or drains goes with its last one."""
     seat: Seat = draft.seats[seat_id]
     holds = tuple(held for held in seat.holds if held != contact_id)
-    if not holds and seat.state in (SeatState.SIGNED_OUT, SeatState.DRAINING):
+    if not holds and seat.leaves:
         draft.drop_seat(seat_id)
         return
     until: datetime | None = seat.wrap_until

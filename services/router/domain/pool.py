@@ -80,6 +80,8 @@ class Seat:
     """Until when it is at the work after its last contact."""
     away_until: datetime | None = None
     """Until when its contacts wait for it to come back."""
+    comes_back: SeatState = SeatState.READY
+    """While it is away: what it does once it can be reached again."""
     anger: float = 0.0
     """What it had absorbed at anger_at; it halves in HALF_LIFE_S."""
     anger_at: datetime | None = None
@@ -92,6 +94,14 @@ class Seat:
     def takes(self) -> bool:
         """True where it can be offered one more contact of some kind."""
         return self.state is READY and self.wrap_until is None and self.used < self.capacity
+
+    @property
+    def leaves(self) -> bool:
+        """True where it goes with its last contact."""
+        if self.state is READY:
+            return False
+        state = self.comes_back if self.state is SeatState.AWAY else self.state
+        return state in (SeatState.SIGNED_OUT, SeatState.DRAINING)
 
     def anger_now(self, now: datetime) -> float:
         """Return what of the anger that it absorbed is left."""
@@ -191,6 +201,8 @@ class Debt:
     """Since when it waits for a seat; None while the bot keeps the line."""
     overdue: bool = False
     """It was told that it is."""
+    looked: bool = False
+    """It has been looked at since it is soon due, and was not called: idle seats went to the oldest debt anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +213,8 @@ class Parked:
     why: str
     """"cut_off": its customer's line broke; "last_seat": it waits for that seat alone."""
     until: datetime
+    held_until: datetime | None = None
+    """One that is cut off: until when it waited for its last seat alone; None where it waited for anybody."""
 
 
 @dataclass(frozen=True, slots=True)
