@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 MOST_OPEN: Final = 32
-"""Returns of a customer that are remembered; the oldest go first."""
+"""Refunds of a customer that are remembered, and as many returns that nothing was paid for; of those the oldest go first."""
+KNOWN: Final = timedelta(days=30)
+"""How long an order can be returned: its refund is remembered as long, so that none is paid twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ def credit(account: Account, now: datetime, policy: CreditPolicy) -> Credit:
     share = (account.returned + 1) / (account.orders + 4)
     kept_cents = max(0, account.bought_cents - account.returned_cents - account.lost_cents)
     limit = min(policy.most_cents, int(policy.share * kept_cents * 0.5**account.bad))
+    if len([r for r in account.returns if _binding(r, now)]) >= MOST_OPEN:
+        limit = min(limit, account.used_cents)  # one more could not be remembered, and what is forgotten counts nowhere
     checks = (
         Check("enabled", float(policy.enabled), 1, policy.enabled),
         Check("orders", account.orders, policy.least_orders, account.orders >= policy.least_orders),
@@ -150,9 +154,23 @@ def decide(
         account,
         returned=account.returned + 1,
         returned_cents=account.returned_cents + min(asked, paid_cents or 0),
-        returns=(*account.returns, sent)[-MOST_OPEN:],
+        returns=_kept((*account.returns, sent), at),
     )
     return account, Decision(started, asked, known.limit_cents, known.used_cents, checks)
+
+
+def _binding(sent: Return, now: datetime) -> bool:
+    """Whether forgetting it could cost money: it is paid, and either not opened yet or its order may be sent back again."""
+    return sent.cents > 0 and (not sent.checked or now - sent.at < KNOWN)
+
+
+def _kept(returns: tuple[Return, ...], now: datetime) -> tuple[Return, ...]:
+    """The returns that are remembered. Nothing paid gives way to what is not, however much of that there is."""
+    unpaid = [r for r in returns if not r.cents][-MOST_OPEN:]
+    settled = [r for r in returns if r.cents and not _binding(r, now)]
+    binding = [r for r in returns if _binding(r, now)]
+    room = max(0, MOST_OPEN - len(binding))
+    return (*settled[len(settled) - min(len(settled), room) :], *binding, *unpaid)
 
 
 def checked(account: Account, order_id: str, worth_cents: int) -> tuple[Account, int, int] | None:
