@@ -188,6 +188,23 @@ def test_what_an_earlier_shift_began_is_given_back_without_a_place_of_this_one()
     assert shift.open().keys() == {"b"} and "a" in shift.state.waiting
 
 
+def test_what_an_earlier_shift_began_and_a_supervisor_took_over_gives_back_no_place_of_this_one() -> None:
+    shift = Shift(Terms(capacity=2))
+    shift.case("a", 0.8)
+    name = shift.open()["a"]
+    shift.claim(name)
+    shift.after(hours=9)
+    shift.case("b", 0.9)
+    shift.claim(shift.open()["b"])
+    shift.claim(name, "chief")
+    shift.release(name, "chief")
+    assert shift.state.started == {"": 1}, "b alone was begun on this shift's budget"
+    shift.claim(name)
+    assert shift.state.started == {"": 2}
+    shift.release(name)
+    assert shift.state.started == {"": 1}
+
+
 def test_reminded_overdue_and_over_to_the_supervisor_each_once() -> None:
     shift = Shift()
     shift.case("a", 0.8)

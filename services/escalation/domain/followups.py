@@ -269,12 +269,13 @@ def _release(state: Team, event: ReleaseRequested, now: datetime, terms: Terms) 
         return state, _answer(event, "", now)  # given back already: perhaps the first answer was lost
     if flag.owner != event.owner and not flag.overflowed:
         return state, _answer(event, "claimed", now)
-    start, _ = terms.shift_of(now)
-    if flag.claimed_at >= start:  # what an earlier shift began was never counted in this one
+    if (
+        flag.counted_in is not None and flag.counted_in == state.shift
+    ):  # what an earlier shift began was never counted in this one
         group = flag.case.group
         left = {**state.started, group: state.started.get(group, 0) - 1}
         state = replace(state, started={g: n for g, n in left.items() if n > 0})
-    state = _put(state, replace(flag, owner="", claimed_at=None), terms)
+    state = _put(state, replace(flag, owner="", claimed_at=None, counted_in=None), terms)
     fact = tasks.FollowUpReleased(flag.follow_up_id, flag.case.customer_id, state.team, flag.owner, now)
     return state, (fact, *_answer(event, "", now))
 
@@ -282,7 +283,7 @@ def _release(state: Team, event: ReleaseRequested, now: datetime, terms: Terms) 
 def _begun(state: Team, flag: Flag, terms: Terms) -> Team:
     group = flag.case.group
     started = {**state.started, group: state.started.get(group, 0) + 1}
-    return replace(_put(state, flag, terms), started=started)
+    return replace(_put(state, replace(flag, counted_in=state.shift), terms), started=started)
 
 
 def _put(state: Team, flag: Flag, terms: Terms) -> Team:

@@ -138,7 +138,8 @@ class Case:
 class Flag:
     """A case that is a follow-up. flagged_at is an event time (the service clock's where time alone raised it).
 
-    owner, claimed_at: who has started it, and when; nobody yet where empty. flagged_for: the touchpoint of the case then, under
+    owner, claimed_at: who has started it, and when; nobody yet where empty. counted_in: the shift whose budget it was begun on,
+    which a supervisor who takes it over later does not change. flagged_for: the touchpoint of the case then, under
     which all that becomes of the follow-up is counted; empty in states of before it was kept.
     """
 
@@ -153,6 +154,7 @@ class Flag:
     overflowed: bool = False
     arm: Arm = ""
     flagged_for: str = ""
+    counted_in: datetime | None = None
 
     @property
     def touchpoint(self) -> str:
