@@ -256,6 +256,22 @@ def test_whoever_is_held_out_takes_no_place_is_not_seen_and_is_never_among_the_g
     assert not [f for f in facts if isinstance(f, tasks.FollowUpReminded) and f.follow_up_id == out.follow_up_id]
 
 
+def test_a_case_that_gave_way_and_is_flagged_again_stays_in_its_arm() -> None:
+    shift = Shift(Terms(capacity=20, holdout=0.5))
+    while sum(shift.state.unstarted.values()) < 20:
+        shift.case(f"{len(shift.state.flags)}", 0.62)
+    for n in range(20):  # each takes the place of one who was treated
+        shift.case(f"grave{n}", 0.9)
+    for n in range(20):
+        shift.case(f"grave{n}", 0.9, ended="ticket_resolved")
+    told: dict[str, list[str]] = {}
+    for f in shift.facts:
+        if isinstance(f, tasks.ComplaintFlagged):
+            told.setdefault(f.case_id, []).append(f.arm)
+    again = [arms for arms in told.values() if len(arms) > 1]
+    assert len(again) == 20 and all(set(arms) == {"treated"} for arms in again)
+
+
 Step = st.one_of(
     st.tuples(st.just("case"), st.integers(0, 14), st.floats(0.3, 1.0), st.sampled_from(["", "vip", "en"])),
     st.tuples(st.just("end"), st.integers(0, 14)),
