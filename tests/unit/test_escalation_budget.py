@@ -3,6 +3,7 @@
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -235,6 +236,21 @@ def test_the_price_keeps_places_for_what_a_shift_usually_brings() -> None:
     assert kinds(shift.case("grave", 0.9)) == ["ComplaintFlagged"]
     shift.after(hours=7.9)
     assert "early" in shift.open(), "as the shift ends, the price comes down to the least"
+
+
+def test_whoever_is_held_out_does_not_raise_the_price() -> None:
+    terms = Terms(capacity=4, shifts=(0,), holdout=0.5)
+    shift = Shift(terms)
+    shift.after(days=1)
+    shift.state = replace(shift.state, shift=terms.shift_of(shift.now)[0], typical={"0": (0.0,) * 50})
+    for n in range(32):
+        shift.case(f"{n}", 0.8)
+        name = shift.open().get(f"{n}")
+        if name and not shift.state.flags[name].held_out:
+            shift.case(f"{n}", 0.8, ended="ticket_resolved")
+    assert not shift.state.unstarted and len(shift.state.flags) > 4, "all that is open is held out"
+    assert price(shift.state, shift.now, terms) == terms.least
+    assert kinds(shift.case("mild", 0.61)) == ["ComplaintFlagged"]
 
 
 def test_whoever_is_held_out_takes_no_place_is_not_seen_and_is_never_among_the_gravest() -> None:

@@ -47,7 +47,7 @@ def price(state: Team, now: datetime, terms: Terms) -> float:
     for case in state.waiting.values():
         at_hand[int(case.risk * BINS)] += 1
     for flag in state.flags.values():
-        if flag.claimed_at is None:
+        if flag.claimed_at is None and not flag.held_out:  # who is held out takes no place
             at_hand[int(flag.case.risk * BINS)] += 1
     at_hand[BINS - 1] += at_hand[BINS]
     expected, found = 0.0, terms.least
