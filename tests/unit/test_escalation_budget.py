@@ -238,6 +238,32 @@ def test_the_price_keeps_places_for_what_a_shift_usually_brings() -> None:
     assert "early" in shift.open(), "as the shift ends, the price comes down to the least"
 
 
+def test_a_shift_without_any_event_is_learnt_as_one_that_brings_nothing() -> None:
+    terms = Terms(capacity=100, shifts=(480, 960, 0))
+    shift = Shift(terms)
+    for day in range(12):  # 30 cases on each fourth day, and nothing between
+        shift.now = START + timedelta(days=day)
+        for n in range(30 if day % 4 == 0 else 0):
+            shift.case(f"{day}-{n}", 0.7)
+            shift.case(f"{day}-{n}", 0.7, ended="ticket_resolved")
+    shift.now = START + timedelta(days=12)
+    shift.case("one", 0.7)
+    first = terms.sort_of(START)
+    assert shift.state.learned == {first: 12, terms.sort_of(START + timedelta(hours=8)): 12, "0": 12}
+    assert 3 < sum(shift.state.typical[first]) < 9 and sum(shift.state.typical["0"]) == 0
+
+
+def test_after_a_long_rest_no_more_shifts_are_gone_through_than_matter() -> None:
+    terms = Terms(capacity=100, shifts=(480, 960, 0))
+    shift = Shift(terms)
+    shift.case("a", 0.7)
+    shift.case("a", 0.7, ended="ticket_resolved")
+    shift.now += timedelta(days=3650)
+    shift.case("b", 0.7)
+    first = terms.sort_of(START)
+    assert shift.state.learned[first] == 22 and sum(shift.state.typical[first]) < 0.01
+
+
 def test_whoever_is_held_out_does_not_raise_the_price() -> None:
     terms = Terms(capacity=4, shifts=(0,), holdout=0.5)
     shift = Shift(terms)
