@@ -219,6 +219,16 @@ def test_a_refund_starts_with_the_parcel_and_tells_why() -> None:
     assert msgspec.json.decode(encode(state), type=Customer) == state
 
 
+def test_an_order_that_is_told_again_is_one_order_at_its_last_price() -> None:
+    state = Customer("c")
+    for n, cents in enumerate((10_000, 10_000, 10_000, 8_000)):
+        message = order_pb2.OrderPlaced(order_id="o", amount_cents=cents)
+        event = codec.read(Incoming(str(n), "s", "", "c", "c", AT + timedelta(minutes=n), message, ""))
+        assert event is not None
+        state, _ = decide(state, event, AT + timedelta(minutes=n))
+    assert (state.account.orders, state.account.bought_cents, state.account.since) == (1, 8_000, AT)
+
+
 def test_a_wave_s_way_from_an_order_to_the_words_that_are_sent() -> None:
     def happens(state: Customer, message, name: str, at=AT) -> tuple[Customer, list]:
         event = codec.read(Incoming(name, "s", "", "c", "c", at, message, ""))

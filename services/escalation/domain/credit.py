@@ -112,6 +112,11 @@ def bought(account: Account, cents: int, at: datetime) -> Account:
     return replace(account, since=since, orders=account.orders + 1, bought_cents=account.bought_cents + cents)
 
 
+def repriced(account: Account, by_cents: int) -> Account:
+    """The account after an order that it holds already is told again, for so much more or less."""
+    return replace(account, bought_cents=account.bought_cents + by_cents) if by_cents else account
+
+
 def credit(account: Account, now: datetime, policy: CreditPolicy) -> Credit:
     """How far the customer is trusted at that moment of event time."""
     days = (now - account.since) / timedelta(days=1) if account.since else 0.0

@@ -184,7 +184,10 @@ def _refunds(
     """The customer's account: what was bought, is on its way back, and was found in the parcel."""
     match event:
         case Bought():
-            return changed(state, account=credit.bought(state.account, event.cents, at)), ()
+            known = next((o for o in state.orders if o.order_id == event.order_id), None)
+            if known is None:
+                return changed(state, account=credit.bought(state.account, event.cents, at)), ()
+            return changed(state, account=credit.repriced(state.account, event.cents - known.cents)), ()
         case ReturnSent():
             paid = next((o.cents for o in state.orders if o.order_id == event.order_id), None)
             made = credit.decide(state.account, event.order_id, event.parcel, event.cents, paid, at, teams.credit)
