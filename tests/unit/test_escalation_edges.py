@@ -65,6 +65,8 @@ def score(label=sentiment_pb2.LABEL_NEGATIVE):
         (sentiment_pb2.ConversationShifted(contact_id="k", turn={"direction": 2}), domain.Turned, {"soured": False}),
         (router_pb2.ContactAccepted(contact_id="k", seat_id="a1", waited_ms=660_000), domain.Handed, {"how": "taken", "to": "a1", "waited_minutes": 11.0}),
         (router_pb2.OfferReturned(contact_id="k", token=7), domain.Handed, {"how": "returned", "to": "7"}),
+        (escalation_pb2.ComplaintFlagged(case_id="q", arm="treated"), domain.FollowUpBegun, {"case_id": "q", "seen": True}),
+        (escalation_pb2.ComplaintFlagged(case_id="q", arm="held_out"), domain.FollowUpBegun, {"seen": False}),
         (escalation_pb2.FollowUpClosed(case_id="q", result=1), domain.FollowUpOver, {"case_id": "q", "case_over": True}),
         (escalation_pb2.FollowUpClosed(case_id="q", result=4), domain.FollowUpOver, {"case_over": False}),
         (escalation_pb2.FollowUpClosed(case_id="q", result=3, outcome="held_out"), domain.FollowUpOver, {"case_over": True}),

@@ -15,6 +15,7 @@ from services.escalation.domain.events import (
     ContactRequested,
     DeliveryFailed,
     Event,
+    FollowUpBegun,
     FollowUpOver,
     MessageScored,
     OptedOut,
@@ -82,11 +83,8 @@ def decide(
     A message and its score may come in either order: each is evidence by itself, and the one that comes late decides
     again on both. Events about the past count in the past: one older than the window changes nothing.
     """
-    if isinstance(event, FollowUpOver):
-        case = state.case
-        if case is None or case.case_id != event.case_id or not event.case_over:
-            return state, ()
-        return _ended(state, case, now), ()
+    if isinstance(event, FollowUpBegun | FollowUpOver):
+        return _followed_up(state, event, now), ()
     at = min(event.time, now)
     facts: tuple[CaseFact, ...] = ()
     also: dict[str, Any] = {}
@@ -223,7 +221,8 @@ def _outreach(state: Customer, event: Event, now: datetime) -> tuple[Customer, t
         return changed(state, reach=changed(state.reach, opted_out=True)), ()
     if not isinstance(event, Affected):
         return state, ()
-    kind, why = outreach.choose(state.reach, state.risk, state.traits.vulnerable, state.case is not None, now)
+    followed = state.case is not None and state.case.seen  # a case may wait without room, or be held out
+    kind, why = outreach.choose(state.reach, state.risk, state.traits.vulnerable, followed, now)
     fact = OutreachStarted(state.customer_id, event.cause, event.wave, kind, why, now)
     return (state if why else changed(state, reach=changed(state.reach, last=now))), (fact,)
 
@@ -281,7 +280,7 @@ def _case(
     group = group_of(state, teams)
     # The count makes the name differ where one event raises a second case; a repeat of the batch gives the same.
     case_id = str(uuid5(NAMESPACE, f"{state.customer_id}\0{cause}\0{state.cases}"))
-    case = OpenCase(case_id, team, group, at, state.risk, state.risk, contact_id, touchpoint, cause)
+    case = OpenCase(case_id, team, group, at, state.risk, state.risk, contact_id, touchpoint, cause, seen=False)
     return changed(state, case=case, cases=state.cases + 1), (_told(state, case, at),)
 
 
@@ -304,6 +303,17 @@ def _told(state: Customer, case: OpenCase, at: datetime, ended: str = "") -> Cas
 def _ended(state: Customer, case: OpenCase, now: datetime) -> Customer:
     closed = Closed(case.case_id, now, max(case.highest, state.risk), case.team)
     return changed(state, case=None, ended=(*state.ended, closed)[-MAX_ENDED:])
+
+
+def _followed_up(state: Customer, event: FollowUpBegun | FollowUpOver, now: datetime) -> Customer:
+    """The state after what the team's owner says of the case that stands."""
+    case = state.case
+    if case is None or case.case_id != event.case_id:
+        return state
+    if isinstance(event, FollowUpOver) and event.case_over:
+        return _ended(state, case, now)
+    seen = isinstance(event, FollowUpBegun) and event.seen
+    return state if seen == case.seen else changed(state, case=changed(case, seen=seen))
 
 
 def _about(state: Customer) -> tuple[str, str]:

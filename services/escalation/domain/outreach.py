@@ -21,12 +21,12 @@ class Reach:
     last: datetime | None = None
 
 
-def choose(reach: Reach, risk: float, protected: bool, has_case: bool, now: datetime) -> tuple[Kind, Why]:
-    """How the customer is reached, and why not, where not: whoever has a case is called by the one who follows it up."""
+def choose(reach: Reach, risk: float, protected: bool, followed_up: bool, now: datetime) -> tuple[Kind, Why]:
+    """How the customer is reached, and why not, where not: whoever is followed up is called by the one who does it."""
     kind: Kind = "call_back" if protected or risk >= CALL_FROM else "message"
     if reach.opted_out:
         return kind, "opted_out"
-    if has_case:
+    if followed_up:
         return kind, "followed_up"
     if reach.last is not None and now - reach.last < AGAIN:
         return kind, "lately"

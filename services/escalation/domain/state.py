@@ -161,7 +161,8 @@ class Hit:
 class OpenCase:
     """The case that competes for its team's follow-ups, since `raised_at` (event time).
 
-    highest: the highest risk it had. told, contact_id, touchpoint: as the team was told last.
+    highest: the highest risk it had. told, contact_id, touchpoint: as the team was told last. seen: whether it is a follow-up that
+    people see; taken as given in states of before it was kept.
     """
 
     case_id: str
@@ -173,6 +174,7 @@ class OpenCase:
     contact_id: str
     touchpoint: str
     cause: str
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
