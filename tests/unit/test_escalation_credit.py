@@ -13,6 +13,7 @@ from services.escalation.domain.credit import (
     CreditPolicy,
     bought,
     checked,
+    checked_early,
     credit,
     decide,
     told,
@@ -134,6 +135,10 @@ def test_no_number_of_later_returns_makes_a_paid_one_forgotten() -> None:
     assert decide(account, "o1", "SF3", 0, 20_000, NOW, POLICY) is None, "one refund an order"
     done = checked(account, "o1", 0)
     assert done is not None and done[1:] == (20_000, 20_000)
+    for n in range(2 * MOST_OPEN):  # what is told of parcels that nobody sent is kept within bounds, too
+        account = checked_early(account, f"unheard{n}", 0)
+    assert len(account.early) == MOST_OPEN
+    assert checked_early(account, "o1", 0) is account, "its return is known"
 
 
 def test_as_many_refunds_as_are_remembered_and_no_more_until_one_can_be_forgotten() -> None:

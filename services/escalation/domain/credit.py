@@ -46,7 +46,10 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is known of a customer. since: the first purchase, by event time. bad: parcels found wanting, and what they lost."""
+    """What is known of a customer. since: the first purchase, by event time. bad: parcels found wanting, and what they lost.
+
+    early: orders whose parcels were opened before it was heard that they were sent, and what the goods were worth.
+    """
 
     since: datetime | None = None
     orders: int = 0
@@ -56,6 +59,7 @@ class Account:
     bad: int = 0
     lost_cents: int = 0
     returns: tuple[Return, ...] = ()
+    early: tuple[tuple[str, int], ...] = ()
 
     @property
     def used_cents(self) -> int:
@@ -142,16 +146,19 @@ def decide(
     """A parcel is on its way: whether its refund starts. None where the order's return is known already.
 
     cents: what is asked for, 0 for all that was paid; paid_cents: what the order cost, None where it is not known.
+    Of a parcel that was opened already no more is paid out than it was worth.
     """
     if any(r.order_id == order_id for r in account.returns):
         return None
     asked = cents or paid_cents or 0
     known = credit(account, at, policy)
+    worth = opened(account, order_id)
+    left = known.left_cents if worth is None else min(known.left_cents, worth)
     checks = (
         *known.checks,
         Check("known_order", float(paid_cents is not None), 1, paid_cents is not None),
         Check("amount", asked, paid_cents or 0, 0 < asked <= (paid_cents or 0)),
-        Check("limit", asked, known.left_cents, asked <= known.left_cents),
+        Check("limit", asked, left, asked <= left),
     )
     started = all(c.kept for c in checks)
     sent = Return(order_id, parcel, asked if started else 0, at)
@@ -162,6 +169,11 @@ def decide(
         returns=_kept((*account.returns, sent), at),
     )
     return account, Decision(started, asked, known.limit_cents, known.used_cents, checks)
+
+
+def opened(account: Account, order_id: str) -> int | None:
+    """What the goods of an order were worth, where its parcel was opened before it was heard of; None where not."""
+    return next((worth for name, worth in account.early if name == order_id), None)
 
 
 def _binding(sent: Return, now: datetime) -> bool:
@@ -178,6 +190,13 @@ def _kept(returns: tuple[Return, ...], now: datetime) -> tuple[Return, ...]:
     return (*settled[len(settled) - min(len(settled), room) :], *binding, *unpaid)
 
 
+def checked_early(account: Account, order_id: str, worth_cents: int) -> Account:
+    """The account where a parcel has been opened of which `checked` knows nothing: perhaps its sending comes later."""
+    if opened(account, order_id) is not None or any(r.order_id == order_id for r in account.returns):
+        return account
+    return replace(account, early=(*account.early, (order_id, worth_cents))[-MOST_OPEN:])
+
+
 def checked(account: Account, order_id: str, worth_cents: int) -> tuple[Account, int, int] | None:
     """A parcel has been opened: the account after it, what had been paid out for it, and what of that is lost.
 
@@ -189,11 +208,14 @@ def checked(account: Account, order_id: str, worth_cents: int) -> tuple[Account,
     lost = max(0, sent.cents - worth_cents)
     returns = tuple(replace(r, checked=True) if r is sent else r for r in account.returns)
     bad = worth_cents <= 0 or lost > 0
-    return (
-        replace(account, returns=returns, bad=account.bad + bad, lost_cents=account.lost_cents + lost),
-        sent.cents,
-        lost,
+    account = replace(
+        account,
+        returns=returns,
+        bad=account.bad + bad,
+        lost_cents=account.lost_cents + lost,
+        early=tuple(e for e in account.early if e[0] != order_id),
     )
+    return account, sent.cents, lost
 
 
 _WORDS: Final[dict[CheckCode, tuple[str, str]]] = {

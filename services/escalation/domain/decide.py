@@ -193,15 +193,26 @@ def _refunds(
                 return state, ()
             account, decision = made
             fact = RefundDecided(state.customer_id, event.order_id, event.parcel, decision, group_of(state, teams), at)
-            return changed(state, account=account), (fact,)
+            worth = credit.opened(account, event.order_id)
+            state = changed(state, account=account)
+            if worth is None:
+                return state, (fact,)
+            state, settled = _settled(state, event.order_id, worth, at)
+            return state, (fact, *settled)
         case ReturnChecked():
-            done = credit.checked(state.account, event.order_id, event.worth_cents)
-            if done is None:
-                return state, ()
-            account, paid_out, lost = done
-            settled = RefundSettled(state.customer_id, event.order_id, paid_out, lost, at)
-            return changed(state, account=account), (settled,)
+            return _settled(state, event.order_id, event.worth_cents, at)
     return state, ()
+
+
+def _settled(
+    state: Customer, order_id: str, worth_cents: int, at: datetime
+) -> tuple[Customer, tuple[RefundSettled, ...]]:
+    """What follows from an opened parcel."""
+    done = credit.checked(state.account, order_id, worth_cents)
+    if done is None:
+        return changed(state, account=credit.checked_early(state.account, order_id, worth_cents)), ()
+    account, paid_out, lost = done
+    return changed(state, account=account), (RefundSettled(state.customer_id, order_id, paid_out, lost, at),)
 
 
 def _reports(state: Customer, event: Event, at: datetime) -> tuple[Purchased | Reported, ...]:
