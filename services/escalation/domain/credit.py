@@ -116,9 +116,10 @@ def bought(account: Account, cents: int, at: datetime) -> Account:
     return replace(account, since=since, orders=account.orders + 1, bought_cents=account.bought_cents + cents)
 
 
-def repriced(account: Account, by_cents: int) -> Account:
+def repriced(account: Account, by_cents: int, at: datetime) -> Account:
     """The account after an order that it holds already is told again, for so much more or less."""
-    return replace(account, bought_cents=account.bought_cents + by_cents) if by_cents else account
+    since = at if account.since is None else min(account.since, at)
+    return replace(account, since=since, bought_cents=account.bought_cents + by_cents)
 
 
 def credit(account: Account, now: datetime, policy: CreditPolicy) -> Credit:

@@ -92,7 +92,7 @@ def decide(
         state, refunds = _refunds(state, event, at, teams)
         facts = (*refunds, *_reports(state, event, at))
     if isinstance(event, ContactRequested):
-        also["traits"] = _traits(state.traits, event)
+        also["traits"] = _traits(state.traits, event, at)
     escalated = _escalated(state, event, at)
     if state.latest is None or at >= state.latest:
         also["latest"], also["seen_at"] = at, now
@@ -185,7 +185,9 @@ def _refunds(
             known = next((o for o in state.orders if o.order_id == event.order_id), None)
             if known is None:
                 return changed(state, account=credit.bought(state.account, event.cents, at)), ()
-            return changed(state, account=credit.repriced(state.account, event.cents - known.cents)), ()
+            # What was told before it by event time leaves the price as it is known.
+            more = event.cents - known.cents if (at, event.cents) >= (known.at, known.cents) else 0
+            return changed(state, account=credit.repriced(state.account, more, at)), ()
         case ReturnSent():
             paid = next((o.cents for o in state.orders if o.order_id == event.order_id), None)
             made = credit.decide(state.account, event.order_id, event.parcel, event.cents, paid, at, teams.credit)
@@ -248,12 +250,17 @@ def _escalated(state: Customer, event: Event, at: datetime) -> tuple[Escalated, 
     return ()
 
 
-def _traits(known: Traits, event: ContactRequested) -> Traits:
+def _traits(known: Traits, event: ContactRequested, at: datetime) -> Traits:
+    """What is known of the customer: what comes late fills in what is not known, and changes nothing else."""
+    vulnerable = event.vulnerable or known.vulnerable
+    told = Traits(event.tier, event.language, event.channel, vulnerable, at)
+    before, after = (known, told) if known.at is None or at >= known.at else (told, known)
     return Traits(
-        event.tier or known.tier,
-        event.language or known.language,
-        event.channel or known.channel,
-        event.vulnerable or known.vulnerable,
+        after.tier or before.tier,
+        after.language or before.language,
+        after.channel or before.channel,
+        vulnerable,
+        after.at,
     )
 
 

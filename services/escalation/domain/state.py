@@ -189,12 +189,13 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What channels last said of the customer; empty where they did not."""
+    """What channels last said of the customer, by event time (`at`); empty where they did not."""
 
     tier: str = ""
     language: str = ""
     channel: str = ""
     vulnerable: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
