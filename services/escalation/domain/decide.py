@@ -100,7 +100,7 @@ def decide(
     found = assess(state, now, teams.weights)
     if isinstance(event, _OF_OUTREACH):
         state = _assessed(state, found)
-        state, reached = _outreach(state, event, now)
+        state, reached = _outreach(state, event, now, teams)
         facts = (*facts, *reached)
     case = state.case
     if case is not None and (over := _overtaken(state, case, event, policy)):
@@ -228,14 +228,16 @@ def _reports(state: Customer, event: Event, at: datetime) -> tuple[Purchased | R
     return tuple(Reported(cause, state.customer_id, at) for cause in order.causes) if order else ()
 
 
-def _outreach(state: Customer, event: Event, now: datetime) -> tuple[Customer, tuple[OutreachStarted, ...]]:
+def _outreach(
+    state: Customer, event: Event, now: datetime, teams: FollowUpPolicy
+) -> tuple[Customer, tuple[OutreachStarted, ...]]:
     """Whether a customer whom a wave may hit is told of it before they call."""
     if isinstance(event, OptedOut):
         return changed(state, reach=changed(state.reach, opted_out=True)), ()
     if not isinstance(event, Affected):
         return state, ()
     followed = state.case is not None and state.case.seen  # a case may wait without room, or be held out
-    kind, why = outreach.choose(state.reach, state.risk, state.traits.vulnerable, followed, now)
+    kind, why = outreach.choose(state.reach, state.risk, state.traits.vulnerable, followed, now, teams.quiet)
     fact = OutreachStarted(state.customer_id, event.cause, event.wave, kind, why, now)
     return (state if why else changed(state, reach=changed(state.reach, last=now))), (fact,)
 
