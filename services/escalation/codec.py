@@ -51,7 +51,8 @@ def read(incoming: Incoming) -> domain.Event | None:
         "customer_id": incoming.key,
         "time": incoming.time,
     }
-    return _of_contact(base, incoming.message) or _of_case(base, incoming.message)
+    message = incoming.message
+    return _of_contact(base, message) or _of_case(base, message) or _of_follow_up(base, message)
 
 
 def read_cause(incoming: Incoming) -> Reported | None:
@@ -399,6 +400,14 @@ def _of_case(base: _Base, message: Message) -> domain.Event | None:
             return domain.Affected(**base, cause=message.cause, wave=message.wave)
         case contact_pb2.OutreachOptedOut():
             return domain.OptedOut(**base)
+    return None
+
+
+def _of_follow_up(base: _Base, message: Message) -> domain.Event | None:
+    """What the team's owner says of the customer's case."""
+    match message:
+        case escalation_pb2.ComplaintFlagged():
+            return domain.FollowUpBegun(**base, case_id=message.case_id, seen=message.arm != "held_out")
         case escalation_pb2.FollowUpClosed():
             over = message.result in (escalation_pb2.RESULT_DONE, escalation_pb2.RESULT_FAILED)
             return domain.FollowUpOver(**base, case_id=message.case_id, case_over=over or message.outcome == HELD_OUT)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.escalation.domain.credit import CreditPolicy
+from services.escalation.domain.outreach import QuietHours
 from services.escalation.domain.risk import Ramp, Weights
 from services.escalation.domain.team import FollowUpPolicy, GroupBy, Terms
 from services.runtime import policyfile as read
@@ -37,13 +38,21 @@ def _wrong(where: str, why: str) -> BadPolicyError:
     return BadPolicyError(f"{where}: {why}")
 
 
+def _minute(word: str, where: str) -> int:
+    """The minute of the day that a time such as "08:00" names."""
+    told = re.fullmatch(r"([0-9]{2}):([0-9]{2})", word)
+    if told is None or int(told[1]) > 23 or int(told[2]) > 59:
+        raise _wrong(where, f'"{word}" is no time of day such as "08:00"')
+    return int(told[1]) * 60 + int(told[2])
+
+
 class _Reader:
     def __init__(self, text: str, base: Terms) -> None:
         self._text = text
         self._base = base
 
     def policy(self, data: Mapping[str, Any]) -> FollowUpPolicy:
-        read.only(data, {"version", "timezone", "default", "group_by", "teams", "quick_refund", "risk"}, "")
+        read.only(data, {"version", "timezone", "default", "group_by", "teams", "quick_refund", "outreach", "risk"}, "")
         version, default = read.word(data, "version", ""), read.word(data, "default", "")
         zone = read.zone(read.word(data, "timezone", ""))
         group_by = self._group_by(data)
@@ -69,7 +78,18 @@ class _Reader:
             touchpoints,
             self._credit(data),
             self._weights(data, min(terms.least for terms in teams.values())),
+            self._quiet(data, zone),
         )
+
+    def _quiet(self, data: Mapping[str, Any], zone: tzinfo) -> QuietHours:
+        where = "outreach"
+        table = read.table(data.get("outreach", {}), where)
+        read.only(table, {"quiet"}, f"{where}.")
+        told = [_minute(word, f"{where}.quiet") for word in read.words(table.get("quiet", []), f"{where}.quiet")]
+        if len(told) not in (0, 2):
+            raise _wrong(f"{where}.quiet", "must be two times of day, from which and until which, or none")
+        start, end = told or (0, 0)
+        return QuietHours(start, end, zone)
 
     def _credit(self, data: Mapping[str, Any]) -> CreditPolicy:
         where, base = "quick_refund", CreditPolicy()
@@ -154,12 +174,7 @@ class _Reader:
         )
 
     def _shifts(self, value: object, where: str) -> tuple[int, ...]:
-        found = []
-        for word in read.words(value, where):
-            told = re.fullmatch(r"([0-9]{2}):([0-9]{2})", word)
-            if told is None or int(told[1]) > 23 or int(told[2]) > 59:
-                raise _wrong(where, f'"{word}" is no time of day such as "08:00"')
-            found.append(int(told[1]) * 60 + int(told[2]))
+        found = [_minute(word, where) for word in read.words(value, where)]
         if not found or len(set(found)) < len(found):
             raise _wrong(where, "must be at least one time of day, none of them twice")
         return tuple(sorted(found))

@@ -46,7 +46,7 @@ class FollowUpRow:
 
 @dataclass(frozen=True, slots=True)
 class RiskRow:
-    """A customer's risk as it stands; `flagged` while a follow-up is open."""
+    """A customer's risk as it stands; `flagged` while a follow-up is open that people see."""
 
     risk: float
     reasons: tuple[Reason, ...]
@@ -268,10 +268,11 @@ async def forget(pool: Any, before: datetime) -> None:
 
 
 async def risks(reader: Any, customer_ids: Sequence[str]) -> dict[str, RiskRow]:
-    """Risks of the customers of whom any is known."""
+    """Risks of the customers of whom any is known. Who is held out is not told to be flagged: else the trial would be no trial."""
     rows = await reader.fetch(
         """SELECT customer_id, risk, reasons::text,
-                  EXISTS (SELECT FROM follow_up f WHERE f.customer_id = r.customer_id AND f.closed_at IS NULL)
+                  EXISTS (SELECT FROM follow_up f WHERE f.customer_id = r.customer_id AND f.closed_at IS NULL
+                          AND f.arm <> 'held_out')
            FROM customer_risk r WHERE customer_id = ANY($1)""",
         list(customer_ids),
     )

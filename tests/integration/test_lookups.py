@@ -8,6 +8,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from services.escalation import store
 from services.nps.domain.span import ALL_TIME
 from services.nps.feed import Feed
 from services.runtime.migrate import migrate
@@ -97,6 +98,31 @@ async def _read_whole(pool: asyncpg.Pool, reader: Reader) -> int:
     for connection in (pool, reader):
         await connection.fetch("SELECT pg_stat_force_next_flush()")
     return await pool.fetchval("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'answer'")
+
+
+async def test_a_risk_does_not_tell_who_is_held_out_and_is_found_by_its_index(stack) -> None:
+    name = f"lookups_{uuid4().hex[:6]}"
+    await stack.postgres.create_databases([name])
+    await migrate(stack.postgres.dsn(name), SERVICES / "escalation")
+    reader = Reader(stack.postgres.dsn(name))
+    async with asyncpg.create_pool(stack.postgres.dsn(name), min_size=1, max_size=1) as pool:
+        await pool.execute(
+            """INSERT INTO customer_risk SELECT n::text, 0.7, '[]', true FROM generate_series(1, 5000) AS n;
+               INSERT INTO follow_up (follow_up_id, customer_id, contact_id, touchpoint, risk, reasons, flagged_at, due_at, arm)
+               SELECT n::text, n::text, '', '', 0.7, '[]', now(), now(), CASE n % 2 WHEN 0 THEN 'held_out' ELSE 'treated' END
+               FROM generate_series(1, 5000) AS n; ANALYZE customer_risk, follow_up"""
+        )
+        found = await store.risks(reader, ["1", "2", "none"])
+        assert {k: r.flagged for k, r in found.items()} == {"1": True, "2": False}
+        scans = "SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname IN ('follow_up', 'customer_risk')"
+        read = []
+        for _ in range(2):
+            await store.risks(reader, [str(n) for n in range(40)])
+            for connection in (pool, reader):
+                await connection.fetch("SELECT pg_stat_force_next_flush()")
+            read.append(await pool.fetchval(scans))
+        assert read[0] == read[1]
+    await reader.close()
 
 
 async def test_a_lost_connection_and_a_lookup_called_off_leave_no_trace(dsn) -> None:

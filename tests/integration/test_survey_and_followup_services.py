@@ -23,6 +23,7 @@ from deploy.embedded.layout import Layout
 from deploy.embedded.process import Identity
 from deploy.embedded.state import State, holding
 from services.cli.calls import all_pages
+from services.escalation.policyfile import DEFAULT
 from services.nps.domain.figures import figure, group
 from services.runtime.records import write
 from tests.integration.process import Process
@@ -273,7 +274,9 @@ async def test_a_refund_starts_with_its_parcel_and_credit_is_told(stack, publish
             assert (none.known, none.low, none.high) == (False, -1, 1)
 
 
-async def test_a_wave_is_one_cause_and_its_customers_are_reached_before_they_call(stack, publisher):
+async def test_a_wave_is_one_cause_and_its_customers_are_reached_before_they_call(stack, publisher, tmp_path):
+    policy = tmp_path / "policy.toml"
+    policy.write_text(DEFAULT.read_text().replace("\nquiet = ", "\nquiet = [] # "))  # whatever the hour of the test
     batch = f"batch-{uuid4().hex[:6]}"
     names = [f"{batch}-{n}" for n in range(12)]
     at = datetime.now(UTC) - timedelta(hours=1)
@@ -287,7 +290,7 @@ async def test_a_wave_is_one_cause_and_its_customers_are_reached_before_they_cal
         write(order_pb2.DeliverySpoilt(order_id=f"{c}-o"), event_id=f"{c}-2", source="shop", subject=c, time=at)
         for c in names[:6]
     ]
-    async with Process(stack, "escalation") as service:
+    async with Process(stack, "escalation", ESCALATION_POLICY=str(policy)) as service:
         await publisher.publish(bought + spoilt)
         async with grpc.aio.insecure_channel(service.address) as channel:
             stub = escalation_pb2_grpc.EscalationServiceStub(channel)

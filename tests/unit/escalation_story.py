@@ -9,6 +9,7 @@ from services.escalation.domain.events import (
     ContactRequested,
     CustomerSaid,
     Event,
+    FollowUpBegun,
     FollowUpOver,
     MessageScored,
     Replied,
@@ -21,6 +22,7 @@ from services.escalation.domain.tasks import (
     CaseFact,
     ClaimRequested,
     CloseRequested,
+    ComplaintFlagged,
     Escalated,
     FollowUpClosed,
     TeamEvent,
@@ -65,7 +67,12 @@ class Story:
     def _heard(self, facts: tuple[TeamFact, ...]) -> list[TeamFact]:
         """What the team's owner says comes back to the customer's."""
         for fact in facts:
-            if isinstance(fact, FollowUpClosed):
+            if isinstance(fact, ComplaintFlagged):
+                told = {"source": "s", "event_id": fact.follow_up_id, "customer_id": "hu", "time": self.now}
+                begun = FollowUpBegun(**told, case_id=fact.case_id, seen=fact.arm != HELD_OUT)  # type: ignore[arg-type]
+                self.state, cases = customers.decide(self.state, begun, self.now)
+                assert not cases
+            elif isinstance(fact, FollowUpClosed):
                 over = fact.result in ("done", "failed") or fact.outcome == HELD_OUT
                 b = self.base()
                 event = FollowUpOver(**b, case_id=fact.case_id, case_over=over)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -188,6 +189,23 @@ def test_what_an_earlier_shift_began_is_given_back_without_a_place_of_this_one()
     assert shift.open().keys() == {"b"} and "a" in shift.state.waiting
 
 
+def test_what_an_earlier_shift_began_and_a_supervisor_took_over_gives_back_no_place_of_this_one() -> None:
+    shift = Shift(Terms(capacity=2))
+    shift.case("a", 0.8)
+    name = shift.open()["a"]
+    shift.claim(name)
+    shift.after(hours=9)
+    shift.case("b", 0.9)
+    shift.claim(shift.open()["b"])
+    shift.claim(name, "chief")
+    shift.release(name, "chief")
+    assert shift.state.started == {"": 1}, "b alone was begun on this shift's budget"
+    shift.claim(name)
+    assert shift.state.started == {"": 2}
+    shift.release(name)
+    assert shift.state.started == {"": 1}
+
+
 def test_reminded_overdue_and_over_to_the_supervisor_each_once() -> None:
     shift = Shift()
     shift.case("a", 0.8)
@@ -220,6 +238,47 @@ def test_the_price_keeps_places_for_what_a_shift_usually_brings() -> None:
     assert "early" in shift.open(), "as the shift ends, the price comes down to the least"
 
 
+def test_a_shift_without_any_event_is_learnt_as_one_that_brings_nothing() -> None:
+    terms = Terms(capacity=100, shifts=(480, 960, 0))
+    shift = Shift(terms)
+    for day in range(12):  # 30 cases on each fourth day, and nothing between
+        shift.now = START + timedelta(days=day)
+        for n in range(30 if day % 4 == 0 else 0):
+            shift.case(f"{day}-{n}", 0.7)
+            shift.case(f"{day}-{n}", 0.7, ended="ticket_resolved")
+    shift.now = START + timedelta(days=12)
+    shift.case("one", 0.7)
+    first = terms.sort_of(START)
+    assert shift.state.learned == {first: 12, terms.sort_of(START + timedelta(hours=8)): 12, "0": 12}
+    assert 3 < sum(shift.state.typical[first]) < 9 and sum(shift.state.typical["0"]) == 0
+
+
+def test_after_a_long_rest_no_more_shifts_are_gone_through_than_matter() -> None:
+    terms = Terms(capacity=100, shifts=(480, 960, 0))
+    shift = Shift(terms)
+    shift.case("a", 0.7)
+    shift.case("a", 0.7, ended="ticket_resolved")
+    shift.now += timedelta(days=3650)
+    shift.case("b", 0.7)
+    first = terms.sort_of(START)
+    assert shift.state.learned[first] == 22 and sum(shift.state.typical[first]) < 0.01
+
+
+def test_whoever_is_held_out_does_not_raise_the_price() -> None:
+    terms = Terms(capacity=4, shifts=(0,), holdout=0.5)
+    shift = Shift(terms)
+    shift.after(days=1)
+    shift.state = replace(shift.state, shift=terms.shift_of(shift.now)[0], typical={"0": (0.0,) * 50})
+    for n in range(32):
+        shift.case(f"{n}", 0.8)
+        name = shift.open().get(f"{n}")
+        if name and not shift.state.flags[name].held_out:
+            shift.case(f"{n}", 0.8, ended="ticket_resolved")
+    assert not shift.state.unstarted and len(shift.state.flags) > 4, "all that is open is held out"
+    assert price(shift.state, shift.now, terms) == terms.least
+    assert kinds(shift.case("mild", 0.61)) == ["ComplaintFlagged"]
+
+
 def test_whoever_is_held_out_takes_no_place_is_not_seen_and_is_never_among_the_gravest() -> None:
     shift = Shift(Terms(capacity=1000, holdout=0.3))
     for n in range(400):
@@ -237,6 +296,22 @@ def test_whoever_is_held_out_takes_no_place_is_not_seen_and_is_never_among_the_g
     facts = shift.after(hours=3)
     assert sum(isinstance(f, tasks.FollowUpClosed) and f.outcome == "held_out" for f in facts) == arms["held_out"] - 1
     assert not [f for f in facts if isinstance(f, tasks.FollowUpReminded) and f.follow_up_id == out.follow_up_id]
+
+
+def test_a_case_that_gave_way_and_is_flagged_again_stays_in_its_arm() -> None:
+    shift = Shift(Terms(capacity=20, holdout=0.5))
+    while sum(shift.state.unstarted.values()) < 20:
+        shift.case(f"{len(shift.state.flags)}", 0.62)
+    for n in range(20):  # each takes the place of one who was treated
+        shift.case(f"grave{n}", 0.9)
+    for n in range(20):
+        shift.case(f"grave{n}", 0.9, ended="ticket_resolved")
+    told: dict[str, list[str]] = {}
+    for f in shift.facts:
+        if isinstance(f, tasks.ComplaintFlagged):
+            told.setdefault(f.case_id, []).append(f.arm)
+    again = [arms for arms in told.values() if len(arms) > 1]
+    assert len(again) == 20 and all(set(arms) == {"treated"} for arms in again)
 
 
 Step = st.one_of(

@@ -1,14 +1,14 @@
 """Waves: one cause of many complaints is found, chance is not, each wave once; who is told of it, and who is left alone."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.escalation.domain.causes import Cause, CauseHeated, Reported, decide, tail
-from services.escalation.domain.outreach import AGAIN, Reach, choose, words
+from services.escalation.domain.outreach import AGAIN, QuietHours, Reach, choose, words
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -82,5 +82,22 @@ def test_who_is_reached_and_who_is_left_alone() -> None:
     assert choose(Reach(), 0.9, False, True, now)[1] == "followed_up"
     assert choose(Reach(last=now - AGAIN / 2), 0.1, False, False, now)[1] == "lately"
     assert choose(Reach(last=now - AGAIN), 0.1, False, False, now)[1] == ""
+    night = QuietHours(21 * 60, 8 * 60, timezone(timedelta(hours=8)))
+    for hour, minute, why in (
+        (12, 59, ""),
+        (13, 0, "quiet_hours"),
+        (19, 0, "quiet_hours"),
+        (23, 59, "quiet_hours"),
+        (0, 0, ""),
+    ):
+        at = now.replace(hour=hour, minute=minute)
+        assert choose(Reach(), 0.1, False, False, at, night)[1] == why
+    at = now.replace(hour=3)
+    assert [QuietHours(a, b).has(at) for a, b in ((60, 240), (240, 60), (180, 181), (0, 0))] == [
+        True,
+        False,
+        True,
+        False,
+    ]
     zh, en = words("batch:草莓-0611")
     assert "草莓-0611" in zh and "TD" in zh and "草莓-0611" in en and "STOP" in en

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.escalation.domain.credit import Account, Check, CreditPolicy, bought, checked, credit, decide, told
+from services.escalation.domain.credit import (
+    MOST_OPEN,
+    Account,
+    Check,
+    CreditPolicy,
+    bought,
+    checked,
+    checked_early,
+    credit,
+    decide,
+    told,
+)
 from services.escalation.domain.fairness import GroupCount, figures
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -110,6 +121,69 @@ def test_what_is_out_never_passes_the_limit_it_was_given_under(steps: list[tuple
                     assert 0 <= lost <= 80_000
                     assert credit(account, now, POLICY).limit_cents <= before.limit_cents
     assert isinstance(credit(account, now, POLICY).checks[0], Check)
+
+
+def test_no_number_of_later_returns_makes_a_paid_one_forgotten() -> None:
+    found = decide(regular(), "o1", "SF1", 0, 20_000, NOW, POLICY)
+    assert found is not None
+    account = found[0]
+    for n in range(2 * MOST_OPEN):
+        found = decide(account, f"unknown{n}", "SF2", 0, None, NOW, POLICY)
+        assert found is not None
+        account = found[0]
+    assert account.used_cents == 20_000
+    assert decide(account, "o1", "SF3", 0, 20_000, NOW, POLICY) is None, "one refund an order"
+    done = checked(account, "o1", 0)
+    assert done is not None and done[1:] == (20_000, 20_000)
+    for n in range(2 * MOST_OPEN):  # what is told of parcels that nobody sent is kept within bounds, too
+        account = checked_early(account, f"unheard{n}", 0)
+    assert len(account.early) == MOST_OPEN
+    assert checked_early(account, "o1", 0) is account, "its return is known"
+
+
+def test_as_many_refunds_as_are_remembered_and_no_more_until_one_can_be_forgotten() -> None:
+    account, now = regular(200), START + timedelta(days=700)
+    for n in range(MOST_OPEN):
+        found = decide(account, f"o{n}", "SF1", 0, 1, now, POLICY)
+        assert found is not None and found[1].started
+        account = found[0]
+    found = decide(account, "more", "SF1", 0, 1, now, POLICY)
+    assert found is not None
+    account, decision = found
+    assert [c.code for c in decision.checks if not c.kept] == ["limit"] and not credit(account, now, POLICY).eligible
+    for days, starts in ((0, False), (29, False), (30, True)):
+        done = checked(account, f"o{days}", 1)
+        account = done[0] if done else account
+        found = decide(account, f"later{days}", "SF1", 0, 1, now + timedelta(days=days), POLICY)
+        assert found is not None and found[1].started is starts, "one that was opened could still be sent back again"
+        account = found[0]
+    assert len(account.returns) <= 2 * MOST_OPEN
+
+
+Sent = st.tuples(st.integers(0, 80), st.sampled_from([None, 1, 500, 30_000]), st.sampled_from(["send", "send", "open"]))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(Sent, min_size=60, max_size=200))
+def test_no_order_is_paid_twice_and_every_paid_parcel_counts_until_it_is_opened(steps) -> None:
+    account, now = regular(300), START + timedelta(days=1000)
+    paid, out = set[str](), dict[str, int]()
+    for n, cents, what in steps:
+        now += timedelta(minutes=1)
+        order = f"o{n}"
+        if what == "open":
+            done = checked(account, order, 1_000_000)
+            assert order not in out or (done is not None and done[1] == out[order])
+            account = done[0] if done else account
+            out.pop(order, None)
+        elif (found := decide(account, order, "p", 0, cents, now, POLICY)) is not None:
+            account, decision = found
+            if decision.started:
+                assert order not in paid
+                paid.add(order)
+                out[order] = decision.cents
+        assert account.used_cents == sum(out.values()) <= POLICY.most_cents
+        assert len(account.returns) <= 2 * MOST_OPEN
 
 
 def test_groups_are_apart_only_where_chance_is_a_poor_excuse() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.escalation.domain.decide import decide, due
-from services.escalation.domain.events import CustomerSaid, MessageScored
+from services.escalation.domain.events import Affected, CustomerSaid, MessageScored
 from services.escalation.domain.state import Customer
 from services.escalation.domain.tasks import (
     CommandAnswered,
@@ -14,6 +14,7 @@ from services.escalation.domain.tasks import (
     FollowUpOverdue,
     FollowUpOverflowed,
     FollowUpReminded,
+    OutreachStarted,
 )
 from services.escalation.domain.tasks import TeamFact as Fact
 from services.escalation.domain.team import Terms
@@ -244,6 +245,25 @@ def test_a_follow_up_that_is_displaced_leaves_the_case_and_comes_back_when_there
     (again,) = story.ticket("t", "reopened")
     assert isinstance(again, ComplaintFlagged)
     assert again.case_id == flag.case_id and again.follow_up_id != flag.follow_up_id
+
+
+def test_a_wave_is_told_to_whoever_nobody_follows_up() -> None:
+    def withheld(story: Story) -> str:
+        hit = Affected(**story.base(), cause="route:R7", wave=1)  # type: ignore[arg-type]
+        _, facts = decide(story.state, hit, story.now)
+        return next(f.withheld for f in facts if isinstance(f, OutreachStarted))
+
+    story, _ = flagged()
+    assert withheld(story) == "followed_up"
+    story.terms = Terms(capacity=0)
+    story.ticket("t", "reopened")
+    assert story.state.case is not None
+    assert withheld(story) == "", "the case waits, and nobody looks at it"
+    story.terms = Terms(holdout=1.0, gravest=1.1)
+    story.after(minutes=1)
+    story.ticket("t", "reopened")
+    assert [f.held_out for f in story.team.flags.values()] == [True]
+    assert withheld(story) == "", "who is held out is treated like anybody whom nobody follows up"
 
 
 def test_the_group_is_the_tier_unless_the_customer_needs_protection() -> None:

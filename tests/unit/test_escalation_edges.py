@@ -65,6 +65,8 @@ def score(label=sentiment_pb2.LABEL_NEGATIVE):
         (sentiment_pb2.ConversationShifted(contact_id="k", turn={"direction": 2}), domain.Turned, {"soured": False}),
         (router_pb2.ContactAccepted(contact_id="k", seat_id="a1", waited_ms=660_000), domain.Handed, {"how": "taken", "to": "a1", "waited_minutes": 11.0}),
         (router_pb2.OfferReturned(contact_id="k", token=7), domain.Handed, {"how": "returned", "to": "7"}),
+        (escalation_pb2.ComplaintFlagged(case_id="q", arm="treated"), domain.FollowUpBegun, {"case_id": "q", "seen": True}),
+        (escalation_pb2.ComplaintFlagged(case_id="q", arm="held_out"), domain.FollowUpBegun, {"seen": False}),
         (escalation_pb2.FollowUpClosed(case_id="q", result=1), domain.FollowUpOver, {"case_id": "q", "case_over": True}),
         (escalation_pb2.FollowUpClosed(case_id="q", result=4), domain.FollowUpOver, {"case_over": False}),
         (escalation_pb2.FollowUpClosed(case_id="q", result=3, outcome="held_out"), domain.FollowUpOver, {"case_over": True}),
@@ -217,6 +219,35 @@ def test_a_refund_starts_with_the_parcel_and_tells_why() -> None:
     assert not declined.started and {c.code for c in declined.checks if not c.kept} == {"known_order", "amount"}
     assert (settled.paid_cents, settled.lost_cents) == (10_000, 6_000)
     assert msgspec.json.decode(encode(state), type=Customer) == state
+
+
+@pytest.mark.parametrize(("worth", "starts", "bad"), [(10_000, True, 0), (4_000, False, 0), (0, False, 1)])
+def test_a_parcel_that_is_opened_before_its_sending_is_heard_of_is_settled_with_it(worth, starts, bad) -> None:
+    state, told = Customer("c"), []
+    messages = [order_pb2.OrderPlaced(order_id=f"o{n}", amount_cents=10_000) for n in range(5)]
+    messages += [order_pb2.ReturnChecked(order_id="o4", worth_cents=worth)] * 2
+    messages += [order_pb2.ReturnSent(order_id="o4", parcel="SF1")]
+    for n, message in enumerate(messages):
+        at = AT + timedelta(days=4 * n)
+        event = codec.read(Incoming(str(n), "s", "", "c", "c", at, message, ""))
+        assert event is not None
+        state, facts = decide(state, event, at)
+        told += [p.message for f in facts for p in codec.write_case(f)]
+    decided, settled = told
+    assert (decided.started, settled.paid_cents, settled.lost_cents) == (starts, 10_000 * starts, 0)
+    assert (state.account.used_cents, state.account.bad, state.account.early) == (0, bad, ())
+    assert starts or "limit" in {c.code for c in decided.checks if not c.kept}
+    assert msgspec.json.decode(encode(state), type=Customer) == state
+
+
+def test_an_order_that_is_told_again_is_one_order_at_its_last_price() -> None:
+    state = Customer("c")
+    for n, cents in enumerate((10_000, 10_000, 10_000, 8_000)):
+        message = order_pb2.OrderPlaced(order_id="o", amount_cents=cents)
+        event = codec.read(Incoming(str(n), "s", "", "c", "c", AT + timedelta(minutes=n), message, ""))
+        assert event is not None
+        state, _ = decide(state, event, AT + timedelta(minutes=n))
+    assert (state.account.orders, state.account.bought_cents, state.account.since) == (1, 8_000, AT)
 
 
 def test_a_wave_s_way_from_an_order_to_the_words_that_are_sent() -> None:

@@ -29,6 +29,7 @@ def test_the_shipped_policy() -> None:
     assert (terms.capacity, terms.floors, terms.shifts) == (60, {"vulnerable": 3, "vip": 3}, (0, 480, 960))
     assert terms.holdout == 0, "nobody is held out unless a manager says so"
     assert policy.terms_of("gone").capacity == 0
+    assert [h for h in range(24) if policy.quiet.has(datetime(2026, 11, 20, h, tzinfo=UTC))] == list(range(13, 24))
 
 
 def test_a_case_goes_to_the_team_that_names_its_touchpoint() -> None:
@@ -59,6 +60,8 @@ def test_a_case_goes_to_the_team_that_names_its_touchpoint() -> None:
         ("due_minutes = 30", "[risk]\nsilence = { low = 80 }", "line 11: risk.silence: low is 80; must be below high, 72"),
         ("due_minutes = 30", "[risk]\nwaiting = { most = 0.6 }", "line 11: risk.waiting: is 0.6: alone it would reach the least, 0.6"),
         ("due_minutes = 30", "[risk]\nspoilt = -1", "line 11: risk.spoilt: must be a number from 0 to 1"),
+        ("due_minutes = 30", '[outreach]\nquiet = ["21:00"]', "line 11: outreach.quiet: must be two times of day"),
+        ("due_minutes = 30", '[outreach]\nquiet = ["21:00", "24:00"]', 'line 11: outreach.quiet: "24:00" is no time of day'),
         ("due_minutes = 30", "[risk]\nangry = 1", "line 11: risk.angry: is not known"),
         ("due_minutes = 30", "[risk]\nwaiting = { steep = 1 }", "risk.waiting.steep: is not known"),
         ("[teams.care]", "[teams.care", "not TOML: "),

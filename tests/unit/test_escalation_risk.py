@@ -58,10 +58,10 @@ def make(kind: int, n: int, minutes: int, which: int, level: float) -> list[Even
             how, waited = ("returned", 0.0) if level > 0.5 else ("taken", 20 * abs(level))
             return [Handed(**b, contact_id=f"k{which % 2}", how=how, to=f"s{n}", waited_minutes=waited)]  # type: ignore[arg-type]
         case 8:
-            return [Bought(**b, order_id=f"o{n}", cents=int(500_000 * abs(level)))]  # type: ignore[arg-type]
+            return [Bought(**b, order_id=f"o{which}", cents=int(500_000 * abs(level)))]  # type: ignore[arg-type]
         case _:
             failure = ("delayed", "spoilt", "refund", "delayed")[which]
-            return [DeliveryFailed(**b, order_id=f"o{which}", failure=failure, delay_minutes=90)]  # type: ignore[arg-type]
+            return [DeliveryFailed(**b, order_id=f"o{which}", failure=failure, delay_minutes=90 if level > 0 else 30)]  # type: ignore[arg-type]
 
 
 things = st.lists(
@@ -84,9 +84,31 @@ def test_order_and_repetition_make_no_difference(found: list[tuple[int, int, int
     rnd.shuffle(again)
     one, other = play(events), play(again)
     assert other.risk == pytest.approx(one.risk)
+    assert (other.account.since, other.account.orders) == (one.account.since, one.account.orders)
+    assert other.account.bought_cents == one.account.bought_cents
     assert [(r.code, pytest.approx(r.weight), pytest.approx(r.value)) for r in other.reasons] == [
         (r.code, r.weight, r.value) for r in one.reasons
     ]
+
+
+def test_what_a_channel_says_of_the_customer_holds_by_its_own_time() -> None:
+    said = [
+        ContactRequested(**base(n, n), contact_id=f"k{n}", touchpoint="", tier=tier, language=language)  # type: ignore[arg-type]
+        for n, (tier, language) in enumerate((("vip", "zh"), ("basic", "")))
+    ]
+    for events in (said, said[::-1]):
+        traits = play(list(events)).traits
+        assert (traits.tier, traits.language) == ("basic", "zh")
+
+
+def test_of_two_words_of_a_delay_the_later_one_holds_whichever_comes_first() -> None:
+    late = [
+        DeliveryFailed(**base(n, n), order_id="o", failure="delayed", delay_minutes=minutes)  # type: ignore[arg-type]
+        for n, minutes in enumerate((90, 30))
+    ]
+    one, other = play(list(late)), play(late[::-1])
+    assert one.failures == other.failures and one.failures[0].delay_minutes == 30
+    assert one.reasons == other.reasons
 
 
 @settings(deadline=None)

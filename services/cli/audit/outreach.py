@@ -13,7 +13,7 @@ LEFT_ALONE = 7 * 24 * 60 * MINUTE
 _GRACE = 5 * MINUTE
 """A wish to hear nothing and a wave come on two topics: so long after the wish the outreach must know of it."""
 _KINDS = ("message", "call_back")
-_WHY = ("", "opted_out", "lately", "followed_up")
+_WHY = ("", "opted_out", "lately", "followed_up", "quiet_hours")
 
 
 def check_reached(ledger: Ledger) -> Check:

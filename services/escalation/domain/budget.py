@@ -15,13 +15,15 @@ Each customer group's floor is kept free for it until its own cases have taken i
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from services.escalation.domain.team import BINS, Case, Flag, Team, Terms
 
 MEMORY: Final = 0.7
 """What the average over shifts keeps of what it was, once it has seen a few."""
+LOOK_BACK: Final = timedelta(weeks=3)
+"""How far back shifts without any event are gone through when the next one begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def price(state: Team, now: datetime, terms: Terms) -> float:
     for case in state.waiting.values():
         at_hand[int(case.risk * BINS)] += 1
     for flag in state.flags.values():
-        if flag.claimed_at is None:
+        if flag.claimed_at is None and not flag.held_out:  # who is held out takes no place
             at_hand[int(flag.case.risk * BINS)] += 1
     at_hand[BINS - 1] += at_hand[BINS]
     expected, found = 0.0, terms.least
@@ -168,24 +170,36 @@ def counted(state: Team, case: Case) -> tuple[Team, Case]:
 
 
 def next_shift(state: Team, start: datetime, terms: Terms) -> Team:
-    """The state at the beginning of a shift: what was seen goes into the average, and the count begins anew."""
+    """The state at the beginning of a shift: what was seen goes into the average, the shifts since with nothing, and the count
+    begins anew."""
     if state.shift is None:
         return replace(state, shift=start)
-    sort = terms.sort_of(state.shift)
-    learned = state.learned.get(sort, 0)
-    keep = min(MEMORY, learned / (learned + 1))
-    before = state.typical.get(sort, (0.0,) * BINS)
-    typical = tuple(keep * t + (1 - keep) * s for t, s in zip(before, state.seen, strict=True))
+    typical, learned = dict(state.typical), dict(state.learned)
+    begun, seen = state.shift, state.seen
+    while begun < start:
+        _learn(typical, learned, terms.sort_of(begun), seen)
+        # Shifts that nobody woke for brought nothing; of those of long ago the average keeps nothing.
+        begun = max(terms.shift_of(begun)[1], terms.shift_of(start - LOOK_BACK)[0])
+        seen = (0,) * BINS
     return replace(
         state,
         shift=start,
         started={},
         seen=(0,) * BINS,
-        typical={**state.typical, sort: typical},
-        learned={**state.learned, sort: learned + 1},
+        typical=typical,
+        learned=learned,
         waiting={k: replace(c, bin=-1) for k, c in state.waiting.items()},
         flags={k: replace(f, case=replace(f.case, bin=-1)) for k, f in state.flags.items()},
     )
+
+
+def _learn(typical: dict[str, tuple[float, ...]], learned: dict[str, int], sort: str, seen: tuple[int, ...]) -> None:
+    """Puts what a shift of that sort has brought into its average."""
+    times = learned.get(sort, 0)
+    keep = min(MEMORY, times / (times + 1))
+    before = typical.get(sort, (0.0,) * BINS)
+    typical[sort] = tuple(keep * t + (1 - keep) * s for t, s in zip(before, seen, strict=True))
+    learned[sort] = times + 1
 
 
 def trimmed(state: Team, terms: Terms) -> Team:

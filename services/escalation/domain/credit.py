@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 MOST_OPEN: Final = 32
-"""Returns of a customer that are remembered; the oldest go first."""
+"""Refunds of a customer that are remembered, and as many returns that nothing was paid for; of those the oldest go first."""
+KNOWN: Final = timedelta(days=30)
+"""How long an order can be returned: its refund is remembered as long, so that none is paid twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,10 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is known of a customer. since: the first purchase, by event time. bad: parcels found wanting, and what they lost."""
+    """What is known of a customer. since: the first purchase, by event time. bad: parcels found wanting, and what they lost.
+
+    early: orders whose parcels were opened before it was heard that they were sent, and what the goods were worth.
+    """
 
     since: datetime | None = None
     orders: int = 0
@@ -54,6 +59,7 @@ class Account:
     bad: int = 0
     lost_cents: int = 0
     returns: tuple[Return, ...] = ()
+    early: tuple[tuple[str, int], ...] = ()
 
     @property
     def used_cents(self) -> int:
@@ -110,6 +116,12 @@ def bought(account: Account, cents: int, at: datetime) -> Account:
     return replace(account, since=since, orders=account.orders + 1, bought_cents=account.bought_cents + cents)
 
 
+def repriced(account: Account, by_cents: int, at: datetime) -> Account:
+    """The account after an order that it holds already is told again, for so much more or less."""
+    since = at if account.since is None else min(account.since, at)
+    return replace(account, since=since, bought_cents=account.bought_cents + by_cents)
+
+
 def credit(account: Account, now: datetime, policy: CreditPolicy) -> Credit:
     """How far the customer is trusted at that moment of event time."""
     days = (now - account.since) / timedelta(days=1) if account.since else 0.0
@@ -117,6 +129,8 @@ def credit(account: Account, now: datetime, policy: CreditPolicy) -> Credit:
     share = (account.returned + 1) / (account.orders + 4)
     kept_cents = max(0, account.bought_cents - account.returned_cents - account.lost_cents)
     limit = min(policy.most_cents, int(policy.share * kept_cents * 0.5**account.bad))
+    if len([r for r in account.returns if _binding(r, now)]) >= MOST_OPEN:
+        limit = min(limit, account.used_cents)  # one more could not be remembered, and what is forgotten counts nowhere
     checks = (
         Check("enabled", float(policy.enabled), 1, policy.enabled),
         Check("orders", account.orders, policy.least_orders, account.orders >= policy.least_orders),
@@ -133,16 +147,19 @@ def decide(
     """A parcel is on its way: whether its refund starts. None where the order's return is known already.
 
     cents: what is asked for, 0 for all that was paid; paid_cents: what the order cost, None where it is not known.
+    Of a parcel that was opened already no more is paid out than it was worth.
     """
     if any(r.order_id == order_id for r in account.returns):
         return None
     asked = cents or paid_cents or 0
     known = credit(account, at, policy)
+    worth = opened(account, order_id)
+    left = known.left_cents if worth is None else min(known.left_cents, worth)
     checks = (
         *known.checks,
         Check("known_order", float(paid_cents is not None), 1, paid_cents is not None),
         Check("amount", asked, paid_cents or 0, 0 < asked <= (paid_cents or 0)),
-        Check("limit", asked, known.left_cents, asked <= known.left_cents),
+        Check("limit", asked, left, asked <= left),
     )
     started = all(c.kept for c in checks)
     sent = Return(order_id, parcel, asked if started else 0, at)
@@ -150,9 +167,35 @@ def decide(
         account,
         returned=account.returned + 1,
         returned_cents=account.returned_cents + min(asked, paid_cents or 0),
-        returns=(*account.returns, sent)[-MOST_OPEN:],
+        returns=_kept((*account.returns, sent), at),
     )
     return account, Decision(started, asked, known.limit_cents, known.used_cents, checks)
+
+
+def opened(account: Account, order_id: str) -> int | None:
+    """What the goods of an order were worth, where its parcel was opened before it was heard of; None where not."""
+    return next((worth for name, worth in account.early if name == order_id), None)
+
+
+def _binding(sent: Return, now: datetime) -> bool:
+    """Whether forgetting it could cost money: it is paid, and either not opened yet or its order may be sent back again."""
+    return sent.cents > 0 and (not sent.checked or now - sent.at < KNOWN)
+
+
+def _kept(returns: tuple[Return, ...], now: datetime) -> tuple[Return, ...]:
+    """The returns that are remembered. Nothing paid gives way to what is not, however much of that there is."""
+    unpaid = [r for r in returns if not r.cents][-MOST_OPEN:]
+    settled = [r for r in returns if r.cents and not _binding(r, now)]
+    binding = [r for r in returns if _binding(r, now)]
+    room = max(0, MOST_OPEN - len(binding))
+    return (*settled[len(settled) - min(len(settled), room) :], *binding, *unpaid)
+
+
+def checked_early(account: Account, order_id: str, worth_cents: int) -> Account:
+    """The account where a parcel has been opened of which `checked` knows nothing: perhaps its sending comes later."""
+    if opened(account, order_id) is not None or any(r.order_id == order_id for r in account.returns):
+        return account
+    return replace(account, early=(*account.early, (order_id, worth_cents))[-MOST_OPEN:])
 
 
 def checked(account: Account, order_id: str, worth_cents: int) -> tuple[Account, int, int] | None:
@@ -166,11 +209,14 @@ def checked(account: Account, order_id: str, worth_cents: int) -> tuple[Account,
     lost = max(0, sent.cents - worth_cents)
     returns = tuple(replace(r, checked=True) if r is sent else r for r in account.returns)
     bad = worth_cents <= 0 or lost > 0
-    return (
-        replace(account, returns=returns, bad=account.bad + bad, lost_cents=account.lost_cents + lost),
-        sent.cents,
-        lost,
+    account = replace(
+        account,
+        returns=returns,
+        bad=account.bad + bad,
+        lost_cents=account.lost_cents + lost,
+        early=tuple(e for e in account.early if e[0] != order_id),
     )
+    return account, sent.cents, lost
 
 
 _WORDS: Final[dict[CheckCode, tuple[str, str]]] = {

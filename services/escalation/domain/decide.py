@@ -15,6 +15,7 @@ from services.escalation.domain.events import (
     ContactRequested,
     DeliveryFailed,
     Event,
+    FollowUpBegun,
     FollowUpOver,
     MessageScored,
     OptedOut,
@@ -82,11 +83,8 @@ def decide(
     A message and its score may come in either order: each is evidence by itself, and the one that comes late decides
     again on both. Events about the past count in the past: one older than the window changes nothing.
     """
-    if isinstance(event, FollowUpOver):
-        case = state.case
-        if case is None or case.case_id != event.case_id or not event.case_over:
-            return state, ()
-        return _ended(state, case, now), ()
+    if isinstance(event, FollowUpBegun | FollowUpOver):
+        return _followed_up(state, event, now), ()
     at = min(event.time, now)
     facts: tuple[CaseFact, ...] = ()
     also: dict[str, Any] = {}
@@ -94,7 +92,7 @@ def decide(
         state, refunds = _refunds(state, event, at, teams)
         facts = (*refunds, *_reports(state, event, at))
     if isinstance(event, ContactRequested):
-        also["traits"] = _traits(state.traits, event)
+        also["traits"] = _traits(state.traits, event, at)
     escalated = _escalated(state, event, at)
     if state.latest is None or at >= state.latest:
         also["latest"], also["seen_at"] = at, now
@@ -102,7 +100,7 @@ def decide(
     found = assess(state, now, teams.weights)
     if isinstance(event, _OF_OUTREACH):
         state = _assessed(state, found)
-        state, reached = _outreach(state, event, now)
+        state, reached = _outreach(state, event, now, teams)
         facts = (*facts, *reached)
     case = state.case
     if case is not None and (over := _overtaken(state, case, event, policy)):
@@ -184,7 +182,12 @@ def _refunds(
     """The customer's account: what was bought, is on its way back, and was found in the parcel."""
     match event:
         case Bought():
-            return changed(state, account=credit.bought(state.account, event.cents, at)), ()
+            known = next((o for o in state.orders if o.order_id == event.order_id), None)
+            if known is None:
+                return changed(state, account=credit.bought(state.account, event.cents, at)), ()
+            # What was told before it by event time leaves the price as it is known.
+            more = event.cents - known.cents if (at, event.cents) >= (known.at, known.cents) else 0
+            return changed(state, account=credit.repriced(state.account, more, at)), ()
         case ReturnSent():
             paid = next((o.cents for o in state.orders if o.order_id == event.order_id), None)
             made = credit.decide(state.account, event.order_id, event.parcel, event.cents, paid, at, teams.credit)
@@ -192,15 +195,26 @@ def _refunds(
                 return state, ()
             account, decision = made
             fact = RefundDecided(state.customer_id, event.order_id, event.parcel, decision, group_of(state, teams), at)
-            return changed(state, account=account), (fact,)
+            worth = credit.opened(account, event.order_id)
+            state = changed(state, account=account)
+            if worth is None:
+                return state, (fact,)
+            state, settled = _settled(state, event.order_id, worth, at)
+            return state, (fact, *settled)
         case ReturnChecked():
-            done = credit.checked(state.account, event.order_id, event.worth_cents)
-            if done is None:
-                return state, ()
-            account, paid_out, lost = done
-            settled = RefundSettled(state.customer_id, event.order_id, paid_out, lost, at)
-            return changed(state, account=account), (settled,)
+            return _settled(state, event.order_id, event.worth_cents, at)
     return state, ()
+
+
+def _settled(
+    state: Customer, order_id: str, worth_cents: int, at: datetime
+) -> tuple[Customer, tuple[RefundSettled, ...]]:
+    """What follows from an opened parcel."""
+    done = credit.checked(state.account, order_id, worth_cents)
+    if done is None:
+        return changed(state, account=credit.checked_early(state.account, order_id, worth_cents)), ()
+    account, paid_out, lost = done
+    return changed(state, account=account), (RefundSettled(state.customer_id, order_id, paid_out, lost, at),)
 
 
 def _reports(state: Customer, event: Event, at: datetime) -> tuple[Purchased | Reported, ...]:
@@ -214,13 +228,16 @@ def _reports(state: Customer, event: Event, at: datetime) -> tuple[Purchased | R
     return tuple(Reported(cause, state.customer_id, at) for cause in order.causes) if order else ()
 
 
-def _outreach(state: Customer, event: Event, now: datetime) -> tuple[Customer, tuple[OutreachStarted, ...]]:
+def _outreach(
+    state: Customer, event: Event, now: datetime, teams: FollowUpPolicy
+) -> tuple[Customer, tuple[OutreachStarted, ...]]:
     """Whether a customer whom a wave may hit is told of it before they call."""
     if isinstance(event, OptedOut):
         return changed(state, reach=changed(state.reach, opted_out=True)), ()
     if not isinstance(event, Affected):
         return state, ()
-    kind, why = outreach.choose(state.reach, state.risk, state.traits.vulnerable, state.case is not None, now)
+    followed = state.case is not None and state.case.seen  # a case may wait without room, or be held out
+    kind, why = outreach.choose(state.reach, state.risk, state.traits.vulnerable, followed, now, teams.quiet)
     fact = OutreachStarted(state.customer_id, event.cause, event.wave, kind, why, now)
     return (state if why else changed(state, reach=changed(state.reach, last=now))), (fact,)
 
@@ -235,12 +252,17 @@ def _escalated(state: Customer, event: Event, at: datetime) -> tuple[Escalated, 
     return ()
 
 
-def _traits(known: Traits, event: ContactRequested) -> Traits:
+def _traits(known: Traits, event: ContactRequested, at: datetime) -> Traits:
+    """What is known of the customer: what comes late fills in what is not known, and changes nothing else."""
+    vulnerable = event.vulnerable or known.vulnerable
+    told = Traits(event.tier, event.language, event.channel, vulnerable, at)
+    before, after = (known, told) if known.at is None or at >= known.at else (told, known)
     return Traits(
-        event.tier or known.tier,
-        event.language or known.language,
-        event.channel or known.channel,
-        event.vulnerable or known.vulnerable,
+        after.tier or before.tier,
+        after.language or before.language,
+        after.channel or before.channel,
+        vulnerable,
+        after.at,
     )
 
 
@@ -278,7 +300,7 @@ def _case(
     group = group_of(state, teams)
     # The count makes the name differ where one event raises a second case; a repeat of the batch gives the same.
     case_id = str(uuid5(NAMESPACE, f"{state.customer_id}\0{cause}\0{state.cases}"))
-    case = OpenCase(case_id, team, group, at, state.risk, state.risk, contact_id, touchpoint, cause)
+    case = OpenCase(case_id, team, group, at, state.risk, state.risk, contact_id, touchpoint, cause, seen=False)
     return changed(state, case=case, cases=state.cases + 1), (_told(state, case, at),)
 
 
@@ -301,6 +323,17 @@ def _told(state: Customer, case: OpenCase, at: datetime, ended: str = "") -> Cas
 def _ended(state: Customer, case: OpenCase, now: datetime) -> Customer:
     closed = Closed(case.case_id, now, max(case.highest, state.risk), case.team)
     return changed(state, case=None, ended=(*state.ended, closed)[-MAX_ENDED:])
+
+
+def _followed_up(state: Customer, event: FollowUpBegun | FollowUpOver, now: datetime) -> Customer:
+    """The state after what the team's owner says of the case that stands."""
+    case = state.case
+    if case is None or case.case_id != event.case_id:
+        return state
+    if isinstance(event, FollowUpOver) and event.case_over:
+        return _ended(state, case, now)
+    seen = isinstance(event, FollowUpBegun) and event.seen
+    return state if seen == case.seen else changed(state, case=changed(case, seen=seen))
 
 
 def _about(state: Customer) -> tuple[str, str]:

@@ -151,6 +151,14 @@ class ReturnChecked(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpBegun(Happened):
+    """The team's owner says that the case is a follow-up; `seen` unless it is held out."""
+
+    case_id: str
+    seen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpOver(Happened):
     """The team's owner says that a follow-up of the case is over; `case_over` where the case is, too."""
 
@@ -173,6 +181,7 @@ Event = (
     | ReturnChecked
     | Affected
     | OptedOut
+    | FollowUpBegun
     | FollowUpOver
 )
 

@@ -1,4 +1,8 @@
-"""How an event becomes evidence: any order of arrival leaves the same, and the same event twice is one."""
+"""How an event becomes evidence: any order of arrival leaves the same of what is kept, and the same event twice is one.
+
+Of what is told more than once (an order, its delay, a wave) the later event time holds. Two things go by arrival all the same:
+since when somebody waits, which is the service clock's, and what a contact is about, which weighs nothing.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -38,6 +42,7 @@ from services.escalation.domain.state import (
 from services.escalation.domain.words import announced
 
 E = TypeVar("E", Contact, Said, Ticket, Failure, Turn, Hand, Visit, Order, Hit)
+R = TypeVar("R", Failure, Hand, Order, Hit)
 LATE: Final = 10.0
 """Minutes of waiting from which a customer was kept waiting too long."""
 
@@ -77,7 +82,7 @@ def learn(state: Customer, event: Event, now: datetime, **also: Any) -> Customer
         case DeliveryFailed():
             name = (event.order_id, event.failure)
             known = _find(state.failures, lambda f: (f.order_id, f.failure) == name)
-            failure = Failure(event.order_id, event.failure, at, event.delay_minutes)
+            failure = _later(known, Failure(event.order_id, event.failure, at, event.delay_minutes))
             return changed(state, failures=_put(state.failures, known, failure), **also)
         case Turned() | Handed() | Bought() | Affected():
             return changed(state, **_history(state, event, at, now), **also)
@@ -98,13 +103,14 @@ def _history(
             name = f"{event.contact_id} {event.how} {event.to}"
             handed = _find(state.hands, lambda h: h.name == name)
             hand = Hand(name, event.contact_id, event.to if taken else "", taken and event.waited_minutes >= LATE, at)
-            return {"hands": _put(state.hands, handed, hand)}
+            return {"hands": _put(state.hands, handed, _later(handed, hand))}
         case Bought():
             bought = _find(state.orders, lambda o: o.order_id == event.order_id)
-            return {"orders": _put(state.orders, bought, Order(event.order_id, event.cents, at, event.causes))}
+            order = _later(bought, Order(event.order_id, event.cents, at, event.causes))
+            return {"orders": _put(state.orders, bought, order)}
         case Affected():
             hit = _find(state.hits, lambda h: h.cause == event.cause)
-            return {"hits": _put(state.hits, hit, Hit(event.cause, at))}
+            return {"hits": _put(state.hits, hit, _later(hit, Hit(event.cause, at)))}
 
 
 def prune(state: Customer, now: datetime) -> Customer:
@@ -163,6 +169,22 @@ def _find(kept: tuple[E, ...], same: Callable[[E], bool]) -> E | None:
 def _put(kept: tuple[E, ...], known: E | None, new: E) -> tuple[E, ...]:
     """With the new one last, in place of the one that was known of it, if there was one."""
     return tuple([x for x in kept if x is not known]) + (new,)  # noqa: RUF005 - mypy can't follow a star of E here
+
+
+def _later(known: R | None, new: R) -> R:
+    """Of two that tell of the same the one of the later event time; of the same moment the worse one, whichever came first."""
+    return new if known is None or _weight(new) >= _weight(known) else known
+
+
+def _weight(told: Failure | Hand | Order | Hit) -> tuple[datetime, int]:
+    match told:
+        case Failure():
+            return told.at, told.delay_minutes
+        case Hand():
+            return told.at, told.late
+        case Order():
+            return told.at, told.cents
+    return told.at, 0
 
 
 def _contacts(

@@ -180,7 +180,7 @@ def _applied(state: Team, chosen: Chosen, at: datetime, now: datetime, terms: Te
         if gives_way is not None:
             state, fact = _back(state, gives_way, now, "displaced", follow_up_id)
             facts.append(fact)
-        arm: Arm = "" if gives_way is not None else _drawn(follow_up_id, case.risk, terms)
+        arm: Arm = "" if gives_way is not None else _drawn(state.team, case, terms)
         flag = Flag(follow_up_id, case, max(at, case.at), now + terms.due_in, arm=arm, flagged_for=case.touchpoint)
         waiting = {k: c for k, c in state.waiting.items() if k != case.case_id}
         state = replace(_put(state, flag, terms), waiting=waiting, raised=state.raised + 1)
@@ -188,11 +188,12 @@ def _applied(state: Team, chosen: Chosen, at: datetime, now: datetime, terms: Te
     return state, facts
 
 
-def _drawn(follow_up_id: str, risk: float, terms: Terms) -> Arm:
-    """The arm that the lot gives it. The lot is the follow-up's name, so that a decision made again draws the same."""
-    if not terms.holdout or risk >= terms.gravest:
+def _drawn(team: str, case: Case, terms: Terms) -> Arm:
+    """The arm that the lot gives it. The lot is the case's name, so that a case which is flagged again stays in the arm it is
+    counted in, and a decision made again draws the same."""
+    if not terms.holdout or case.risk >= terms.gravest:
         return ""
-    lot = int.from_bytes(sha256(follow_up_id.encode()).digest()[:8]) / 2**64
+    lot = int.from_bytes(sha256(f"{team}\0{case.case_id}".encode()).digest()[:8]) / 2**64
     return "held_out" if lot < terms.holdout else "treated"
 
 
@@ -269,12 +270,13 @@ def _release(state: Team, event: ReleaseRequested, now: datetime, terms: Terms) 
         return state, _answer(event, "", now)  # given back already: perhaps the first answer was lost
     if flag.owner != event.owner and not flag.overflowed:
         return state, _answer(event, "claimed", now)
-    start, _ = terms.shift_of(now)
-    if flag.claimed_at >= start:  # what an earlier shift began was never counted in this one
+    if (
+        flag.counted_in is not None and flag.counted_in == state.shift
+    ):  # what an earlier shift began was never counted in this one
         group = flag.case.group
         left = {**state.started, group: state.started.get(group, 0) - 1}
         state = replace(state, started={g: n for g, n in left.items() if n > 0})
-    state = _put(state, replace(flag, owner="", claimed_at=None), terms)
+    state = _put(state, replace(flag, owner="", claimed_at=None, counted_in=None), terms)
     fact = tasks.FollowUpReleased(flag.follow_up_id, flag.case.customer_id, state.team, flag.owner, now)
     return state, (fact, *_answer(event, "", now))
 
@@ -282,7 +284,7 @@ def _release(state: Team, event: ReleaseRequested, now: datetime, terms: Terms) 
 def _begun(state: Team, flag: Flag, terms: Terms) -> Team:
     group = flag.case.group
     started = {**state.started, group: state.started.get(group, 0) + 1}
-    return replace(_put(state, flag, terms), started=started)
+    return replace(_put(state, replace(flag, counted_in=state.shift), terms), started=started)
 
 
 def _put(state: Team, flag: Flag, terms: Terms) -> Team:

@@ -1,7 +1,7 @@
 """Proactive outreach: who is told of a wave before they have to call, how, and with which words."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 AGAIN: Final = timedelta(days=7)
@@ -10,7 +10,7 @@ CALL_FROM: Final = 0.4
 """The risk from which a call-back is worth it; below, a message does."""
 
 Kind = Literal["message", "call_back"]
-Why = Literal["", "opted_out", "lately", "followed_up"]
+Why = Literal["", "opted_out", "lately", "followed_up", "quiet_hours"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +21,39 @@ class Reach:
     last: datetime | None = None
 
 
-def choose(reach: Reach, risk: float, protected: bool, has_case: bool, now: datetime) -> tuple[Kind, Why]:
-    """How the customer is reached, and why not, where not: whoever has a case is called by the one who follows it up."""
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """When nobody is reached: minutes of the local day in `zone` from which and until which; none where they are the same."""
+
+    start: int = 0
+    end: int = 0
+    zone: tzinfo = UTC
+
+    def has(self, now: datetime) -> bool:
+        """Whether that moment lies in them."""
+        local = now.astimezone(self.zone)
+        minute = local.hour * 60 + local.minute
+        if self.start <= self.end:
+            return self.start <= minute < self.end
+        return minute >= self.start or minute < self.end
+
+
+AT_ANY_HOUR: Final = QuietHours()
+
+
+def choose(
+    reach: Reach, risk: float, protected: bool, followed_up: bool, now: datetime, quiet: QuietHours = AT_ANY_HOUR
+) -> tuple[Kind, Why]:
+    """How the customer is reached, and why not, where not: whoever is followed up is called by the one who does it."""
     kind: Kind = "call_back" if protected or risk >= CALL_FROM else "message"
     if reach.opted_out:
         return kind, "opted_out"
-    if has_case:
+    if followed_up:
         return kind, "followed_up"
     if reach.last is not None and now - reach.last < AGAIN:
         return kind, "lately"
+    if quiet.has(now):
+        return kind, "quiet_hours"
     return kind, ""
 
 

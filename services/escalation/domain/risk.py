@@ -1,5 +1,5 @@
 """The risk that a complaint escalates: a sum of named reasons, capped at 1. A pure function of the evidence, so the
-order in which the evidence arrived makes no difference.
+order in which it arrived makes no difference beyond what `evidence` says of it.
 
 The reasons' weights add up to the risk: where their sum passes 1 each is scaled down by the same share. Each reason
 grows with its figure and never falls with more of it. The weights are set by hand so that no reason reaches the default

@@ -161,7 +161,8 @@ class Hit:
 class OpenCase:
     """The case that competes for its team's follow-ups, since `raised_at` (event time).
 
-    highest: the highest risk it had. told, contact_id, touchpoint: as the team was told last.
+    highest: the highest risk it had. told, contact_id, touchpoint: as the team was told last. seen: whether it is a follow-up that
+    people see; taken as given in states of before it was kept.
     """
 
     case_id: str
@@ -173,6 +174,7 @@ class OpenCase:
     contact_id: str
     touchpoint: str
     cause: str
+    seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +189,13 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What channels last said of the customer; empty where they did not."""
+    """What channels last said of the customer, by event time (`at`); empty where they did not."""
 
     tier: str = ""
     language: str = ""
     channel: str = ""
     vulnerable: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from services.escalation.domain.credit import CreditPolicy
 from services.escalation.domain.events import Reason
+from services.escalation.domain.outreach import AT_ANY_HOUR, QuietHours
 from services.escalation.domain.risk import Weights
 
 BINS: Final = 50
@@ -75,7 +76,8 @@ GroupBy = Literal["tier", "language", "channel"]
 
 @dataclass(frozen=True, slots=True)
 class FollowUpPolicy:
-    """Teams and their terms, whose case goes to whom, quick refunds, and what the reasons of a risk weigh. version: the declared one, and a hash of the text."""
+    """Teams and their terms, whose case goes to whom, quick refunds, what the reasons of a risk weigh, and the
+    hours in which nobody is told of a wave. version: the declared one, and a hash of the text."""
 
     version: str
     default: str
@@ -84,6 +86,7 @@ class FollowUpPolicy:
     touchpoints: Mapping[str, str] = field(default_factory=dict)
     credit: CreditPolicy = field(default_factory=CreditPolicy)
     weights: Weights = field(default_factory=Weights)
+    quiet: QuietHours = AT_ANY_HOUR
     lowest: float = field(init=False, repr=False, compare=False)
     """The least risk from which any team may follow up, one that the policy no longer knows included."""
 
@@ -138,7 +141,8 @@ class Case:
 class Flag:
     """A case that is a follow-up. flagged_at is an event time (the service clock's where time alone raised it).
 
-    owner, claimed_at: who has started it, and when; nobody yet where empty. flagged_for: the touchpoint of the case then, under
+    owner, claimed_at: who has started it, and when; nobody yet where empty. counted_in: the shift whose budget it was begun on,
+    which a supervisor who takes it over later does not change. flagged_for: the touchpoint of the case then, under
     which all that becomes of the follow-up is counted; empty in states of before it was kept.
     """
 
@@ -153,6 +157,7 @@ class Flag:
     overflowed: bool = False
     arm: Arm = ""
     flagged_for: str = ""
+    counted_in: datetime | None = None
 
     @property
     def touchpoint(self) -> str:
