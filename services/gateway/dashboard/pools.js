@@ -74,6 +74,9 @@ export function buckets(rows, width) {
   }));
 }
 
+/** True of a value without one beside it: a line doesn't show it, so it needs a dot. */
+const alone = (points, index, which) => [points[index - 1], points[index + 1]].every((beside) => (beside?.[which] ?? null) === null);
+
 /** The first and the last time in those rows; none: NaN. */
 function endsOf(series) {
   const ends = Array.from(series.values()).flatMap((rows) => [rows[0]?.at, rows.at(-1)?.at]).filter(Number.isFinite);
@@ -114,7 +117,8 @@ export function poolsPanel(store, explain) {
       const shown = names.indexOf(name);
       lines.push({
         type: "scatter",
-        mode: points.length > 1 ? "lines" : "markers",
+        mode: "lines+markers",
+        marker: { size: points.map((_, index) => (alone(points, index, which) ? 7 : 0)) },
         name: plain(word("pool", name)),
         x: points.map((point) => plotTime(point.at)),
         y: points.map((point) => point[which]),
