@@ -163,7 +163,7 @@ class Volumes:
 
     async def enrich(self, events: Sequence[service.Event]) -> Sequence[service.Event]:
         """Puts its store's volume into each contact that begins; where the lookup fails, there is none."""
-        stores = {s for e in events if isinstance(e, service.Began) and (s := dict(e.segments).get("store", ""))}
+        stores = {dict(e.segments).get("store", "") for e in events if isinstance(e, service.Began)}
         now = self._clock()
         missing = [s for s in stores if s not in self._known or self._known[s][1] + KEPT < now]
         try:
@@ -177,9 +177,7 @@ class Volumes:
         return [self._with(e) if isinstance(e, service.Began) else e for e in events]
 
     def _with(self, event: service.Began) -> service.Began:
-        store = dict(event.segments).get("store", "")
-        # Contacts without a store are one large store: nobody asks after all of them.
-        known = self._known.get(store)
+        known = self._known.get(dict(event.segments).get("store", ""))
         return replace(event, volume=known[0] if known else None)
 
     async def _look(self, stores: Sequence[str]) -> dict[str, int]:
@@ -190,6 +188,7 @@ class Volumes:
             PIPELINE,
             METRIC.name,
             list(rolling(self._clock(), VOLUME_DAYS, self._zone)),
-            [json.dumps({"store": s}, ensure_ascii=False, separators=(",", ":")) for s in stores],
+            # Contacts without a store are asked as those of one that has all contacts.
+            [json.dumps({"store": s} if s else {}, ensure_ascii=False, separators=(",", ":")) for s in stores],
         )
-        return {json.loads(segment)["store"]: n for segment, n in rows}
+        return {json.loads(segment).get("store", ""): n for segment, n in rows}

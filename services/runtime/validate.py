@@ -24,7 +24,8 @@ Found = tuple[str, str]  # where below the message (".skills"), and what is wron
 MAX_ENTRY = 200
 
 _TIMESTAMP = "google.protobuf.Timestamp"
-_EARLIEST_SECOND, _LATEST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 and 9999
+# The years 1970 to 9989: Postgres's client reads the calendar's own ends as infinite, and a zone's offset leads beyond them.
+_EARLIEST_SECOND, _LATEST_SECOND = 0, 253_086_767_999
 _HALF = re.compile("[\ud800-\udfff]")
 # ASCII, and no more than three digits in a row: neither words nor a number that a customer has.
 _PLAIN_NAME = re.compile(r"[A-Za-z_](?:[A-Za-z_-]|[0-9]{1,3}(?![0-9])){0,63}")

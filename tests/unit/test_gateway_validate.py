@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from touchline.contact.v1 import events_pb2 as contact
+from touchline.nps.v1 import nps_pb2 as nps
 from touchline.order.v1 import events_pb2 as order
 from touchline.seat.v1 import events_pb2 as seat
 from touchline.sentiment.v1 import sentiment_pb2 as sentiment
@@ -93,6 +94,29 @@ def test_what_keeps_the_rules_passes() -> None:
         ),
         (order.OrderPlaced(order_id="o", promised_at=Timestamp(seconds=1 << 60)), "data.promisedAt", "is out of range"),
         (order.OrderPlaced(order_id="o", promised_at=Timestamp(nanos=-1)), "data.promisedAt", "is out of range"),
+        # The calendar's ends would stand in Postgres as infinite.
+        (
+            nps.ActionPromised(
+                action_id="a",
+                owner="o",
+                promise="p",
+                segments={"region": "r"},
+                due_at=Timestamp(seconds=-62_135_596_800),
+            ),
+            "data.dueAt",
+            "is out of range",
+        ),
+        (
+            nps.ActionPromised(
+                action_id="a",
+                owner="o",
+                promise="p",
+                segments={"region": "r"},
+                due_at=Timestamp(seconds=253_402_300_799, nanos=999_999_999),
+            ),
+            "data.dueAt",
+            "is out of range",
+        ),
         (sentiment.MessageScored(trend=math.nan), "data.trend", "is not a finite number"),
         (
             sentiment.MessageScored(score=sentiment.Score(polarity=math.inf)),

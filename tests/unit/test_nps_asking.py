@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.nps.contacts import Volumes
 from services.nps.domain.asking import Plan, chance, drawn, is_quiet, not_quiet
 from services.nps.domain.service import Answered, Began, Over, Request, Service, decide, due, tick
 
@@ -119,3 +121,14 @@ def test_quiet_hours_end(plan, moment, zone) -> None:
     later = not_quiet(plan, at, tz)
     assert at <= later <= at + timedelta(hours=25)
     assert not is_quiet(plan, later, tz)
+
+
+async def test_a_contact_of_no_store_is_asked_as_those_of_a_store_that_has_them_all() -> None:
+    class Pool:
+        async def fetch(self, _: str, *args: Any) -> list[tuple[str, int]]:
+            counted = {"{}": 900, '{"store":"s1"}': 7}
+            return [(segment, counted[segment]) for segment in args[-1]]
+
+    volumes = Volumes(Pool(), lambda: AT, ZONE)
+    begun = [Began(AT, k, "app", "zh", "", segments) for k, segments in (("a", ()), ("b", (("store", "s1"),)))]
+    assert [e.volume for e in await volumes.enrich(begun) if isinstance(e, Began)] == [900, 7]

@@ -75,6 +75,22 @@ def test_who_comes_back_about_the_same_within_a_week_has_called_back() -> None:
     assert (counts["judged"], counts["called_back"], counts["first_contact"]) == (4, 1, 3)
 
 
+def test_two_contacts_of_which_nobody_said_what_they_are_about_are_not_about_the_same() -> None:
+    _, counts = run(
+        began("k", 0, ()), Over(after(1), "k", abandoned=False), began("again", 24, ()), Over(after(25), "again", abandoned=False)
+    )  # fmt: skip
+    assert (counts["judged"], counts["called_back"]) == (2, 0)
+
+
+def test_a_clock_that_is_ahead_neither_asks_again_too_soon_nor_stretches_a_ticket() -> None:
+    ahead = after(24 * 200)
+    state, _ = decide(Service("c", asked_at=AT), Answered(ahead, "s", 3, "k"), after(24), OFF, UTC)
+    assert state.asked_at == after(24)
+    state, _ = decide(Service("c"), TicketMoved(AT, "t", "opened"), AT, OFF, UTC)
+    _, facts = decide(state, TicketMoved(ahead, "t", "resolved"), after(4), OFF, UTC)
+    assert [f.counts["resolution_s"] for f in facts if isinstance(f, Counted)] == [4 * 3600]
+
+
 def test_a_contact_is_not_judged_before_its_week_is_over() -> None:
     state, counts = run(began("k"), Over(after(1), "k", abandoned=False), until=24 * 6)
     assert counts["judged"] == 0

@@ -26,6 +26,8 @@ WORDS: Final[dict[Language, dict[Kind, str]]] = {
 
 _DIGIT: Final = r"[\d〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺]"
 _GAP: Final = r"[ \u00a0.\-_–—·/()+]{0,2}"
+_WIDE_GAP: Final = r"[\s.\-_–—·/()+,，、:：~|]{0,3}"
+"""Between the digits of a mobile number, which are eleven and begin alike, more may stand than between any digits."""
 _HAN: Final = r"[\u3400-\u9fff]"
 # The commonest family names; of those that are ordinary words as well (高, 白, 金 …) only some are safe before a title.
 _FAMILY: Final = (
@@ -44,6 +46,7 @@ _RULES: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
         "account",
         re.compile(
             r"(?<=微信号|微信是|微信：|微信:|账号是|账号：|账号:|帐号：|帐号:)\s*[A-Za-z\d][\w\-]{3,30}"
+            r"|(?<=[加我]微信)\s*[A-Za-z][A-Za-z\d_\-]{5,19}"
             r"|(?<=[Qq]{2})[号是：:\s]{0,2}\d{4,12}"
             r"|(?:(?<=wechat )|(?<=username )|(?<=account ))(?:is |id |no\.? )?(?=[\w\-]*\d)[\w\-]{4,30}",
             re.IGNORECASE,
@@ -66,7 +69,7 @@ _RULES: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     ),
     ("address", re.compile(r"\b(?:Apt|Apartment|Flat|Unit|Suite)\.?\s*#?\d+\w*", re.IGNORECASE)),
     ("address", re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s*\d[A-Z]{2}\b")),
-    ("phone", re.compile(rf"(?:\+?86{_GAP})?(?<!\d)1{_GAP}[3-9](?:{_GAP}\d){{9}}(?!\d)")),
+    ("phone", re.compile(rf"(?:\+?86{_GAP})?(?<!\d)1{_WIDE_GAP}[3-9](?:{_WIDE_GAP}\d){{9}}(?!\d)")),
     ("phone", re.compile(r"(?<!\d)0\d{2,3}[\s-]?\d{7,8}(?!\d)|(?<!\d)(?:400|800)[\s-]?\d{3}[\s-]?\d{4}(?!\d)")),
     ("phone", re.compile(r"\+\d{1,3}(?:[\s\-.()]{0,2}\d){6,12}|\(?\b\d{3}\)?[\s.\-]\d{3}[\s.\-]\d{4}\b")),
     # Whatever mixes letters and digits and is long enough to be an order's or a parcel's number.
@@ -78,8 +81,8 @@ _RULES: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     (
         "name",
         re.compile(
-            r"(?:(?<=我叫)|(?<=我是顾客)|(?<=收货人)|(?<=收件人)|(?<=联系人)|(?<=姓名)|(?<=名字叫)|(?<=名叫)|(?<=工号))"
-            rf"[是为：:\s]{{0,2}}(?:(?:{_FAMILY}){_HAN}{{1,2}}|[A-Za-z\d]{{2,20}})"
+            r"(?:(?<=我叫)|(?<=我是顾客)|(?<=收货人)|(?<=收件人)|(?<=联系人)|(?<=姓名)|(?<=名字叫)|(?<=名叫)|(?<=名字是)|(?<=工号))"
+            rf"[是为做：:\s]{{0,2}}(?:(?:{_FAMILY}){_HAN}{{1,2}}|[A-Za-z\d]{{2,20}})"
         ),
     ),
     ("name", re.compile(r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof)\b\.?\s+[A-Z][\w'’\-]+(?:\s+[A-Z][\w'’\-]+)?")),
@@ -150,6 +153,6 @@ _NAMED: Final = 6
 """Characters of a place's name before the sign that it is one."""
 # Digits of all scripts are what they are worth; what doesn't show must not part a number.
 _PLAIN: Final = {
-    **{code: str(unicodedata.digit(chr(code))) for code in range(0x80, 0x20000) if unicodedata.category(chr(code)) == "Nd"},
-    **dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF]),
+    **{code: str(worth) for code in range(0x80, 0x20000) if (worth := unicodedata.digit(chr(code), None)) is not None},
+    **dict.fromkeys([0xAD, 0x20E3, *range(0xFE00, 0xFE10), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF]),
 }  # fmt: skip

@@ -172,9 +172,9 @@ def decide(state: Service, event: Event, now: datetime, plan: Plan, zone: tzinfo
         case Over():
             return _over(state, event, now, plan, zone)
         case TicketMoved():
-            return _ticket(state, event)
+            return _ticket(state, event, now)
         case Answered():
-            return _answered(state, event)
+            return _answered(state, event, now)
 
 
 def due(state: Service) -> datetime | None:
@@ -217,7 +217,7 @@ def _began(state: Service, event: Began, plan: Plan) -> tuple[Service, tuple[Fac
     kept = dict(state.contacts)
     for contact_id, c in state.contacts.items():
         # Late events may tell of a contact before the one that it seems to follow.
-        same = dict(c.segments).get("touchpoint", "") == about
+        same = about and dict(c.segments).get("touchpoint", "") == about  # of what nobody named it can't be told
         if c.over is not None and same and c.over <= event.time <= c.over + BACK_WITHIN:
             facts.append(_judged(state, contact_id, c, back=True))
             del kept[contact_id]
@@ -254,8 +254,11 @@ def _over(state: Service, event: Over, now: datetime, plan: Plan, zone: tzinfo) 
     return state, (Counted(c.segments, event.time, counts),)
 
 
-def _ticket(state: Service, event: TicketMoved) -> tuple[Service, tuple[Fact, ...]]:
+def _ticket(state: Service, event: TicketMoved, now: datetime) -> tuple[Service, tuple[Fact, ...]]:
     known = state.tickets.get(event.ticket_id)
+    at = min(
+        event.time, now
+    )  # nothing is resolved tomorrow: one clock that is a year ahead would outweigh a thousand tickets
     if event.status == "opened":
         if known is not None:
             return state, ()
@@ -270,7 +273,7 @@ def _ticket(state: Service, event: TicketMoved) -> tuple[Service, tuple[Fact, ..
         return replace(state, tickets=tickets), (Counted(made.segments, made.opened, opened),)
     if known is None or (event.status == "resolved") == (known.resolved is not None):
         return state, ()
-    amount, end = (1, event.time) if event.status == "resolved" else (-1, known.resolved or event.time)
+    amount, end = (1, at) if event.status == "resolved" else (-1, known.resolved or at)
     took = max((end - known.opened).total_seconds(), 0.0)
     counts = {
         "resolved": amount,
@@ -279,17 +282,18 @@ def _ticket(state: Service, event: TicketMoved) -> tuple[Service, tuple[Fact, ..
     }
     if known.complaint:
         counts["complaints_resolved"] = amount
-    moved = replace(known, resolved=event.time if amount > 0 else None)
+    moved = replace(known, resolved=at if amount > 0 else None)
     state = replace(state, tickets={**state.tickets, event.ticket_id: moved})
     if amount < 0 and known.contact_id in state.contacts:
         state = _with_contact(state, known.contact_id, sign=True)
     return state, (Counted(known.segments, known.opened, counts),)
 
 
-def _answered(state: Service, event: Answered) -> tuple[Service, tuple[Fact, ...]]:
-    if event.given and (state.asked_at is None or event.time > state.asked_at):
+def _answered(state: Service, event: Answered, now: datetime) -> tuple[Service, tuple[Fact, ...]]:
+    at = min(event.time, now)  # a clock that is ahead says nothing of when the customer may be asked again
+    if event.given and (state.asked_at is None or at > state.asked_at):
         # Whoever asked: the customer has been asked.
-        state = replace(state, asked_at=event.time)
+        state = replace(state, asked_at=at)
     contact_id = next((k for k, c in state.contacts.items() if c.survey_id == event.survey_id), event.contact_id)
     c = state.contacts.get(contact_id)
     if c is None:
