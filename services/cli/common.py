@@ -3,12 +3,15 @@
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any, NoReturn
 
 import click
+
+REJECTED_SHOWN = 10
+"""Rejected lines that are told on standard error at most."""
 
 data_option = click.option(
     "--data",
@@ -85,6 +88,15 @@ def counted(what: str) -> Callable[[int, int], None]:
             click.echo(f"{what} {done} of {of}", err=True)
 
     return tell
+
+
+def say_rejected(lines: Sequence[tuple[int, str]]) -> None:
+    """Tells on standard error which lines of a file were rejected, and why: the first of them, and how many more."""
+    for line, reason in lines[:REJECTED_SHOWN]:
+        click.echo(f"line {line}: {reason}", err=True)
+    if len(lines) > REJECTED_SHOWN:
+        more = len(lines) - REJECTED_SHOWN
+        click.echo(f"… and {more} more / 另有 {more} 行", err=True)
 
 
 def fail(reason: object) -> NoReturn:

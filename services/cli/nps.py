@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.cli.calls import all_pages, reason_of, service_address
-from services.cli.common import data_option, fail, plain
+from services.cli.common import data_option, fail, plain, say_rejected
 from services.cli.nps_report import report, weeks
 from services.nps.domain.enough import enough
 from services.nps.domain.figures import Figure
@@ -24,8 +24,6 @@ from services.nps.lines import LineError, OtherType, read_line
 if TYPE_CHECKING:
     from touchline.nps.v1 import nps_pb2
 
-SHOWN: Final = 10
-"""Rejected lines that are told on standard error at most; --json has them all."""
 Breakdown = dict[str, dict[str, Figure]]
 
 
@@ -99,10 +97,7 @@ def compute(file: Path, as_json: bool) -> None:
             f"{passed} lines are other events of the weekly report: passed over. {passed} 行是周播报的其他事件，已略过。",
             err=True,
         )
-    for bad in rejected[:SHOWN]:
-        click.echo(f"line {bad['line']}: {bad['error']}", err=True)
-    if len(rejected) > SHOWN:
-        click.echo(f"… and {len(rejected) - SHOWN} more / 另有 {len(rejected) - SHOWN} 行", err=True)
+    say_rejected([(bad["line"], bad["error"]) for bad in rejected])
     sys.exit(bool(rejected))
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from services.cli.common import fail
+from services.cli.common import fail, say_rejected
 from services.nps.domain.windows import USUAL_ZONE
 from services.nps.report.week import ends, monday, named
 
@@ -144,8 +144,7 @@ def report(
             fail(error)
     for hint in _hints(book, found):
         click.echo(hint, err=True)
-    for line, reason in found.rejected:
-        click.echo(f"line {line}: {reason}", err=True)
+    say_rejected(found.rejected)
     if not found.sound:
         click.echo("the report's audit does not hold: see its end. 核对不符。", err=True)
     sys.exit(bool(found.rejected) or not found.sound)
@@ -157,10 +156,21 @@ def _hints(book: "Book", found: "Report") -> Iterator[str]:
     if answers and not found.this.all.n:
         first, last = (named(a.time.date()) for a in (answers[0], answers[-1]))
         yield f"no answer of this report lies in {found.asked.week}; the answers are of {first} to {last}. 本周没有答卷。"
-    known = {d for a in answers for d, _ in a.segments}
+    if not answers:
+        yield "the files hold no answer. 文件中没有答卷。"
+        return
+    known: dict[str, set[str]] = {}
+    for d, value in (s for a in answers for s in a.segments):
+        known.setdefault(d, set()).add(value)
+    named_ones = ", ".join(sorted(known)) or "-"
     for d in found.asked.where:
-        if answers and d not in known:
-            yield f"--by: no answer names {d}. 没有答卷标明 {d}。"
+        if d not in known:
+            yield f"--by: no answer names {d}; they name {named_ones}. 没有答卷标明 {d}。"
+    for d, value in found.asked.scope:
+        if d not in known:
+            yield f"--segment: no answer names {d}; they name {named_ones}. 没有答卷标明 {d}。"
+        elif value not in known[d]:
+            yield f"--segment: no answer is of {d}={value}. 没有 {d}={value} 的答卷。"
 
 
 @click.command(short_help="Three made-up weeks to try it with. 三周演示数据。")

@@ -454,6 +454,17 @@ def test_what_was_asked_amiss_is_told_beside_the_empty_report(weeks: Path) -> No
     assert "2026-W44 to 2026-W46" in told[0]
 
 
+def test_a_special_report_on_what_no_answer_names_says_so(weeks: Path, tmp_path: Path) -> None:
+    for asked, says in (("regoin=华东", "names regoin; they name"), ("region=火星", "no answer is of region=火星")):
+        done = run(str(weeks), "--week", "2026-W45", "--segment", asked)
+        assert done.exit_code == 0 and says in done.stderr
+    (tmp_path / "empty.jsonl").touch()
+    assert "hold no answer" in run(str(tmp_path / "empty.jsonl"), "--week", "2026-W45").stderr
+    (tmp_path / "notes.md").write_text("no JSON\n" * 100)
+    told = run(str(tmp_path / "notes.md"), "--week", "2026-W45").stderr.splitlines()
+    assert "… and 90 more / 另有 90 行" in told and len(told) < 15
+
+
 def test_a_place_asked_for_twice_is_told_once(weeks: Path) -> None:
     once, twice = (run(str(weeks), "--week", "2026-W45", "--by", "region", *more) for more in ((), ("--by", "region")))
     assert once.stderr == ""
