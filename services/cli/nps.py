@@ -75,7 +75,8 @@ def compute(file: Path, as_json: bool) -> None:
     """
     from services.nps.report.book import TYPES
 
-    tally, rejected, passed = Tally(), [], 0
+    tally, passed = Tally(), 0
+    rejected: list[tuple[int, str]] = []
     # Lines end with a line feed only: JSON text may hold other characters that Python takes for line ends.
     with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
         for number, line in enumerate(lines, 1):
@@ -87,17 +88,17 @@ def compute(file: Path, as_json: bool) -> None:
                 if isinstance(error, OtherType) and error.kind in TYPES:
                     passed += 1
                 else:
-                    rejected.append({"line": number, "error": str(error)})
+                    rejected.append((number, str(error)))
     by: Breakdown = {}
     for dimension, value, figure in tally.segments():
         by.setdefault(dimension, {})[value] = figure
-    show(tally.all(), by, as_json, {"rejected": rejected})
+    show(tally.all(), by, as_json, {"rejected": [{"line": line, "error": error} for line, error in rejected]})
     if passed:
         click.echo(
             f"{passed} lines are other events of the weekly report: passed over. {passed} 行是周播报的其他事件，已略过。",
             err=True,
         )
-    say_rejected([(bad["line"], bad["error"]) for bad in rejected])
+    say_rejected(rejected)
     sys.exit(bool(rejected))
 
 
