@@ -43,8 +43,9 @@ LAG_EVERY_S = 5.0
 # Who asks how we are waits a second or more: an answer without the lag is better than none.
 ASKED_FOR_S = 1.2
 
-# A process that stands still in a transaction holds its partitions' rows: the database lets go after this.
-IDLE_IN_TRANSACTION_MS = 15_000
+# A process that stands still in a transaction holds its partitions' rows: the database lets go after this. Of one that stood still while
+# a statement was being prepared it waits for the rest, and is not idle: there the length of the transaction ends it (Postgres 17).
+LETS_GO = {"idle_in_transaction_session_timeout": "15000", "transaction_timeout": "30000"}
 
 # A batch makes tens of thousands of objects, nearly none of them in a circle: at the default of 700 the search for circles
 # takes a tenth of the time.
@@ -143,7 +144,7 @@ async def _pool(database_url: str) -> "Pool[Any]":
             max_size=8,
             command_timeout=30,
             reset=_nothing_to_reset,
-            server_settings={"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)},
+            server_settings=LETS_GO,
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise Transient(f"Postgres is away: {type(error).__name__}") from error
