@@ -30,6 +30,7 @@ from bench.fresh import PARTITIONS, fresh
 from bench.lookups import MANY, asked
 from bench.meter import Meter
 from bench.own_contenders import Escalation
+from bench.plan import POSTGRES
 from bench.session import say
 from deploy.embedded.process import StartError
 from deploy.embedded.stack import Stack
@@ -112,7 +113,7 @@ async def silence(bed: Bed, service: Escalation, db: Any, seconds: float) -> tup
 
 async def run(folder: Path, customers: int, seconds: float, calls: int, rate: float) -> Found:
     """Starts everything, fills it, and measures. Raises StartError where it does not start."""
-    async with Stack(folder, topics=False) as stack:
+    async with Stack(folder, topics=False, postgres=POSTGRES) as stack:
         bed, service = Bed(stack), Escalation()
         await fresh(bed, service.source, service.sink)
         await service.prepare(bed, service.load())

@@ -96,6 +96,8 @@ def log_odds(heads: tuple[Heads, ...], texts: Encoded, longest: int, words: int 
     sums = [np.zeros((len(texts), table.weights.shape[1]), dtype=np.int64) for table in heads]
     if not len(texts):
         return tuple(s.astype(np.float64) for s in sums)
+    if len(texts) == 1:
+        return _alone(heads, texts, longest, words)
     total = np.zeros(len(texts), dtype=np.int64)
     for some in grams(texts, longest, words):
         total += some.counts
@@ -103,6 +105,18 @@ def log_odds(heads: tuple[Heads, ...], texts: Encoded, longest: int, words: int 
             sums[number] += _sums(table, some)
     root = 1.0 / np.sqrt(total)[:, None]
     return tuple(t.bias + t.scale * (s * root) for t, s in zip(heads, sums, strict=True))
+
+
+def _alone(heads: tuple[Heads, ...], text: Encoded, longest: int, words: int) -> tuple[Floats, ...]:
+    """The same of a single text, whose n-grams of all lengths are looked up at once: it is the number of calls that takes time."""
+    hashes = np.concatenate([some.hashes[: some.counts[0]] for some in grams(text, longest, words)])
+    root = 1.0 / np.sqrt(len(hashes))
+    found = []
+    for table in heads:
+        rows = (hashes >> np.uint64(64 - table.bits)).view(np.int64)
+        sums = table.weights.take(rows, axis=0).sum(axis=0, dtype=np.int64)
+        found.append((table.bias + table.scale * (sums * root))[None])
+    return tuple(found)
 
 
 def _sums(table: Heads, some: Grams) -> NDArray[np.int64]:
