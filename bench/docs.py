@@ -28,7 +28,7 @@ EXPECTED: dict[str, Sequence[str]] = {
     "tracing": ["runtime, tracing off", "runtime, tracing on"],
     "routing": [name_at(rate) for rate in sorted(RATES, reverse=True)],
     "lookup": [
-        "sentiment.Score", "sentiment.GetMood", "nps.GetNps", "nps.GetCustomerNps", "escalation.GetRisk",
+        "sentiment.Check, an empty call", "sentiment.Score", "sentiment.GetMood", "nps.GetNps", "nps.GetCustomerNps", "escalation.GetRisk",
         "escalation.ListFollowUps", "router.GetContact", "router.GetPool", "router.Explain", "router.Accept", "router.Finish",
     ],
     "soak": ["runtime"],

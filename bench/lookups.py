@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import grpc
 import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from touchline.contact.v1 import events_pb2 as contact_pb2
 from touchline.escalation.v1 import escalation_pb2, escalation_pb2_grpc
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
@@ -26,6 +27,7 @@ CALLS_PER_S = 200.0
 COMMANDS = 60
 MANY = 100  # customers of one call, where a list of them is looked at
 BEFORE = 4000  # events that each service knows before it is asked
+EMPTY = ".Check, an empty call"
 TEXT = "等了这么久，太慢了，非常失望。Nobody solves anything."
 
 Call = Callable[[int], Awaitable[object]]
@@ -111,7 +113,8 @@ def _calls(at: Mapping[str, str], known: Sequence[str]) -> dict[str, Call]:
         "escalation": escalation_pb2_grpc.EscalationServiceStub,
         "router": router_pb2_grpc.RouterServiceStub,
     }
-    stubs = {name: kinds[name](grpc.aio.insecure_channel(address)) for name, address in at.items()}
+    channels = {name: grpc.aio.insecure_channel(address) for name, address in at.items()}
+    stubs = {name: kinds[name](channel) for name, channel in channels.items()}
 
     def one(n: int) -> str:
         return known[n * 7919 % len(known)]
@@ -137,7 +140,13 @@ def _calls(at: Mapping[str, str], known: Sequence[str]) -> dict[str, Call]:
         rpc, request = getattr(stubs[service], method), requests[name]
         return lambda n: rpc(request(n), timeout=5)
 
-    return {name: call(name) for name in requests if name.partition(".")[0] in stubs}
+    def empty(service: str) -> Call:
+        check = health_pb2_grpc.HealthStub(channels[service]).Check
+        return lambda _: check(health_pb2.HealthCheckRequest(), timeout=5)
+
+    # What any call to a service takes here, beside what its own calls take.
+    nothing = {f"{service}{EMPTY}": empty(service) for service in at}
+    return nothing | {name: call(name) for name in requests if name.partition(".")[0] in stubs}
 
 
 async def asked(name: str, call: Call, count: int, rate: float = CALLS_PER_S) -> Result:
