@@ -53,6 +53,7 @@ def case_pipeline(policy: Policy, teams: FollowUpPolicy) -> Pipeline[Customer, E
         tick=partial(customers.tick, policy=policy, teams=teams),
         due=partial(customers.due, teams=teams),
         project=store.project_cases,
+        unhurried=True,
     )
 
 

@@ -56,6 +56,7 @@ def pipeline(plan: Plan, zone: tzinfo, volumes: "Volumes") -> Pipeline[service.S
         project=project,
         count=partial(count, zone=zone),
         metric=METRIC,
+        unhurried=True,
     )
 
 

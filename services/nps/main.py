@@ -32,6 +32,7 @@ PIPELINE: Pipeline[CustomerSurveys, Event, Fact] = Pipeline(
     project=store.project,
     count=counters.count,
     metric=counters.METRIC,
+    unhurried=True,
 )
 
 

@@ -113,6 +113,7 @@ class Pipeline(Generic[S, E, F]):
     project: writes read models in the batch's transaction, from its changes.
     count: the counter changes that follow from a fact.
     parts: how a large state is kept in parts, beside a head; None where it is written whole.
+    unhurried: nobody waits for what it decides: its records may gather for BATCH_LINGER_MS before they are fetched.
     """
 
     name: str
@@ -129,3 +130,4 @@ class Pipeline(Generic[S, E, F]):
     count: Callable[[F], Iterable[Delta]] | None = None
     metric: Metric | None = None
     parts: InParts[S] | None = None
+    unhurried: bool = False

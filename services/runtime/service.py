@@ -171,7 +171,8 @@ class _Pipeline:
 
     def _make(self) -> Runner[Any, Any, Any]:
         name = self._pipeline.name
-        source = KafkaSource(self._house.kafka, name, self._pipeline.topics, self._batch)
+        linger_ms = self._batch.linger_ms if self._pipeline.unhurried else 0
+        source = KafkaSource(self._house.kafka, name, self._pipeline.topics, self._batch, linger_ms)
         store = PostgresStore(self._house.pool, name)
         return Runner(self._pipeline, source, store, self._publisher, self._house.clock, self._batch)
 

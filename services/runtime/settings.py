@@ -87,6 +87,8 @@ class BatchSettings(BaseSettings):
     # 2,000 is where throughput stops rising in the design's measurements.
     max_records: int = Field(default=2000, ge=1)
     poll_ms: int = Field(default=100, ge=1)
+    # How long the broker lets records gather for a pipeline that nobody waits for: fewer, larger batches.
+    linger_ms: int = Field(default=100, ge=0, le=5000)
     # A duplicate that comes later than this counts again; live retries come within minutes, replays within days.
     seen_for: timedelta = timedelta(days=7)
     tick_every: timedelta = timedelta(milliseconds=200)

@@ -62,6 +62,9 @@ _KNOWN_FOR_S = 60.0
 # While nobody polls, because a batch waits for something that is away, the group is still heard at this interval.
 _LISTEN_EVERY_S = 1.0
 
+# Records of so many bytes are worth fetching at once: some batches of ordinary ones.
+_MANY_BYTES = 1024 * 1024
+
 # The broker no longer keeps the offset that we were to read.
 _GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
 
@@ -73,7 +76,10 @@ class KafkaSource:
     each record (docs/adr/0009).
     """
 
-    def __init__(self, kafka: KafkaSettings, group: str, topics: tuple[str, ...], batch: BatchSettings) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, group: str, topics: tuple[str, ...], batch: BatchSettings, linger_ms: int = 0
+    ) -> None:
+        """Take where Kafka is, the group's name, what to read, and how long the broker may let records gather, unless there are many."""
         self._topics = topics
         self._kafka = kafka
         self._settings: dict[str, Any] = {
@@ -93,6 +99,7 @@ class KafkaSource:
             "fetch.queue.backoff.ms": 10,
             # A broker that has yet to hear of a new topic says that there is none, and is asked again then (default: 5 min).
             "topic.metadata.refresh.interval.ms": 3000,
+            **({"fetch.min.bytes": _MANY_BYTES, "fetch.wait.max.ms": linger_ms} if linger_ms else {}),
             "error_cb": self._on_error,
         }
         self._thread = Worker(f"{group}-poll")

@@ -22,6 +22,7 @@ def pipeline() -> Pipeline[PoolLoad, LoadEvent, LoadChanged]:
         decide=decide,
         write=_nothing,
         project=project,
+        unhurried=True,
     )
 
 

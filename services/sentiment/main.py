@@ -41,6 +41,7 @@ def pipeline(reading: Reading, name: str) -> Pipeline[CustomerMood, Event, Fact]
         project=partial(store.project, model=name),
         count=counters.count,
         metric=counters.METRIC,
+        unhurried=True,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from services.runtime.admin import create_topics
 from services.runtime.errors import Fenced, Transient
 from services.runtime.publisher import Publisher
+from services.runtime.records import Record
 from services.runtime.settings import BatchSettings, KafkaSettings
 from services.runtime.source import KafkaSource
 from services.runtime.topics import Topic
@@ -96,3 +97,35 @@ async def test_a_static_member_whose_name_another_takes_says_so_and_does_not_sta
     finally:
         await first.stop()
         await second.stop()
+
+
+async def test_records_gather_for_who_is_in_no_hurry(stack) -> None:
+    """Two that come one after the other are fetched as one; the wait begins whenever it does, so not each time."""
+    topic = f"t{uuid4().hex[:8]}"
+    await create_topics(stack.bootstrap, [Topic(topic, "", 1)])
+    kafka = KafkaSettings(bootstrap=stack.bootstrap)
+    publisher, source = Publisher(kafka), KafkaSource(kafka, f"g.{topic}", (topic,), BatchSettings(), linger_ms=1000)
+    await publisher.start()
+    await source.start(_nothing_to_give_up)
+    sizes: list[int] = []
+    try:
+        async with asyncio.timeout(50):
+            for place in await given(source):
+                source.seek(place, 0)
+            while 2 not in sizes:
+                polled = asyncio.create_task(_next(source))
+                for _ in range(2):
+                    await publisher.publish([message("hu", "a", 0, topic=topic)])
+                    await asyncio.sleep(0.2)
+                sizes.append(len(await polled))
+                if sizes[-1] == 1:
+                    await _next(source)
+    finally:
+        await source.stop()
+        await publisher.stop()
+
+
+async def _next(source: KafkaSource) -> list[Record]:
+    while not (found := await source.poll(10, 100)):
+        pass
+    return found
