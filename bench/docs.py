@@ -26,7 +26,7 @@ EXPECTED: dict[str, Sequence[str]] = {
     "growth": [f"runtime, {n} × {n}" for n in (1, 2, 4, 8)],
     "state": [f"runtime, {n} customers" for n in ("10,000", "1,000,000", "5,000,000")],
     "tracing": ["runtime, tracing off", "runtime, tracing on"],
-    "routing": [name_at(rate) for rate in sorted(RATES, reverse=True)],
+    "routing": [name_at(rate, alone) for alone in (False, True) for rate in sorted(RATES, reverse=True)],
     "lookup": [
         "sentiment.Check, an empty call", "sentiment.Score", "sentiment.GetMood", "nps.GetNps", "nps.GetCustomerNps", "escalation.GetRisk",
         "escalation.ListFollowUps", "router.GetContact", "router.GetPool", "router.Explain", "router.Accept", "router.Finish",
@@ -152,7 +152,8 @@ def _table(book: Book) -> str:
 def _routing(book: Book) -> str:
     said = (
         "From a contact's request to triage's published decision, and to the published offer to a seat where it goes to one; the "
-        "four services, Kafka, Postgres and the sender share this machine. A contact is two events: it is requested, and it ends. "
+        "four services, Kafka, Postgres and the sender share this machine. *The others*: sentiment, nps and escalation follow the "
+        "same events and answer the lookups (work), or only answer, as if what they follow were on another machine (answer). A contact is two events: it is requested, and it ends. "
         "The bare round trip is that of the same run. The last columns: microseconds of processor that a contact takes of each.\n"
     )
     table = routed([r for r in book.rows if r.workload == "routing"])

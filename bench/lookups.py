@@ -17,6 +17,7 @@ from touchline.sentiment.v1 import sentiment_pb2, sentiment_pb2_grpc
 from bench import measure, routing
 from bench.contender import Bed
 from bench.fresh import fresh
+from bench.holding import held
 from bench.kinds import Contacts, Messages
 from bench.load import Load, Pace, Sender, fill
 from bench.own_contenders import Escalation, Nps, Router, Sentiment, Service
@@ -73,6 +74,14 @@ async def lookups(
         await _calm(bed, load, everybody)
         for rate in rates if "router" in wanted else ():
             tell([await routing.at_rate(bed, router, peers, load, sink, rate, amount.seconds, trip)])
+            await _calm(bed, load, everybody)
+        if rates and "router" in wanted:
+            async with held(bed.bootstrap, [p.name for p in peers]):
+                for rate in rates:
+                    tell(
+                        [await routing.at_rate(bed, router, peers, load, sink, rate, amount.seconds, trip, alone=True)]
+                    )
+                    await _calm(bed, load, [router])
             await _calm(bed, load, everybody)
         addresses = {s.name: s.address for s in everybody}
         known = sorted(load.sent or others[0].sent)

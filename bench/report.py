@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.measure import RATE
 from bench.results import Result
+from bench.routing import ALONE, RATES, name_at
 
 # The routing decision's p99 and its offer's, in bare round trips at most.
 ROUTED = 8.0
@@ -110,7 +111,10 @@ def _steady(results: Sequence[Result]) -> str:
 
 def routed(results: Sequence[Result]) -> str:
     """The routing decision by rate, beside the bare round trip of its run, and microseconds of processor a contact."""
-    found = sorted((r for r in results if "contacts_per_s" in r.more), key=lambda r: int(r.more["contacts_per_s"]))
+    found = sorted(
+        (r for r in results if "contacts_per_s" in r.more),
+        key=lambda r: (bool(r.more.get("alone")), int(r.more["contacts_per_s"])),
+    )
     if not found:
         return ""
     parts = list(found[0].more["cpu_us"])
@@ -121,6 +125,7 @@ def routed(results: Sequence[Result]) -> str:
         lines.append(
             [
                 str(r.more["contacts_per_s"]),
+                "answer" if r.more.get("alone") else "work",
                 *(number(x, ",.1f") for x in (r.more.get("round_trip_p99_ms"), r.p50_ms, r.p99_ms)),
                 number(ratio, ".1f"),
                 *(number(r.more[name], ",.1f") for name in ("offer_p50_ms", "offer_p99_ms")),
@@ -129,7 +134,7 @@ def routed(results: Sequence[Result]) -> str:
                 *(number(r.more["cpu_us"].get(part)) for part in parts),
             ]
         )
-    head = ["contacts/s", "round trip p99", "decided p50", "p99 ms", "×", "offered p50", "p99 ms", "×"]
+    head = ["contacts/s", "the others", "round trip p99", "decided p50", "p99 ms", "×", "offered p50", "p99 ms", "×"]
     return rows([*head, f"≤ {ROUTED:g}×", *(f"{part} µs" for part in parts)], lines)
 
 
@@ -158,7 +163,8 @@ def ratios(results: Sequence[Result]) -> list[str]:
     runtime, streams = ("throughput", "runtime"), ("throughput", "kafka-streams")
     big, small = (("state", f"runtime, {n} customers") for n in ("5,000,000", "10,000"))
     on, off = (("tracing", f"runtime, tracing {how}") for how in ("on", "off"))
-    steady, trip, routing = ("latency", "runtime"), ("latency", "round trip"), ("routing", "router, with lookups")
+    steady, trip = ("latency", "runtime"), ("latency", "round trip")
+    routing, answered = (("routing", name_at(max(RATES), alone)) for alone in (False, True))
     rate, p99 = "events_per_s", "p99_ms"
     asked: tuple[_Asked, ...] = (
         ("throughput ÷ Kafka Streams exactly once", rate, runtime, streams, ">=", 1.0, 1.5, ".2f", "×"),
@@ -166,6 +172,7 @@ def ratios(results: Sequence[Result]) -> list[str]:
         ("p99 ÷ the bare round trip's", p99, steady, trip, "<=", 5, 3, ".2f", "×"),
         ("p99 ÷ Kafka Streams exactly once's", p99, steady, ("latency", "kafka-streams"), "<=", 0.1, None, ".3f", "×"),
         ("routing decision with lookups, p99 ÷ the round trip's", p99, routing, trip, "<=", ROUTED, 5, ".1f", "×"),
+        (f"the same, {ALONE}", p99, answered, trip, "<=", ROUTED, 5, ".1f", "×"),
         (
             "sentiment of one message by gRPC, p99",
             p99,

@@ -19,6 +19,7 @@ from bench.sink import Sink
 # Contacts a second. Each is two events: it is requested, and it ends.
 RATES = (100, 200, 300, 500)
 EVENTS = 2
+ALONE = "who answers does nothing else"
 _OFFERED = b"touchline.router.ContactOffered.v1"
 
 
@@ -38,9 +39,10 @@ class Routed(Router):
         return super().read(record)
 
 
-def name_at(rate: int) -> str:
+def name_at(rate: int, alone: bool = False) -> str:
     """The row's name."""
-    return "router, with lookups" if rate == max(RATES) else f"router, with lookups, {rate} contacts/s"
+    at = [] if rate == max(RATES) else [f"{rate} contacts/s"]
+    return ", ".join(["router, with lookups", *([ALONE] if alone else []), *at])
 
 
 async def at_rate(
@@ -52,8 +54,9 @@ async def at_rate(
     rate: int,
     seconds: int,
     trip: Result | None,
+    alone: bool = False,
 ) -> Result:
-    """Contacts at this rate, four services at work; `trip` is the bare round trip of the same run."""
+    """Contacts at this rate; `trip` is the bare round trip of the same run. alone: the others answer, and follow no events meanwhile."""
     say(f"routing: {rate} contacts/s for {seconds} s, looked up from three services")
     counted: dict[Fact, float] = {}
     router.offered.clear()
@@ -62,9 +65,9 @@ async def at_rate(
     before, known = _used(parts), load.sent.total()
     made = await measure.latency(
         bed,
-        name_at(rate),
+        name_at(rate, alone),
         f"{rate} contacts/s, each requested and ended: from its request to triage's published decision, with moods, answers "
-        "and risks looked up; four services at work",
+        f"and risks looked up; {'the three others only answer' if alone else 'four services at work'}",
         load,
         sink,
         seconds,
@@ -76,6 +79,7 @@ async def at_rate(
     after = _used(parts)
     offers = sorted(at - counted[fact] for fact, at in router.offered.items() if fact in counted)
     made.more["contacts_per_s"] = rate
+    made.more["alone"] = alone
     made.more["offers"] = len(offers)
     made.more["offer_p50_ms"], made.more["offer_p99_ms"] = (measure.quantile(offers, q) for q in (0.5, 0.99))
     if trip is not None and trip.p99_ms:

@@ -106,10 +106,13 @@ def test_routing_is_graded_by_decision_and_offer_against_the_round_trip_of_its_r
         }  # fmt: skip
         return Result(name_at(rate), "routing", "s", p50_ms=1.0, p99_ms=10 * decided, more=more)
 
-    lines = routed([row(500, 7.0, 8.1), row(100, 2.0, 3.0)]).splitlines()
+    rows = [row(500, 7.0, 8.1), row(100, 2.0, 3.0)]
+    lines = routed(rows).splitlines()
     assert ["holds" in lines[2], "missed" in lines[3]] == [True, True]
     assert lines[2].split("|")[1].strip() == "100" and "900" in lines[2]
     assert routed([fast("runtime", 1.0)]) == ""
+    rows[1].more["alone"] = True
+    assert [line.split("|")[2].strip() for line in routed(rows).splitlines()[2:]] == ["work", "answer"]
 
 
 def test_contacts_that_are_open_can_be_ended_and_seats_sign_in_anew_each_time() -> None:
