@@ -17,6 +17,7 @@ from touchline.router.v1 import events_pb2
 
 from deploy.embedded import control, state
 from deploy.embedded.layout import Layout
+from services.cli.audit.ledger import load_journal
 from services.cli.day.desk import fact_of
 from services.cli.day.door import Door, DoorError
 from services.cli.day.generator import generate
@@ -146,6 +147,13 @@ def test_the_journal_tells_what_became_of_each_event(tmp_path: Path) -> None:
     assert (second["accepted"], second["field"], second["reason"]) == (False, "data.score", "above 10")
     assert third["raw"] and third["topic"] == "touchpoint.events"
     assert (fourth["accepted"], fourth["code"]) == (False, "FAILED_PRECONDITION")
+
+
+@pytest.mark.parametrize("bad", [b"\xff\xfe\x00", b"not json", b"[1]"])
+def test_a_journal_that_cannot_be_read_is_told_by_file_and_line(tmp_path: Path, bad: bytes) -> None:
+    (tmp_path / "journal").write_bytes(b'{"kind": "event"}\n\n' + bad + b"\n")
+    with pytest.raises(ValueError, match="journal, line 3: "):
+        load_journal(tmp_path / "journal")
 
 
 def test_the_clock_runs_no_faster_than_the_machine_keeps_up_with() -> None:

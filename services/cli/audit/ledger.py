@@ -89,12 +89,12 @@ class Ledger:
 def load_journal(path: Path) -> list[dict[str, Any]]:
     """The journal's lines. Raises ValueError, naming the line."""
     lines = []
-    with path.open(encoding="utf-8", newline="\n") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                parsed = json.loads(line)
+                parsed = json.loads(line.decode())
                 if not isinstance(parsed, dict):
                     raise ValueError("is not an object")
             except ValueError as error:
