@@ -128,6 +128,22 @@ def test_a_ticket_that_comes_back_takes_its_resolution_back() -> None:
     assert (counts["complaints_resolved"], counts["resolution_s"], counts["resolution_min2"]) == (1, 36_000, 360_000)
 
 
+def test_a_resolution_that_is_heard_of_before_its_opening_counts_once_the_opening_comes() -> None:
+    opened = TicketMoved(after(1), "t", "opened", "k", "repair")
+    resolved = TicketMoved(after(3), "t", "resolved")
+    _, in_order = run(began("k"), opened, resolved)
+    for events in ((resolved, opened), (resolved, resolved, opened, resolved), (resolved, opened, opened)):
+        state, counts = run(began("k"), *events)
+        assert counts == in_order
+        assert not state.early
+    _, counts = run(began("k"), resolved, TicketMoved(after(5), "t", "reopened"), opened)
+    assert (counts["opened"], counts["resolved"]) == (1, 0)
+    many = (TicketMoved(after(1), f"t{n}", "resolved") for n in range(200))
+    state, counts = run(*many)
+    assert len(state.early) == 50
+    assert not counts
+
+
 def test_figures_have_their_error_and_say_where_there_are_too_few() -> None:
     counts = {
         "responded": 100, "response_ms": 3_000_000, "response_s2": 100_000, "resolved": 20, "resolution_s": 72_000,

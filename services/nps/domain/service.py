@@ -145,7 +145,8 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """State per customer. asked_at: when a survey was last sent, by us or whomever. matters: contacts by what they are about."""
+    """State per customer. asked_at: when a survey was last sent, by us or whomever. matters: contacts by what they are about.
+    early: tickets whose resolution was heard of before their opening, and when that was."""
 
     customer_id: str
     contacts: Mapping[str, Contact] = field(default_factory=dict)
@@ -153,6 +154,7 @@ class Service:
     asked_at: datetime | None = None
     waiting: Waiting | None = None
     matters: Mapping[str, Matter] = field(default_factory=dict)
+    early: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def decide(state: Service, event: Event, now: datetime, plan: Plan, zone: tzinfo) -> tuple[Service, tuple[Fact, ...]]:
@@ -269,9 +271,17 @@ def _ticket(state: Service, event: TicketMoved, now: datetime) -> tuple[Service,
         while len(tickets) >= MOST:
             del tickets[next(iter(tickets))]
         tickets[event.ticket_id] = made
-        opened = {"opened": 1, "complaints": 1} if complaint else {"opened": 1}
-        return replace(state, tickets=tickets), (Counted(made.segments, made.opened, opened),)
-    if known is None or (event.status == "resolved") == (known.resolved is not None):
+        counted = Counted(made.segments, made.opened, {"opened": 1, "complaints": 1} if complaint else {"opened": 1})
+        resolved = state.early.get(event.ticket_id)
+        early = {ticket: when for ticket, when in state.early.items() if ticket != event.ticket_id}
+        state = replace(state, tickets=tickets, early=early)
+        if resolved is None:
+            return state, (counted,)
+        state, further = _ticket(state, replace(event, status="resolved", time=resolved), max(now, resolved))
+        return state, (counted, *further)
+    if known is None:
+        return _unheard_of(state, event, at), ()
+    if (event.status == "resolved") == (known.resolved is not None):
         return state, ()
     amount, end = (1, at) if event.status == "resolved" else (-1, known.resolved or at)
     took = max((end - known.opened).total_seconds(), 0.0)
@@ -287,6 +297,16 @@ def _ticket(state: Service, event: TicketMoved, now: datetime) -> tuple[Service,
     if amount < 0 and known.contact_id in state.contacts:
         state = _with_contact(state, known.contact_id, sign=True)
     return state, (Counted(known.segments, known.opened, counts),)
+
+
+def _unheard_of(state: Service, event: TicketMoved, at: datetime) -> Service:
+    """Keeps the resolution of a ticket whose opening comes late, or forgets it where the ticket has come back."""
+    early = {ticket: when for ticket, when in state.early.items() if ticket != event.ticket_id}
+    if event.status == "resolved":
+        while len(early) >= MOST:
+            del early[next(iter(early))]
+        early[event.ticket_id] = at
+    return state if early == state.early else replace(state, early=early)
 
 
 def _answered(state: Service, event: Answered, now: datetime) -> tuple[Service, tuple[Fact, ...]]:
