@@ -255,17 +255,6 @@ async def forget(pool: Any, before: datetime) -> None:
     await pool.execute("DELETE FROM supervision WHERE at < $1", before)
 
 
-async def acts(pool: Any, name: str, limit: int = 50) -> list[tuple[Any, ...]]:
-    """What was done by hand, or by the load, in a pool: (at, what, by, reason, seat, contact, ok, refused), newest first."""
-    rows = await pool.fetch(
-        """SELECT at, what, by, reason, seat_id, contact_id, ok, refused FROM supervision WHERE pool = $1
-           ORDER BY at DESC, id DESC LIMIT $2""",
-        name,
-        limit,
-    )
-    return [tuple(row) for row in rows]
-
-
 async def accounts(pool: Any, pipeline: str) -> tuple[list[Pool], list[tuple[str, str, str]]]:
     """Every pool as committed, and every contact (pool, contact, state) that the read model says one has: of one moment."""
     async with pool.acquire() as db, db.transaction(isolation="repeatable_read", readonly=True):
