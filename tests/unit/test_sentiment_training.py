@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -280,10 +282,24 @@ def test_a_model_is_read_back_as_it_was_kept() -> None:
         kept, loaded = (m.network for m in (one.model, served.of(language)))
         assert kept is not None and loaded is not None
         np.testing.assert_array_equal(kept(texts), loaded(texts))
-    before = former.read(shipped.FOLDER)
-    assert {k: one.learnt_all for k, one in before.items()} == {k: one.learnt_all for k, one in again.items()}
-    for one in before.values():
+    for one in former.read(shipped.FOLDER).values():
         assert len(one.params["embedding"]) == len(one.network.vocabulary)
+
+
+def test_training_goes_on_from_what_was_measured_and_not_from_what_has_seen_all(tmp_path: Path) -> None:
+    for name in ("model.json", "weights.npz"):
+        shutil.copyfile(shipped.FOLDER / name, tmp_path / name)
+    of_all = shipped.kept(tmp_path)
+    assert {k: one.learnt_all for k, one in former.read(tmp_path).items()} == {k: k in of_all for k in ("zh", "en")}
+    layers = {name: 2 * part for name, part in (of_all["zh"].layers or {}).items()}
+    former.keep(tmp_path, {"zh": replace(of_all["zh"], layers=layers, learnt_all=False)})
+    former.keep(tmp_path, {})
+    again = former.read(tmp_path)
+    assert {k: one.learnt_all for k, one in again.items()} == {"zh": False, "en": True}
+    np.testing.assert_allclose(again["zh"].params["window"], layers["window"], rtol=1e-3)
+    (tmp_path / former.FILE).write_bytes(b"no archive")
+    with pytest.raises(shipped.ModelError, match=former.FILE):
+        former.read(tmp_path)
 
 
 def test_where_no_model_is_there_is_no_former_network(tmp_path: Path) -> None:

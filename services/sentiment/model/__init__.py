@@ -156,15 +156,29 @@ def save(folder: Path, kept: Mapping[Language, Kept], figures: Mapping[str, Any]
                 "slope": own.slope.tolist(),
                 "shift": own.bias.tolist(),
             }
-        if one.embedding is not None and one.layers is not None:
-            tables[f"{language}_words"] = np.frombuffer("\n".join(one.words).encode(), np.uint8)
-            tables[f"{language}_embedding"], tables[f"{language}_steps"] = one.embedding, one.steps
-            tables.update({f"{language}_{name}": one.layers[name].astype(np.float16) for name in _LAYERS})
+        tables |= network_tables(language, one)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "weights.npz", **tables)
     about = {"format": FORMAT, "languages": languages, "figures": figures}
     text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")
+
+
+def network_tables(language: Language, one: Kept) -> dict[str, Any]:
+    """The network's part of what is written of a model; nothing where it has none."""
+    if one.embedding is None or one.layers is None:
+        return {}
+    return {
+        f"{language}_words": np.frombuffer("\n".join(one.words).encode(), np.uint8),
+        f"{language}_embedding": one.embedding,
+        f"{language}_steps": one.steps,
+        **{f"{language}_{name}": one.layers[name].astype(np.float16) for name in _LAYERS},
+    }
+
+
+def network_of(tables: Mapping[str, Any], language: Language) -> tuple[Network, dict[str, NDArray[np.float32]]]:
+    """The network in what `network_tables` gave, and its parameters. Raises KeyError and ValueError."""
+    return _network(tables, language), _layers(tables, language)[1]
 
 
 def _mix(mix: Mix) -> dict[str, dict[str, float]]:

@@ -98,8 +98,7 @@ def train(
 ) -> Trained:
     """Trains on the training split, fits the mix on the tuning split, measures on the validation split; then trains on all.
 
-    before: the shipped network, from which the new one goes on where no teacher has left notes. It is shipped as it was measured, and
-    the heads alone are trained on all, so that the next one can go on from it.
+    before: the network measured before, from which the new one goes on where no teacher has left notes.
     """
     mine = [e for e in examples if e.split == TRAIN]
     known = list(before.network.vocabulary.words) if before is not None else notes.words[language]
@@ -107,10 +106,9 @@ def train(
     parts = fit_parts(language, mine, vocabulary, notes, before)
     measured = judge(language, examples, parts)
     if not refit:
-        return measured
-    if before is not None:
-        return refitted(measured, replace(parts, linear=build.linear_heads(examples, language)), learnt_all=False)
-    return refitted(measured, fit_parts(language, examples, vocabulary, notes), learnt_all=True)
+        return replace(measured, clean=measured.kept)
+    whole = refitted(measured, fit_parts(language, examples, vocabulary, notes, before), learnt_all=True)
+    return replace(whole, clean=measured.kept)
 
 
 def gone_on(
@@ -239,6 +237,9 @@ def main() -> int:
     parser.add_argument(
         "--no-refit", action="store_true", help="ship what was measured, not the same trained on all texts"
     )
+    parser.add_argument(
+        "--language", choices=LANGUAGES, action="append", help="train only this one, the other stays (may be repeated)"
+    )
     parser.add_argument("--accept-worse", action="store_true", help="replace the shipped model even by a worse one")
     args = parser.parse_args()
     begun = time.monotonic()
@@ -247,10 +248,12 @@ def main() -> int:
         examples = {k: read(args.data, k, feedback.examples(corrections, k)) for k in LANGUAGES}
         notes = Notes.of(args.teacher, examples, args.teacher_seconds)
         before = former.read(shipped.FOLDER) if args.teacher is None else {}
-        known = trained_before(shipped.FOLDER, [k for k, one in before.items() if one.learnt_all])
+        known = trained_before(shipped.FOLDER, LANGUAGES)
         trained, fallen = {}, []
         for k in LANGUAGES:
-            if k in known:
+            if args.language and k not in args.language and k in known:
+                trained[k] = known[k]
+            elif k in known and k in before and before[k].learnt_all:
                 trained[k], worse = gone_on(k, examples[k], before[k], known[k])
                 fallen += worse
             else:
@@ -294,13 +297,16 @@ def ship(
         for name in ("weights.npz", "model.json"):
             shutil.copyfile(folder / name, out / name)
     gate.keep(out, measured, rates, anew=accept_worse)
+    former.keep(out, {language: one.clean for language, one in trained.items() if one.clean is not None})
     write_told(out, trained)
     known = {
         k: familiar.learn(k, *([e.text for e in own if e.split == split] for split in (TRAIN, VALIDATE)))
         for k, own in examples.items()
     }
     familiarity.save(known, out / "familiarity.npz")
-    size = sum((out / name).stat().st_size for name in ("weights.npz", "model.json"))
+    size = sum(
+        (out / name).stat().st_size for name in ("weights.npz", "model.json", former.FILE) if (out / name).exists()
+    )
     print(f"{size / 1e6:.2f} MB")
     page.parent.mkdir(parents=True, exist_ok=True)
     more = [*behaviour.table(rates), "", *peers.table(peers.load())]

@@ -126,13 +126,17 @@ def fit_block(
     if apart is not None:
         blocks.append(sparse.csr_matrix(apart[known].astype(float)[:, None]))
     matrix = sparse.hstack(blocks).tocsr() if len(blocks) > 1 else blocks[0]
+    # Most n-grams are none of a small set's: without them it is fitted in a fraction of the time.
+    used = np.unique(matrix.indices[matrix.data != 0])
     regression = LogisticRegression(C=spec.strength, tol=_TOLERANCE, max_iter=_ROUNDS)
-    fitted = regression.fit(matrix, truth[known], sample_weight=weight[known])
+    fitted = regression.fit(matrix[:, used], truth[known], sample_weight=weight[known])
+    weights = np.zeros(matrix.shape[1])
+    weights[used] = fitted.coef_[0]
     size = len(grams_of.columns)
     found = []
     for number, scale in enumerate(scales):
         own = np.zeros(1 << grams_of.bits)
-        part = fitted.coef_[0][number * size : (number + 1) * size] * scale
+        part = weights[number * size : (number + 1) * size] * scale
         own[grams_of.columns] = part if not number else _APART * part
         found.append(own)
     return found, float(fitted.intercept_[0])

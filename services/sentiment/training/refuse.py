@@ -16,6 +16,8 @@ Figures = Mapping[str, Mapping[str, float]]
 
 NOISE: Final = 1.645
 """Standard errors: one model in twenty that is no worse is refused for a figure."""
+ERROR_NOISE: Final = 2.576
+"""The same for calibration errors, one in two hundred: there are some twenty of them, and each is compared with the best that it ever was."""
 DIFFER: Final = 0.06
 _LOOSER: Final[Mapping[str, float]] = {
     "accuracy": 1.0,
@@ -103,6 +105,6 @@ def _allowed(figure: str, value: float, before: float, found: float) -> float:
     if not before or not found:
         return math.inf
     if figure in _ERRORS:
-        return 0.25 * NOISE / math.sqrt(min(before, found))
+        return 0.25 * ERROR_NOISE / math.sqrt(min(before, found))
     variance = DIFFER / found if before == found else value * (1 - value) * (1 / before + 1 / found)
     return NOISE * _LOOSER[figure] * math.sqrt(variance)

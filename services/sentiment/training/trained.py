@@ -20,7 +20,10 @@ _TOLD: Final = ("measured", "alone", "curves", "parts", "errors")
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A language's model, what was measured of it on the validation texts, and its parts of the model card."""
+    """A language's model, what was measured of it on the validation texts, and its parts of the model card.
+
+    clean: what was measured, before it was trained once more on all texts; None where nothing was measured anew.
+    """
 
     kept: Kept
     measured: dict[str, figures.Figures]
@@ -28,6 +31,7 @@ class Trained:
     curves: dict[str, list[dict[str, float]]]
     parts: dict[str, list[str]]
     errors: list[str]
+    clean: Kept | None = None
 
 
 def trained_before(folder: Path, languages: Sequence[Language]) -> dict[Language, Trained]:
