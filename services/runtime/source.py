@@ -205,6 +205,14 @@ class KafkaSource:
         elif self._paused:
             self._paused = False
             consumer.resume(consumer.assignment())
+        try:
+            return self._take(consumer, limit, timeout_s)
+        except BaseException:
+            # What came beside the trouble has left the client and is handed to nobody: it must be read again.
+            self._moved = self._moved or bool(self._next)
+            raise
+
+    def _take(self, consumer: Consumer, limit: int, timeout_s: float) -> list[Record]:
         messages, self._held = self._held, []
         if not messages:
             first = consumer.poll(timeout_s)

@@ -1,9 +1,12 @@
 """What the contract's suite does not know of the source: it listens to its group while nobody polls, and reads on after."""
 
 import asyncio
+import contextlib
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import KafkaError
 
 from services.runtime.admin import create_topics
 from services.runtime.errors import Fenced, Transient
@@ -50,6 +53,54 @@ async def test_it_reads_on_after_a_batch_that_took_long(stack, anew: bool) -> No
             while len(later) < len(wanted):
                 later += [r.offset for r in await source.poll(10, 100)]
         assert later == wanted
+    finally:
+        await source.stop()
+        await publisher.stop()
+
+
+class _Troubled:
+    """The client, which once tells of a trouble in the midst of what it has read, as it does of a broker that goes away."""
+
+    def __init__(self, consumer: Any, at: int) -> None:
+        self._consumer, self._at = consumer, at
+        self.told = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
+
+    def consume(self, limit: int, timeout: float) -> list[Any]:
+        found = self._consumer.consume(limit, timeout)
+        if found and not self.told:
+            self.told = True
+            return [*found[: self._at], _Trouble(), *found[self._at :]]
+        return found
+
+
+class _Trouble:
+    def error(self) -> KafkaError:
+        return KafkaError(KafkaError._TRANSPORT)
+
+
+@pytest.mark.parametrize("at", [0, 2, 100])
+async def test_what_it_has_read_beside_a_trouble_is_read_again(stack, at: int) -> None:
+    topic = f"t{uuid4().hex[:8]}"
+    await create_topics(stack.bootstrap, [Topic(topic, "", 1)])
+    kafka = KafkaSettings(bootstrap=stack.bootstrap)
+    publisher, source = Publisher(kafka), KafkaSource(kafka, f"g.{topic}", (topic,), BatchSettings())
+    await publisher.start()
+    await source.start(_nothing_to_give_up)
+    try:
+        await publisher.publish([message("hu", "a", n, topic=topic) for n in range(8)])
+        for place in await given(source):
+            source.seek(place, 0)
+        source._consumer = troubled = _Troubled(source._consumer, at)
+        found: list[int] = []
+        async with asyncio.timeout(30):
+            while len(found) < 8:
+                with contextlib.suppress(Transient):
+                    found += [r.offset for r in await source.poll(10, 100)]
+        assert troubled.told
+        assert found == list(range(8))
     finally:
         await source.stop()
         await publisher.stop()
