@@ -23,8 +23,9 @@ from faults.bed import Bed
 from faults.bench import NotSettled
 from faults.kafka import Ends, Letter, Record
 from faults.process import Process
-from services.cli.audit.ledger import ALL_TOPICS, EVENT_TOPICS, METRIC_TOPICS, Evidence, Ledger, build
+from services.cli.audit.ledger import ALL_TOPICS, EVENT_TOPICS, FURTHER_TOPICS, METRIC_TOPICS, Evidence, Ledger, build
 from services.cli.audit.report import Check
+from services.cli.audit.wire import Record as WireRecord
 from services.cli.audit.wire import kinds
 from services.runtime.topics import COUNTERS
 
@@ -149,14 +150,17 @@ class Service:
         return cells
 
     def not_on_topic(self, ledger: Ledger) -> list[str]:
-        """What was sent and is not there, or the other way round: then the harm was done to us, not to the service."""
-        names = {(_header(x, "ce_source"), _header(x, "ce_id")) for x in self.sent}
-        there = {name for topic in EVENT_TOPICS for name in ledger.by_topic[topic]}
+        """What was sent and is not there: then the harm was done to us, not to the service."""
+        names = {_named(x) for x in self.sent}
+        there = {
+            _named(r) for topic in (*EVENT_TOPICS, *FURTHER_TOPICS) for r in ledger.evidence.records.get(topic, ())
+        }
         return [f"sent, but not on its topic: {name}" for name in sorted(names - there)][:5]
 
 
-def _header(letter: Letter, name: str) -> str:
-    return dict(letter.headers)[name].decode()
+def _named(record: Letter | WireRecord) -> tuple[str, bytes, bytes]:
+    told = dict(record.headers)
+    return record.topic, told.get("ce_source", b""), told.get("ce_id", b"")
 
 
 def sums(cells: Cells, window: str) -> dict[tuple[tuple[str, str], ...], dict[str, int]]:

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(290)]
 KINDS = (
     "kill.transacted",
     "service.router",
+    "service.escalation.budget",
     "rebalance",
     "zombie.deciding",
     "broker.killed",
