@@ -88,6 +88,50 @@ def test_the_first_leaves_the_only_seat_that_the_second_can_have() -> None:
     assert [(c.seat_id, c.why_not) for c in first.candidates] == [("any", ""), ("expert", "kept:k2")]
 
 
+def test_who_has_the_most_in_hand_is_not_filled_up_beside_one_who_has_nothing() -> None:
+    desk = Desk(Terms(gather_s=2))
+    desk.seat("full", capacity=4)
+    for held in ("h1", "h2"):
+        desk.queue(held)
+        desk.later(2)
+    desk.seat("fresh", capacity=4)
+    desk.queue("k1")
+    desk.queue("k2")
+    desk.queue("k3")
+    assert offered(desk.later(2)) == [("k1", "fresh"), ("k2", "fresh"), ("k3", "full")], (
+        "two each, then who idles longer"
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 2), st.integers(0, 40)), min_size=1, max_size=5),
+    st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["call", "chat"])), min_size=1, max_size=12),
+    st.sampled_from(["longest_idle", "best_skilled"]),
+    st.lists(st.integers(0, 99), max_size=12),
+)
+def test_of_several_at_once_each_goes_to_the_seat_that_scores_highest_then(
+    seats: list[tuple[int, int, int]], comes: list[tuple[int, str]], choice: str, declines: list[int]
+) -> None:
+    desk = Desk(Terms(gather_s=2, choice=choice, weights={"chat": 0.5}))
+    for n, (capacity, skill, after_s) in enumerate(seats):
+        desk.now += timedelta(seconds=after_s)
+        desk.seat(f"s{n}", capacity=capacity, refund=skill)
+    for n, (skill, channel) in enumerate(comes):
+        desk.queue(f"k{n}", skills={"refund": skill} if skill else {}, channel=channel)
+    made = desk.later(2)
+    for one in declines:
+        if desk.state.offers:
+            offer = sorted(desk.state.offers.items())[one % len(desk.state.offers)][1]
+            told = {"contact_id": offer.contact.contact_id, "token": offer.token}
+            made += desk.send(events.OfferDeclined, seat_id=offer.seat_id, **told)
+        made += desk.later(2 + one % 3)
+    for fact in made:
+        if isinstance(fact, facts.ContactOffered):
+            scores = {c.seat_id: c.score for c in fact.candidates if c.eligible}
+            assert scores[fact.seat_id] >= max(scores.values()) - 1e-6, (fact.contact_id, scores)
+
+
 def test_rings_relax_what_is_asked_and_keep_the_place() -> None:
     desk = Desk(Terms(rings=(Ring(30, lower=1), Ring(60, drop=frozenset({"refund"}), any_language=True))))
     desk.seat("weak", refund=1)

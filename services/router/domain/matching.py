@@ -8,7 +8,7 @@ having served the customer last.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from itertools import chain, islice
@@ -19,7 +19,7 @@ from services.router.domain.facts import Candidate, ContactOffered
 from services.router.domain.index import SAME_SEAT_S, bonus_us, lacking
 from services.router.domain.optimum import assign
 from services.router.domain.persistent import Ordered
-from services.router.domain.pool import READY, Offer, Place, Seat, SeatState, Waiting, micros
+from services.router.domain.pool import HAND_S, READY, Offer, Place, Seat, SeatState, Waiting, micros
 
 CANDIDATES_KEPT = 12
 """Seats named with an offer: those that could have taken it first, then others by id; the rest are counted."""
@@ -144,24 +144,55 @@ def _together(draft: Draft, contacts: Iterable[Waiting]) -> list[ContactOffered]
     """Offer several at once, each seat getting one at most: the best assignment that keeps the queue's order."""
     seats = _useful(draft)
     asked: list[Waiting] = []
+    rows: list[list[float | None]] = []
 
     def scores() -> Iterator[list[float | None]]:
         for contact in islice(contacts, TOGETHER):
             asked.append(contact)
-            declined = () if not contact.declined_by or _all_declined(draft, contact) else contact.declined_by
-            yield [
+            declined = _ruled_out(draft, contact)
+            rows.append([
                 score(draft, seat, contact) if fits(seat, contact) and seat.seat_id not in declined else None
                 for seat in seats
-            ]
+            ])  # fmt: skip
+            yield rows[-1]
 
     found = assign(scores())
-    pairs = [(contact, seats[j].seat_id) for contact, j in zip(asked, found, strict=True) if j >= 0]
+    # Whoever would be served better by another's seat, one more in its hands, is matched anew once the others have theirs:
+    # else a full seat were filled up beside an empty one.
+    while (n := _evenly(draft, seats, asked, found)) < len(found):
+        found = assign(rows[:n])
+    pairs = [(contact, seats[j].seat_id) for contact, j in zip(asked, found, strict=False) if j >= 0]
     kept = {seat_id: contact.contact_id for contact, seat_id in pairs}
     facts = []
     for contact, seat_id in pairs:
         del kept[seat_id]
         facts.append(make_offer(draft, contact, seat_id, kept=kept))
     return facts
+
+
+def _evenly(draft: Draft, seats: Sequence[Seat], asked: Sequence[Waiting], found: Sequence[int]) -> int:
+    """How many contacts there are before the first that one of their seats would then serve better than its own."""
+    roomy: list[tuple[Seat, float]] = []
+    for n, (contact, j) in enumerate(zip(asked, found, strict=False)):
+        if j < 0:
+            continue
+        seat = seats[j]
+        for other, taken in roomy:
+            if (
+                other.capacity - other.used - taken >= contact.weight - 1e-6
+                and not lacking(contact.need, other.profile)
+                and score(draft, other, contact) - HAND_S * taken > score(draft, seat, contact)
+                and other.seat_id not in _ruled_out(draft, contact)
+            ):
+                return n
+        if seat.capacity - seat.used > contact.weight:
+            roomy.append((seat, contact.weight))
+    return len(found)
+
+
+def _ruled_out(draft: Draft, contact: Waiting) -> tuple[str, ...]:
+    """Seats that declined a contact, unless all have."""
+    return () if not contact.declined_by or _all_declined(draft, contact) else contact.declined_by
 
 
 def _useful(draft: Draft) -> list[Seat]:
