@@ -21,8 +21,6 @@ from deploy.embedded.process import Child, Identity, StartError, describe_exit
 from deploy.embedded.services import MODULE, Surroundings, port_names
 from deploy.embedded.stack import INFRASTRUCTURE, Stack
 
-# Parts are started after gRPC has threads of its own: they run another program at once, so nothing needs minding.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 Say = Callable[[str], None]
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 10.0

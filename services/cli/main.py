@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+import deploy.embedded  # noqa: F401, before gRPC is loaded
+
 # name: "module:attribute", one line a command.
 COMMANDS = {
     "up": "services.cli.up:up",
