@@ -58,8 +58,7 @@ async def _cut(bed: Bed, rng: Random, process: Process, more: Callable[[], Await
     await process.kill()
 
 
-async def _one(bed: Bed, rng: Random, name: str, events: Events, judge: Judge) -> list[str]:
-    service = await Service.on(bed, rng, name)
+async def _one(bed: Bed, rng: Random, service: Service, events: Events, judge: Judge) -> list[str]:
     count = 0
 
     async def more() -> None:
@@ -78,25 +77,25 @@ async def _one(bed: Bed, rng: Random, name: str, events: Events, judge: Judge) -
 @kind("service.nps", weight=8)
 async def nps(bed: Bed, rng: Random) -> list[str]:
     """The NPS service dies; its figures must be the oracle's."""
-    return await _one(bed, rng, "nps", surveys.events, surveys.judged)
+    return await _one(bed, rng, await Service.on(bed, rng, "nps"), surveys.events, surveys.judged)
 
 
 @kind("service.sentiment", weight=8)
 async def sentiment(bed: Bed, rng: Random) -> list[str]:
     """The sentiment service dies; each message has one score."""
-    return await _one(bed, rng, "sentiment", words.events, words.judged)
+    return await _one(bed, rng, await Service.on(bed, rng, "sentiment"), words.events, words.judged)
 
 
 @kind("service.escalation", weight=8)
 async def escalation(bed: Bed, rng: Random) -> list[str]:
     """The escalation service dies; each angry customer has one flag."""
-    return await _one(bed, rng, "escalation", complaints.events, complaints.judged)
+    return await _one(bed, rng, await Service.caught_up(bed, rng, "escalation"), complaints.events, complaints.judged)
 
 
 @kind("service.escalation.budget", weight=8)
 async def budget(bed: Bed, rng: Random) -> list[str]:
     """The escalation service dies with too much to follow up and people at work; no flag is lost, doubled or taken from them."""
-    service = await Service.on(bed, rng, "escalation")
+    service = await Service.caught_up(bed, rng, "escalation")
     service.capacity = rng.randint(4, 12)
     asked: dict[str, str] = {}
     count = 0
