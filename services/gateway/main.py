@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -28,7 +27,8 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.supervise import Supervise
 from services.runtime import telemetry
 from services.runtime.clock import clock_from
-from services.runtime.errors import Misconfigured, Transient
+from services.runtime.endings import ending, unheard
+from services.runtime.errors import Transient
 from services.runtime.patience import backoff
 from services.runtime.publisher import Publisher
 from services.runtime.rpc import RpcServer, channel
@@ -51,6 +51,7 @@ async def _run(common: ServiceSettings, settings: GatewaySettings) -> None:
     clock = clock_from(common.touchline_clock)
     keys = KeyRing(settings.gateway_keys_file, time.monotonic)
     stopping = stop_signal()
+    asyncio.get_running_loop().set_exception_handler(unheard)
     async with AsyncExitStack() as closing:
         publisher = Publisher(kafka, timeout_s=settings.gateway_publish_timeout_s)
         closing.push_async_callback(publisher.stop)
@@ -152,15 +153,10 @@ def _config(application: Starlette, settings: GatewaySettings) -> uvicorn.Config
 
 def main() -> None:
     """Runs until SIGTERM or SIGINT. Exit code 2 where a setting is wrong, 1 where the gateway failed."""
-    try:
+    with ending("gateway"):
         common = load(ServiceSettings)
         telemetry.set_up("gateway", metrics_bind=common.metrics_bind, log_level=common.log_level)
         uvloop.run(_run(common, load(GatewaySettings)))
-    except Misconfigured as error:
-        print(f"touchline gateway: {error}", file=sys.stderr)
-        sys.exit(2)
-    finally:
-        telemetry.shut_down()
 
 
 if __name__ == "__main__":

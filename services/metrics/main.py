@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sys
 from typing import Any
 
 from touchline.runtime.v1 import status_pb2
@@ -12,7 +11,8 @@ from services.metrics.settings import MetricsSettings
 from services.runtime import signals, telemetry
 from services.runtime.admin import GroupLag, group_lag
 from services.runtime.clock import clock_from
-from services.runtime.errors import Misconfigured, Transient
+from services.runtime.endings import ending, unheard
+from services.runtime.errors import Transient
 from services.runtime.rpc import RpcServer
 from services.runtime.service import stop_signal, until_there
 from services.runtime.settings import KafkaSettings, RpcSettings, ServiceSettings, load
@@ -38,6 +38,7 @@ async def _watch_lag(lag: GroupLag) -> None:
 
 async def _run(settings: ServiceSettings) -> None:
     kafka, stopping = load(KafkaSettings), stop_signal()
+    asyncio.get_running_loop().set_exception_handler(unheard)
     projection = Projection(kafka, load(MetricsSettings), clock_from(settings.touchline_clock))
     lag = await until_there(lambda: group_lag(kafka, GROUP, COUNTERS), stopping)
 
@@ -82,15 +83,10 @@ async def _run(settings: ServiceSettings) -> None:
 
 def main() -> None:
     """Runs until SIGTERM or SIGINT. Exit code 2 where a setting is wrong, 1 where the projections failed."""
-    try:
+    with ending("metrics"):
         settings = load(ServiceSettings)
         telemetry.set_up("metrics", metrics_bind=settings.metrics_bind, log_level=settings.log_level, roots=False)
         asyncio.run(_run(settings))
-    except Misconfigured as error:
-        print(f"touchline metrics: {error}", file=sys.stderr)
-        sys.exit(2)
-    finally:
-        telemetry.shut_down()
 
 
 if __name__ == "__main__":

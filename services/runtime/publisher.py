@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
 
-from services.runtime.errors import Permanent, Transient
+from services.runtime.errors import Misconfigured, Permanent, Transient
 from services.runtime.reach import why_away
 from services.runtime.records import Outgoing
 from services.runtime.settings import KafkaSettings
@@ -35,6 +35,7 @@ class Publisher:
         self._timeout_s = timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._started = False
+        self._has_served = False
         self._starting = asyncio.Lock()
         self._hashes: dict[bytes, int] = {}
 
@@ -52,8 +53,15 @@ class Publisher:
             return self._producer
 
     async def _connect(self) -> AIOKafkaProducer:
+        try:
+            client = self._kafka.client()
+        except Misconfigured as error:
+            if not self._has_served:
+                raise
+            # What was right before is being replaced just now; no record is at fault.
+            raise Transient(f"Kafka is away: {error}") from error
         producer = AIOKafkaProducer(
-            **self._kafka.client(),
+            **client,
             acks="all",
             enable_idempotence=True,
             # A batch is handed over in one go, so that there is nothing to wait for.
@@ -67,6 +75,7 @@ class Publisher:
         except (KafkaError, OSError) as error:
             await producer.stop()
             raise Transient(f"Kafka is away: {await why_away(self._kafka, error)}") from error
+        self._has_served = True
         return producer
 
     async def stop(self) -> None:

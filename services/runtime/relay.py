@@ -8,7 +8,7 @@ from functools import partial
 
 from services.runtime import signals
 from services.runtime.checkpoint import Unsent
-from services.runtime.errors import Permanent
+from services.runtime.errors import Misconfigured, Permanent
 from services.runtime.letters import about, refused_fact
 from services.runtime.patience import Patience
 from services.runtime.publisher import Publisher
@@ -37,6 +37,8 @@ class Relay:
         if records:
             try:
                 await self._acknowledged_by_all(records)
+            except Misconfigured:
+                raise  # it says nothing of any record
             except Permanent:
                 await publish_one_by_one(self._publisher, records, self._pipeline)
             self._facts.add(len(records), {"pipeline": self._pipeline})

@@ -87,6 +87,9 @@ class _Status(status_pb2_grpc.StatusServiceServicer):
         return await self._status()
 
 
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
 class _Interceptor(aio.ServerInterceptor):
     """Continues the caller's trace, counts the time, and turns errors into statuses."""
 
@@ -123,13 +126,14 @@ class _Interceptor(aio.ServerInterceptor):
             except (asyncpg.DataError, UnicodeEncodeError):
                 status = grpc.StatusCode.INVALID_ARGUMENT
                 await context.abort(status, "a text has a character that cannot be stored or looked up, such as NUL")
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                status = grpc.StatusCode.UNAVAILABLE
-                await context.abort(status, f"Postgres is away: {type(error).__name__}")
             except asyncio.CancelledError:
                 status = grpc.StatusCode.CANCELLED
                 raise
-            except Exception:  # ours to mend; gRPC would tell the caller what it says, which may be a customer's
+            except Exception as error:
+                if isinstance(error, _AWAY) and not isinstance(error, asyncpg.SyntaxOrAccessError):
+                    status = grpc.StatusCode.UNAVAILABLE
+                    await context.abort(status, f"Postgres is away: {type(error).__name__}")
+                # Ours to mend; gRPC would tell the caller what it says, which may be a customer's.
                 status = grpc.StatusCode.INTERNAL
                 log.exception("a call failed", extra={"fields": {"method": method}})
                 await context.abort(status, "the service failed; its log says why")

@@ -20,6 +20,7 @@ from touchline.runtime.v1 import status_pb2
 from services.runtime import signals, telemetry
 from services.runtime.clock import Clock, clock_from
 from services.runtime.commands import CommandBus
+from services.runtime.endings import ending, unheard
 from services.runtime.errors import Fenced, Misconfigured, Transient
 from services.runtime.migrate import migrate
 from services.runtime.patience import backoff
@@ -99,15 +100,10 @@ def serve(name: str, build: Build, *, migrations: Path | None = None) -> None:
 
     Ends with exit code 2 where a setting is wrong, 1 where it failed.
     """
-    try:
+    with ending(name):
         settings = load(ServiceSettings)
         telemetry.set_up(name, metrics_bind=settings.metrics_bind, log_level=settings.log_level)
         uvloop.run(_serve(name, build, settings, migrations))
-    except Misconfigured as error:
-        print(f"touchline {name}: {error}", file=sys.stderr)
-        sys.exit(2)
-    finally:
-        telemetry.shut_down()
 
 
 async def _serve(name: str, build: Build, settings: ServiceSettings, migrations: Path | None) -> None:
@@ -116,6 +112,7 @@ async def _serve(name: str, build: Build, settings: ServiceSettings, migrations:
         raise Misconfigured("DATABASE_URL: is missing")
     stopping = stop_signal()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _say_where)
+    asyncio.get_running_loop().set_exception_handler(unheard)
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 50)
     async with AsyncExitStack() as closing:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from threading import Lock
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -109,6 +110,8 @@ class KafkaSource:
         self._known_until = 0.0
         self._revoked: Revoked | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        # The group's callbacks come in the source's thread, also while a batch is at work in the loop's.
+        self._lock = Lock()
         self._given: set[Place] = set()
         self._assigned: set[Place] = set()
         self._next: dict[Place, int] = {}
@@ -155,7 +158,8 @@ class KafkaSource:
         return await self._thread.do(lambda: call(*args, **named))
 
     def assigned(self) -> set[Place]:
-        taken, self._assigned = self._assigned, set()
+        with self._lock:
+            taken, self._assigned = self._assigned, set()
         return taken
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
@@ -173,9 +177,10 @@ class KafkaSource:
         return await self._questions.offsets(self._known, END)
 
     def seek(self, place: Place, offset: int) -> None:
-        if place in self._given:
-            self._next[place] = offset
-            self._moved = True
+        with self._lock:
+            if place in self._given:
+                self._next[place] = offset
+                self._moved = True
 
     async def poll(self, limit: int, timeout_ms: int) -> list[Record]:
         self._polling = True
@@ -244,7 +249,8 @@ class KafkaSource:
         self._on_error(error)
         if error.code() in _GONE:
             # The places are taken over anew, which counts what is lost.
-            self._assigned.update(self._given)
+            with self._lock:
+                self._assigned.update(self._given)
         elif error.code() != KafkaError._PARTITION_EOF:
             raise KafkaException(error)
 
@@ -269,16 +275,18 @@ class KafkaSource:
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         # Assigned to nothing until they are claimed: `seek` says where each begins.
         consumer.assign([])
-        self._next.clear()
-        self._given = {Place(p.topic, p.partition) for p in partitions}
-        self._assigned = set(self._given)
+        with self._lock:
+            self._next.clear()
+            self._given = {Place(p.topic, p.partition) for p in partitions}
+            self._assigned = set(self._given)
 
     def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        self._assigned = set()
-        self._given = set()
-        self._next.clear()
-        self._held.clear()
-        self._moved = True
+        with self._lock:
+            self._assigned = set()
+            self._given = set()
+            self._next.clear()
+            self._held.clear()
+            self._moved = True
         if self._loop is not None and self._revoked is not None and not self._loop.is_closed():
             with contextlib.suppress(Exception):  # nobody may be there any more to give anything up
                 asyncio.run_coroutine_threadsafe(_awaited(self._revoked), self._loop).result(60)
