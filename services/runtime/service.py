@@ -166,6 +166,10 @@ class _Pipeline:
         if self.runner is not None:
             self.runner.stop()
 
+    def tried_again(self, error: str) -> None:
+        """Counts that something had to be tried again, for whoever is on call."""
+        telemetry.meters().counter(signals.RETRIES).add(1, {"pipeline": self._pipeline.name, "error": error})
+
     def _make(self) -> Runner[Any, Any, Any]:
         name = self._pipeline.name
         linger_ms = self._batch.linger_ms if self._pipeline.unhurried else 0
@@ -181,6 +185,7 @@ class _Pipeline:
                 await self.runner.run()
             except (Fenced, Transient) as error:
                 log.warning("joining anew: %s", error)
+                self.tried_again(type(error).__name__)
                 await asyncio.sleep(next(waits))
 
 
@@ -244,8 +249,11 @@ async def _watch_lag(pipelines: Sequence[_Pipeline]) -> None:
                 try:
                     async with asyncio.timeout(LAG_EVERY_S):
                         await p.runner.lag.ask()
-                except Exception as error:  # a gauge may go stale; it may not end the process
+                except Exception as error:  # it may not end the process
+                    # Who only listens is told of no broker that is away: this is where it shows.
                     log.debug("lag is not known now: %s", type(error).__name__)
+                    p.runner.lag.unknown()
+                    p.tried_again("LagUnknown")
 
 
 def stop_signal() -> asyncio.Event:

@@ -1,18 +1,23 @@
 """What is said where something ends that should not: in our words, and nothing is let go that Kafka never refused."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncpg
 import grpc.aio
 import pytest
+from opentelemetry.metrics import CallbackOptions
 from touchline.nps.v1 import nps_pb2, nps_pb2_grpc
 from touchline.runtime.v1 import status_pb2
 
-from services.runtime.checkpoint import Unsent
+from services.runtime import service
+from services.runtime.checkpoint import Place, Unsent
 from services.runtime.errors import Misconfigured, Transient
+from services.runtime.lag import Lag
 from services.runtime.patience import Patience
 from services.runtime.publisher import Publisher
 from services.runtime.records import Outgoing
@@ -82,8 +87,8 @@ async def test_a_statement_of_ours_that_is_wrong_is_no_outage(error: Exception, 
     async def well() -> status_pb2.GetStatusResponse:
         return status_pb2.GetStatusResponse()
 
-    service = Servicer(nps_pb2_grpc.add_NpsServiceServicer_to_server, _Broken(error), "touchline.nps.v1.NpsService")
-    server = RpcServer(RpcSettings(bind="127.0.0.1:0"), [service], well)
+    answers = Servicer(nps_pb2_grpc.add_NpsServiceServicer_to_server, _Broken(error), "touchline.nps.v1.NpsService")
+    server = RpcServer(RpcSettings(bind="127.0.0.1:0"), [answers], well)
     await server.start()
     try:
         async with channel(f"127.0.0.1:{server.port}", RpcSettings()) as asked:
@@ -93,3 +98,38 @@ async def test_a_statement_of_ours_that_is_wrong_is_no_outage(error: Exception, 
         await server.stop(0)
     assert found.value.code() is status
     assert "hu" not in (found.value.details() or "")
+
+
+class _Away:
+    """A broker that is away for whoever only asks."""
+
+    there = True
+
+    async def ends(self) -> dict[Place, int]:
+        if not self.there:
+            raise Transient("Kafka is away")
+        return {Place("t", 0): 5}
+
+    async def bounds(self, places: set[Place]) -> dict[Place, tuple[int, int]]:
+        return {}
+
+    async def behind(self) -> tuple[dict[Place, int], int]:
+        return {Place("t", 0): 3}, 1
+
+
+async def test_a_broker_away_shows_where_nothing_is_to_be_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = _Away()
+    lag = Lag("counting", away, away)  # type: ignore[arg-type]
+    made = service._Pipeline.__new__(service._Pipeline)
+    made.runner = SimpleNamespace(lag=lag)  # type: ignore[assignment]
+    tried: list[str] = []
+    monkeypatch.setattr(service._Pipeline, "tried_again", lambda _, error: tried.append(error))
+    monkeypatch.setattr(service, "LAG_EVERY_S", 0.02)
+    watching = asyncio.create_task(service._watch_lag([made]))
+    await asyncio.sleep(0.1)
+    assert [o.value for o in lag.observe_lag(CallbackOptions())] == [2] and not tried
+    away.there = False
+    await asyncio.sleep(0.1)
+    assert lag.observe_lag(CallbackOptions()) == lag.observe_backlog(CallbackOptions()) == []
+    assert set(tried) == {"LagUnknown"}
+    watching.cancel()
