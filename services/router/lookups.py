@@ -44,10 +44,11 @@ class Lookups:
             return events
         customers = sorted({e.customer_id for e in asking})
         contacts = sorted({e.contact_id for e in asking})
+        until = _now() + self._deadline_s  # of all calls of a lookup together, however many customers there are
         moods, scores, risks = await asyncio.gather(
-            _or_none(self._moods(customers, contacts)),
-            _or_none(self._scores(customers)),
-            _or_none(self._risks(customers)),
+            _or_none(self._moods(customers, contacts, until)),
+            _or_none(self._scores(customers, until)),
+            _or_none(self._risks(customers, until)),
         )
         missing = tuple(
             name for name, found in (("sentiment", moods), ("nps", scores), ("escalation", risks)) if found is None
@@ -65,7 +66,9 @@ class Lookups:
 
         return [replace(e, known=known(e)) if isinstance(e, _ASKING) else e for e in events]
 
-    async def _moods(self, customers: Sequence[str], contacts: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
+    async def _moods(
+        self, customers: Sequence[str], contacts: Sequence[str], until: float
+    ) -> Mapping[str, Mapping[str, float]]:
         if self._sentiment is None:
             raise OSError("no peer")
         found: dict[str, dict[str, float]] = {"customer": {}, "contact": {}}
@@ -73,30 +76,34 @@ class Lookups:
             request = sentiment_pb2.GetMoodRequest(
                 customer_ids=customers[at : at + LARGEST_BATCH], contact_ids=contacts[at : at + LARGEST_BATCH]
             )
-            answer = _readable(await self._sentiment.GetMood(request, timeout=self._deadline_s))
+            answer = _readable(await self._sentiment.GetMood(request, timeout=until - _now()))
             found["customer"] |= _within(-1, {key: mood.mood for key, mood in answer.customers.items()}, 1)
             found["contact"] |= _within(-1, {key: mood.mood for key, mood in answer.contacts.items()}, 1)
         return found
 
-    async def _scores(self, customers: Sequence[str]) -> Mapping[str, int]:
+    async def _scores(self, customers: Sequence[str], until: float) -> Mapping[str, int]:
         if self._nps is None:
             raise OSError("no peer")
         found: dict[str, int] = {}
         for at in range(0, len(customers), LARGEST_BATCH):
             request = nps_pb2.GetCustomerNpsRequest(customer_ids=customers[at : at + LARGEST_BATCH])
-            answer = _readable(await self._nps.GetCustomerNps(request, timeout=self._deadline_s))
+            answer = _readable(await self._nps.GetCustomerNps(request, timeout=until - _now()))
             found |= _within(0, {key: nps.score for key, nps in answer.customers.items()}, 10)
         return found
 
-    async def _risks(self, customers: Sequence[str]) -> Mapping[str, float]:
+    async def _risks(self, customers: Sequence[str], until: float) -> Mapping[str, float]:
         if self._escalation is None:
             raise OSError("no peer")
         found: dict[str, float] = {}
         for at in range(0, len(customers), LARGEST_BATCH):
             request = escalation_pb2.GetRiskRequest(customer_ids=customers[at : at + LARGEST_BATCH])
-            answer = _readable(await self._escalation.GetRisk(request, timeout=self._deadline_s))
+            answer = _readable(await self._escalation.GetRisk(request, timeout=until - _now()))
             found |= _within(0, {key: risk.risk for key, risk in answer.customers.items()}, 1)
         return found
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _readable(answer: T | None) -> T:

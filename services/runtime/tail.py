@@ -43,6 +43,7 @@ class _Reader:
         )
         self._thread = Worker("tail")
         self.at_end: set[Place] = set()
+        self._trouble: KafkaException | None = None
         self._consumer.assign([TopicPartition(p.topic, p.partition, offset) for p, offset in begin.items()])
 
     async def poll(self) -> list[Record]:
@@ -54,6 +55,9 @@ class _Reader:
             raise away(error) from error
 
     def _poll(self) -> list[Record]:
+        if self._trouble is not None:
+            trouble, self._trouble = self._trouble, None
+            raise trouble
         first = self._consumer.poll(_WAIT_S)
         if first is None:
             return []
@@ -66,7 +70,7 @@ class _Reader:
             elif error.code() == KafkaError._PARTITION_EOF:
                 self.at_end.add(Place(m.topic(), m.partition()))
             elif error.code() != KafkaError._AUTO_OFFSET_RESET:  # which is told, and mended by itself
-                raise KafkaException(error)
+                self._trouble = KafkaException(error)  # told once what came beside it is handed over
         return found
 
     async def close(self) -> None:
