@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from services.router.domain import assignment, events, facts
 from services.router.domain.draft import live, stored
 from services.router.domain.events import PoolEvent
-from services.router.domain.policy import Managed, Ring, Terms
+from services.router.domain.policy import Managed, Policy, Ring, Route, Terms
 from services.router.domain.pool import Pool, imbalance
 
 T0 = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
@@ -435,3 +435,67 @@ def test_the_lowest_priority_waits_no_longer_than_its_bound(seats: int) -> None:
     ]
     queued = {f.contact_id: f.accepted_at - timedelta(milliseconds=f.waited_ms) for f in overtook}
     assert all(at <= T0 + timedelta(seconds=0.5 + window_s) for at in queued.values())
+
+
+@pytest.mark.parametrize("gather_s", [0.0, 2.0])
+def test_gathering_does_not_keep_a_debt_from_an_idle_seat(gather_s: float) -> None:
+    floor = Floor(2, service_s=60, terms=replace(TERMS, gather_s=gather_s))
+    for n in range(30):
+        floor.comes(n, f"k{n}")
+    floor.run(4 * 3600)
+    assert floor.told(facts.DebtIncurred) and not floor.state.debts and not floor.told(facts.DebtOverdue)
+
+
+def test_a_clock_that_went_back_gathers_no_longer_than_it_must() -> None:
+    floor = Floor(2, terms=Terms(gather_s=2))
+    floor.comes(3600, "k0")
+    floor.run(3600)
+    assert not floor.told(facts.ContactOffered)
+    floor.now -= timedelta(hours=1)
+    floor.agenda.clear()
+    floor.send(events.SeatSignedIn, seat_id="s2", skills={}, capacity=1)
+    floor.run(10)
+    assert floor.told(facts.ContactOffered)
+
+
+@pytest.mark.parametrize("hand_at", [400, 3100])
+def test_a_hand_on_the_mode_keeps_no_promise_past_due(hand_at: int) -> None:
+    floor = Floor(1, service_s=120)
+    for n in range(10):
+        floor.comes(n, f"k{n}")
+    for n in range(60):
+        floor.comes(20 + n * 60, f"vip{n}", protected=True)
+    floor.at(hand_at, events.ModeRequested, by="boss", reason="r", mode="managed")
+    floor.run(12 * 3600)
+    assert floor.told(facts.DebtIncurred) and not floor.state.debts
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_seat_that_signed_out_and_is_cut_off_gives_its_customer_back_or_comes_back_to_end(back: bool) -> None:
+    floor = Floor(1, service_s=10**7)
+    floor.comes(0, "k0")
+    floor.run(5)
+    floor.send(events.SeatSignedOut, seat_id="s0")
+    floor.send(events.SeatDisconnected, seat_id="s0")
+    if back:
+        floor.send(events.SeatReconnected, seat_id="s0")
+    floor.run(3600)
+    floor.send(events.SeatSignedIn, seat_id="s1", skills={}, capacity=1)
+    floor.run(7200)
+    held = floor.state.serving["k0"]
+    assert held.seat_id == ("s0" if back else "s1")
+    floor.send(events.ServiceFinished, seat_id=held.seat_id, contact_id="k0", token=held.token)
+    assert set(floor.state.seats) == {"s1"}
+
+
+def test_a_pool_that_the_policy_dropped_gives_nobody_to_a_pool_that_there_is_not() -> None:
+    made = Policy("v2", UTC, (), Route("care"), Route("care"), {"care": Terms(), "other": Terms()})
+    floor = Floor(1, terms=made.terms("dropped"))
+    assert floor.terms is made.terms("dropped"), "the same to look at, each time"
+    floor.comes(0, "k0")
+    floor.run(5)
+    given = {"seat_id": "s0", "contact_id": "k0", "token": 1, "reason": "r"}
+    refused = floor.send(events.ServiceTransferred, to_pool="no_such", **given)
+    assert [f.ok for f in refused if isinstance(f, facts.Answer)] == [False]
+    moved = floor.send(events.ServiceTransferred, to_pool="other", **given)
+    assert [f.ok for f in moved if isinstance(f, facts.Answer)] == [True]

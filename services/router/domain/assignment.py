@@ -127,12 +127,9 @@ def _settle(draft: Draft) -> list[PoolFact]:
     moves.wake(draft)
     facts += debts.call_in(draft)
     gather_s = draft.terms.gather_s
-    if gather_s > 0:
-        if not (draft.free and draft.lines):
-            draft.gather_until = None
-            return facts
-        if draft.gather_until is None:
-            draft.gather_until = draft.now + timedelta(seconds=gather_s)
+    if gather_s > 0 and draft.free and draft.lines:
+        latest = draft.now + timedelta(seconds=gather_s)
+        draft.gather_until = min(draft.gather_until or latest, latest)  # the clock may have gone back
         if draft.now < draft.gather_until:
             return facts
     facts += offer_all(draft)
@@ -236,7 +233,10 @@ def _seat(draft: Draft, event: SeatEvent) -> list[PoolFact]:
     facts: list[PoolFact] = []
     reason = ""
     seat = draft.seats.get(event.seat_id)
-    gone = seat is None or (seat.state is SeatState.SIGNED_OUT and not isinstance(event, SeatSignedOut))
+    # One that signed out and still serves may be cut off like any other.
+    gone = seat is None or (
+        seat.state is SeatState.SIGNED_OUT and not isinstance(event, SeatSignedOut | SeatDisconnected)
+    )
     if isinstance(event, OfferEvent):
         done = _answered(draft, event)
         reason, facts = (done, []) if isinstance(done, str) else ("", done)

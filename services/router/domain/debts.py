@@ -79,6 +79,11 @@ def by_hand(draft: Draft, event: ModeRequested) -> str | list[PoolFact]:
     if event.mode not in MODES:
         return f'mode "{event.mode}" is none of {", ".join(MODES)}'
     hand = "" if event.mode == "auto" else event.mode
+    if (
+        hand == "managed"
+    ):  # from now on only their promise calls debts in: those that were looked at are looked at again
+        for debt in [d for d in draft.debts.values() if d.looked and d.called_at is None]:
+            draft.put_debt(changed(debt, looked=False))
     managed = draft.mode.managed if event.mode == "auto" else event.mode == "managed"
     if managed == draft.mode.managed:
         draft.mode = changed(draft.mode, hand=hand, by=event.by, reason=event.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import lru_cache
 
 from services.router.domain.facts import BOT, Inputs
 
@@ -120,7 +121,10 @@ class Terms:
         return self.weights.get(channel, 1.0) * (self.waiting_weight if waits_for_customer else 1.0)
 
 
-_DEFAULT = Terms()
+@lru_cache(maxsize=16)
+def _default(version: str, pools: frozenset[str]) -> Terms:
+    """The terms of a pool that a policy doesn't name: it gives contacts on to those that are named alone."""
+    return Terms(version=version, pools=pools)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,8 @@ class Policy:
 
     def terms(self, pool: str) -> Terms:
         """Return the pool's terms; those of the default for a pool that the policy doesn't name."""
-        return self.pools.get(pool, _DEFAULT)
+        found = self.pools.get(pool)
+        return found if found is not None else _default(self.version, frozenset(self.pools))
 
     def _open(self, pool: str, seen: Inputs) -> bool:
         return not seen.handover if pool == BOT else within(self.terms(pool).hours, seen.minute_of_day)
