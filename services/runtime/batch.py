@@ -15,7 +15,7 @@ from services.runtime.checkpoint import Cell, Commit, Saved
 from services.runtime.counters import Tally
 from services.runtime.errors import Permanent, Unreadable
 from services.runtime.letters import about, dead_letter
-from services.runtime.pipeline import Answer, Change, E, F, Pipeline, Publish, S
+from services.runtime.pipeline import Answer, Change, Delta, E, F, Pipeline, Publish, S
 from services.runtime.records import Incoming, Outgoing, Record, event_name, read, write
 from services.runtime.tracing import BatchTrace
 
@@ -181,6 +181,7 @@ class Decider(Generic[S, E, F]):
             try:
                 state, facts = self._pipeline.decide(entry.state, r.event, now)
                 prepared = [list(self._pipeline.write(fact)) for fact in facts]
+                deltas = self._deltas(facts)
             except Exception as error:
                 with about(r.record.headers):
                     log.exception("an event could not be decided", extra={"fields": {"event_type": incoming.type}})
@@ -188,7 +189,9 @@ class Decider(Generic[S, E, F]):
                 continue
             cause = (("ce_causesource", incoming.source.encode()), ("ce_causeid", incoming.event_id.encode()))
             traceparent = trace.carried(r.name) if trace.active else ""
-            self._take(incoming.key, partition, entry, state, facts, prepared, into, r.name.hex, cause, traceparent)
+            self._take(
+                incoming.key, partition, entry, state, facts, prepared, deltas, into, r.name.hex, cause, traceparent
+            )
             into.seen.append(r.name)
             into.handled += 1
 
@@ -200,13 +203,24 @@ class Decider(Generic[S, E, F]):
             try:
                 state, facts = self._pipeline.tick(entry.state, now)
                 prepared = [list(self._pipeline.write(fact)) for fact in facts]
+                deltas = self._deltas(facts)
             except Exception as error:  # ours to mend, but one key may not hold up the others: it is asked again later
-                log.error("a key could not be decided by time alone: %s", type(error).__name__)
-                into.entries[key] = Entry(entry.partition, entry.version + 1, entry.state)
-                into.postponed[key] = now + ASK_AGAIN
+                self.postpone(key, error, now, into)
                 continue
             named = blake2b(f"tick\0{key}\0{entry.version}".encode(), digest_size=16).hexdigest()
-            self._take(key, entry.partition, entry, state, facts, prepared, into, named, (), "")
+            self._take(key, entry.partition, entry, state, facts, prepared, deltas, into, named, (), "")
+
+    def postpone(self, key: str, error: Exception, now: datetime, into: Decisions[S, F]) -> None:
+        """Leaves a key as it is, to be asked again later."""
+        log.error("a key could not be decided by time alone: %s", type(error).__name__)
+        entry = self._states.get(key)
+        into.entries[key] = Entry(entry.partition, entry.version + 1, entry.state)
+        into.postponed[key] = now + ASK_AGAIN
+
+    def _deltas(self, facts: Sequence[F]) -> Sequence[Delta]:
+        """What the counters change by."""
+        count = self._pipeline.count
+        return [delta for fact in facts for delta in count(fact)] if count is not None else ()
 
     def _take(
         self,
@@ -216,6 +230,7 @@ class Decider(Generic[S, E, F]):
         state: S,
         facts: Sequence[F],
         prepared: Sequence[Sequence[Publish | Answer]],
+        deltas: Sequence[Delta],
         into: Decisions[S, F],
         name: str,
         cause: tuple[tuple[str, bytes], ...],
@@ -238,11 +253,9 @@ class Decider(Generic[S, E, F]):
                     out = into.outbox[partition] = []
                 out.append(_outgoing(effect, f"{name}-{number}", self._source, cause, traceparent))
                 number += 1
-        count = self._pipeline.count
-        if into.tally is not None and count is not None:
-            for fact in facts:
-                for delta in count(fact):
-                    into.tally.add(delta, partition, traceparent)
+        if into.tally is not None:
+            for delta in deltas:
+                into.tally.add(delta, partition, traceparent)
 
 
 def _outgoing(

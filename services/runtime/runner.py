@@ -85,6 +85,7 @@ class Runner(Generic[S, E, F]):
         self._gauges = Gauges(pipeline)
         self.lag = Lag(pipeline.name, source, store)
         self._next_telling = 0.0
+        self._troubled = False  # something was begun anew in this round
 
     @property
     def trouble(self) -> str:
@@ -123,7 +124,10 @@ class Runner(Generic[S, E, F]):
                             await self._tell_group()
                         if self._owned and now() >= next_tick:
                             next_tick = now() + self._settings.tick_every.total_seconds()
+                            self._troubled = False
                             await self._surely(self._tick)
+                            if not (self._troubled or self._flights):
+                                self._patience.calm()  # also where nothing comes that would tell
                         if self._owned and now() >= next_flush:
                             next_flush = now() + self._settings.flush_every.total_seconds()
                             await self._surely(self._flush)
@@ -176,6 +180,7 @@ class Runner(Generic[S, E, F]):
             log.warning(
                 "a batch is refused, and sorted out record by record: %s", error, extra={"fields": self._gauges.label}
             )
+        self._troubled = True
         await self._flights.abandon()
         self._forget_all()
         self._passed.clear()
@@ -282,7 +287,7 @@ class Runner(Generic[S, E, F]):
     async def _decide(self, records: Sequence[Record], refused: Permanent | None = None) -> Flight[S, F] | None:
         """Steps 2 and 3, on top of what is under way. None for a batch from which nothing follows: it is passed over."""
         trace = BatchTrace(self.pipeline.name, len(records))
-        now = self._clock()
+        now, began = self._clock(), asyncio.get_running_loop().time()
         made = self._decider.begin()
         if refused is not None:
             self._decider.refuse(records[0], refused, made)
@@ -297,6 +302,7 @@ class Runner(Generic[S, E, F]):
             trace.begin(r.record, r.incoming, r.name)
         if not fresh and not made.outbox:
             self._passed.note(moves(self._ahead, records))
+            self._gauges.took(asyncio.get_running_loop().time() - began)
             self._gauges.handled(made)
             return None
         fresh = await self._known(fresh, trace)
@@ -426,10 +432,39 @@ class Runner(Generic[S, E, F]):
         await self._fill(keys)
         # What is under way may have decided anew when a key is due.
         due = [(key, self.pipeline.due(self._states.get(key).state)) for key in keys]
+        ripe = [key for key, at in due if at is not None and at <= now]
+        if self._one_by_one > 0:
+            await self._flights.settle()
+            await self._tick_alone(ripe, now)
+        else:
+            await self._tick_all(ripe, now)
+
+    async def _tick_all(self, keys: Sequence[str], now: datetime, refused: Permanent | None = None) -> None:
+        await self._fill(keys)
         made = self._decider.begin()
-        self._decider.tick([key for key, at in due if at is not None and at <= now], now, made)
+        if refused is None:
+            self._decider.tick(keys, now, made)
+        else:
+            self._decider.postpone(keys[0], refused, now, made)
         if made.entries:
             await self._send(self._flight(dict(self._ahead), now, made))
+
+    async def _tick_alone(self, keys: Sequence[str], now: datetime) -> None:
+        """As `_alone`: of keys that are refused the one at fault is put off, and holds up no other."""
+        try:
+            await self._tick_all(keys, now)
+        except Permanent as error:
+            self._forget_all()
+            self._ahead.update(self._owned)
+            if len(keys) > 1:
+                middle = len(keys) // 2
+                await self._tick_alone(keys[:middle], now)
+                await self._tick_alone(keys[middle:], now)
+                return
+            try:
+                await self._tick_all(keys, now, error)
+            except Permanent as again:
+                raise Transient("a key that is refused cannot be put off either") from again
 
     async def _flush(self) -> None:
         """A batch without records: publishes the counters that changed, and clears the outbox's acknowledged rows."""
