@@ -4,15 +4,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, permutations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.router.domain import assignment, events, facts
+from services.router.domain import assignment, draft, events, facts
 from services.router.domain.draft import live
 from services.router.domain.optimum import assign
 from services.router.domain.policy import Overflow, Ring, Terms
 from services.router.domain.pool import Pool
+from services.router.parts import head, parts, whole
+from services.runtime.checkpoint import Saved
 
 T0 = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 _ids = count()
@@ -293,6 +296,37 @@ def test_what_triage_says_of_a_contact_that_moved_is_told_on_to_where_it_is(how:
     assert not desk.send(events.TurnPassed, contact_id="k1", customer_id="c", waits_for_customer=True)
     back = desk.send(events.ContactLine, contact_id="k1", customer_id="c", what=what)
     assert not any(isinstance(f, facts.ContactLine) for f in back), "it is here again"
+
+
+def _reloaded(pool: Pool) -> Pool:
+    kept = {name: body for name, body in parts(None, pool).items() if body is not None}
+    return live(whole(Saved(0, 1, msgspec.json.encode(head(pool)), kept)))
+
+
+def test_the_end_of_a_contact_that_moved_is_told_on_however_many_went_after_it() -> None:
+    desk = Desk(Terms(overflow=Overflow("other", 100), pools=frozenset({"care", "other"})))
+    for i in range(1_500):
+        desk.queue(f"k{i}")
+    desk.later(100)
+    for i in (0, 700, 1_499):
+        desk.state = _reloaded(desk.state)
+        told = desk.send(events.ContactWithdrawn, contact_id=f"k{i}", customer_id="c", abandoned=True)
+        assert told == [
+            facts.ContactWithdrawn(pool="other", contact_id=f"k{i}", customer_id="c", abandoned=True, at=desk.now)
+        ]
+
+
+def test_no_more_are_remembered_than_so_many_and_those_who_went_first_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(draft, "GONE_KEPT", 10)
+    desk = Desk(Terms(overflow=Overflow("other", 100), pools=frozenset({"care", "other"})))
+    for i in range(34):
+        desk.now += timedelta(seconds=1)
+        desk.queue(f"k{i:02}")
+    desk.later(100)
+    gone = sorted(desk.state.gone_to)
+    assert 5 <= len(gone) <= 10 and gone == [f"k{i:02}" for i in range(34 - len(gone), 34)]
 
 
 def test_a_contact_given_on_in_a_round_is_back_where_it_began() -> None:

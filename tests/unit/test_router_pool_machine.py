@@ -15,7 +15,7 @@ from services.router.domain.draft import live, stored
 from services.router.domain.events import PoolEvent
 from services.router.domain.index import build
 from services.router.domain.policy import Managed, Overflow, Ring, Terms
-from services.router.domain.pool import Pool, SeatState, effective_priority, imbalance
+from services.router.domain.pool import Pool, Seat, SeatState, Waiting, effective_priority, imbalance
 
 T0 = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 _ids = count()
@@ -39,6 +39,12 @@ TERMS = Terms(
     pools=frozenset({POOL, OTHER}),
 )
 PLAIN = Terms(offer_timeout_s=20, managed=Managed(promise_s=100), pools=frozenset({POOL, OTHER}))
+
+
+def _can(seat: Seat, contact: Waiting) -> bool:
+    return all(seat.skills.get(k, 0) >= v for k, v in contact.skills.items()) and (
+        not contact.language or not seat.languages or contact.language in seat.languages
+    )
 
 
 class EverythingMachine(RuleBasedStateMachine):
@@ -244,17 +250,21 @@ class EverythingMachine(RuleBasedStateMachine):
     @invariant()
     def nobody_waits_whom_a_free_seat_could_serve(self) -> None:
         s = self.state
+        reserved = set()
         for contact in s.waiting.values():
-            ready = [seat for seat in s.seats.values() if seat.state is SeatState.READY]
-            able = [
-                seat
-                for seat in ready
-                if all(seat.skills.get(k, 0) >= v for k, v in contact.skills.items())
-                and (not contact.language or not seat.languages or contact.language in seat.languages)
-            ]
+            able = [seat for seat in s.seats.values() if seat.state is SeatState.READY and _can(seat, contact)]
             free = [x for x in able if x.wrap_until is None and x.used + contact.weight <= x.capacity + 1e-6]
-            assert all(seat.seat_id in contact.declined_by for seat in free)
+            for seat in free:
+                if seat.seat_id not in contact.declined_by:
+                    assert any(
+                        first.place < contact.place
+                        and seat.capacity - seat.used < first.weight - 1e-6
+                        and _can(seat, first)
+                        for first in s.waiting.values()
+                    ), "it is free, and not kept for one before that needs more room"
+                    reserved.add(seat.seat_id)
             assert not free or any(seat.seat_id not in contact.declined_by for seat in able)
+        assert len(reserved) <= 1
 
     @invariant()
     def nothing_is_overdue_after_a_decision(self) -> None:

@@ -17,7 +17,7 @@ from services.router.domain.events import (
 )
 from services.router.domain.facts import BOT, ContactClosed, ContactQueued, ContactTriaged, ContactWithdrawn, Outcome
 from services.router.domain.policy import Policy, Route, Rule, Terms, When, within
-from services.router.domain.triage import MAX_CONTACTS, Customer
+from services.router.domain.triage import MAX_CONTACTS, MAX_IN_POOLS, Customer
 
 T0 = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
 
@@ -169,12 +169,32 @@ def test_every_contact_that_was_requested_is_in_exactly_one_place(events: list[C
         assert len(state.contacts) <= MAX_CONTACTS
 
 
-@given(st.integers(21, 60), st.booleans())
-def test_of_too_many_contacts_none_is_left_with_the_bot_unseen(n: int, vip: bool) -> None:
+@given(st.integers(21, 60))
+def test_of_too_many_contacts_none_is_left_with_the_bot_unseen(n: int) -> None:
+    state, facts = _many(n, "")
+    assert len(state.contacts) == MAX_CONTACTS
+    assert [f.contact_id for f in facts if isinstance(f, ContactClosed)] == [f"k{i}" for i in range(n - MAX_CONTACTS)]
+
+
+@given(st.integers(21, MAX_IN_POOLS), st.data())
+def test_the_end_of_every_contact_is_told_to_its_pool_however_many_a_customer_has(n: int, data: st.DataObject) -> None:
+    state, facts = _many(n, "vip")
+    assert not any(isinstance(f, ContactClosed) for f in facts)
+    for i in data.draw(st.permutations(range(n))):
+        state, facts = triage.decide(state, other(ContactAbandoned, f"k{i}"), T0, POLICY)
+        assert [type(f) for f in facts] == [ContactWithdrawn]
+    assert len(state.contacts) == MAX_CONTACTS, "those that are over are few again"
+
+
+def test_a_customer_who_is_a_robot_costs_no_more_than_so_much() -> None:
+    state, facts = _many(MAX_IN_POOLS + 5, "vip")
+    assert len(state.contacts) == MAX_IN_POOLS and state.contacts[0].contact_id == "k5"
+    assert not any(isinstance(f, ContactClosed) for f in facts), "a pool keeps its own"
+
+
+def _many(n: int, tier: str) -> tuple[Customer, list[object]]:
     state, facts = Customer("c"), []
     for i in range(n):
-        state, new = triage.decide(state, requested(f"k{i}", tier="vip" if vip else ""), T0, POLICY)
+        state, new = triage.decide(state, requested(f"k{i}", tier=tier), T0, POLICY)
         facts += new
-    assert len(state.contacts) == MAX_CONTACTS
-    closed = [f.contact_id for f in facts if isinstance(f, ContactClosed)]
-    assert closed == ([] if vip else [f"k{i}" for i in range(n - MAX_CONTACTS)])
+    return state, facts

@@ -152,11 +152,10 @@ def _queued(draft: Draft, event: ContactQueued) -> list[PoolFact]:
         or contact_id in draft.debts
     ):
         return []
-    if contact_id in draft.closed or (contact_id in draft.moved and not event.from_pool):
+    if contact_id in draft.closed or (draft.went_to(contact_id) and not event.from_pool):
         return []  # what triage said before it was over, or before it moved
     draft.count("arrived")
-    if contact_id in draft.moved:  # it is back, by whichever way
-        draft.moved = {key: pool for key, pool in draft.moved.items() if key != contact_id}
+    draft.gone_to = draft.gone_to.drop(contact_id)  # it is back, by whichever way
     contact = _waiting(draft, event)
     if contact_id in draft.early:
         draft.early = {key: left for key, left in draft.early.items() if key != contact_id}
@@ -208,10 +207,10 @@ def _withdrawn(draft: Draft, event: ContactWithdrawn) -> list[PoolFact]:
         draft.close(contact_id)
         draft.count("abandoned")
         return [moves.gone(draft, contact)]
-    if contact_id in draft.moved:
+    if other := draft.went_to(contact_id):
         return [
             WithdrawnElsewhere(
-                pool=draft.moved[contact_id],
+                pool=other,
                 contact_id=contact_id,
                 customer_id=event.customer_id,
                 abandoned=event.abandoned,

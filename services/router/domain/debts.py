@@ -28,9 +28,9 @@ from services.router.domain.facts import (
     Outcome,
     PoolFact,
 )
-from services.router.domain.index import lacking
 from services.router.domain.persistent import Ordered
 from services.router.domain.pool import Debt, Mode, Pool, Waiting
+from services.router.domain.room import has_room, most_room
 
 D = TypeVar("D", bound=DebtFact)
 
@@ -159,14 +159,8 @@ def call_to_idle(draft: Draft) -> list[PoolFact]:
     """
     if not (draft.mode.managed and draft.held and draft.free) or draft.mode.hand:
         return []
-    lines = [
-        line
-        for need, line in draft.held.items()
-        if any(
-            room >= draft.debts[line.first[1]].contact.weight - 1e-6 and not lacking(need, profile)
-            for profile, room in draft.free
-        )
-    ]
+    most = most_room(draft)
+    lines = [line for key, line in draft.held.items() if has_room(most, key)]
     return [call(draft, _oldest(lines))] if lines else []
 
 

@@ -12,6 +12,7 @@ from services.router.domain.index import (
     build,
     debt_timers,
     group_of,
+    line_of,
     need_of,
     seat_timers,
     timers_of,
@@ -40,7 +41,9 @@ from services.router.domain.pool import (
 PACE_HALF_S = 600.0
 """Seconds of queueing in which what is known of the pace counts half."""
 LAST_SEATS_KEPT = 5_000
-MAPS = ("seats", "waiting", "offers", "serving", "debts", "parked", "last_seats")
+GONE_KEPT = 20_000
+"""Contacts given to other pools that are remembered: of more, the half that went first is forgotten."""
+MAPS = ("seats", "waiting", "offers", "serving", "debts", "parked", "last_seats", "gone_to")
 """The parts of a pool that are shared between its versions."""
 
 K = TypeVar("K")
@@ -72,7 +75,7 @@ def live(pool: Pool) -> Pool:
         debts=PMap(pool.debts),
         parked=PMap(pool.parked),
         last_seats=PMap(pool.last_seats),
-        moved=dict(pool.moved),
+        gone_to=PMap(pool.gone_to),
         closed=Latest(pool.closed, most=CLOSED_KEPT),
         tally=pool.tally or Tally(arrived=standing(pool)["arrived"]),
     )
@@ -103,7 +106,7 @@ class Draft:
         self.parked: PMap[Parked] = was.parked  # type: ignore[assignment]
         self.last_seats: PMap[tuple[str, datetime]] = was.last_seats  # type: ignore[assignment]
         self.early = was.early
-        self.moved = was.moved
+        self.gone_to: PMap[tuple[str, datetime]] = was.gone_to  # type: ignore[assignment]
         self.closed: Any = was.closed  # a Latest
         self.gather_until = was.gather_until
         self.touched: set[str] = set()
@@ -196,7 +199,7 @@ class Draft:
         if place != contact.place:
             contact = changed(contact, place=place)
         self.waiting = self.waiting.put(contact.contact_id, contact)
-        self.lines = _grown(self.lines, contact.need, place)
+        self.lines = _grown(self.lines, line_of(contact), place)
         self.queue = self.queue.add(place)
         for timer in timers_of(self.terms, contact):
             self.timers = self.timers.add(timer)
@@ -206,7 +209,7 @@ class Draft:
     def dequeue(self, contact_id: str) -> Waiting:
         """Take a contact out of the queue."""
         contact = self.waiting[contact_id]
-        self.lines = _shrunk(self.lines, contact.need, contact.place)
+        self.lines = _shrunk(self.lines, line_of(contact), contact.place)
         self.queue = self.queue.remove(contact.place)
         self.waiting = self.waiting.drop(contact_id)
         for timer in timers_of(self.terms, contact):
@@ -277,7 +280,7 @@ class Draft:
         for timer in debt_timers(self.terms, debt):
             self.timers = self.timers.add(timer)
         if debt.called_at is None:
-            self.held = _grown(self.held, debt.contact.need, (micros(debt.contact.queued_at), contact_id))
+            self.held = _grown(self.held, line_of(debt.contact), (micros(debt.contact.queued_at), contact_id))
         elif debt.kind == "managed":
             self.called |= {contact_id}
 
@@ -293,7 +296,7 @@ class Draft:
         for timer in debt_timers(self.terms, debt):
             self.timers = self.timers.remove(timer)
         if debt.called_at is None:
-            self.held = _shrunk(self.held, debt.contact.need, (micros(debt.contact.queued_at), contact_id))
+            self.held = _shrunk(self.held, line_of(debt.contact), (micros(debt.contact.queued_at), contact_id))
         self.called -= {contact_id}
 
     @property
@@ -313,19 +316,21 @@ class Draft:
 
     def forward(self, contact_id: str, pool: str) -> None:
         """Remember the pool to which a contact went, for what is still said of it here."""
-        moved = {**self.moved, contact_id: pool}
-        if len(moved) > CLOSED_KEPT:
-            del moved[next(iter(moved))]
-        self.moved = moved
+        if len(self.gone_to) >= GONE_KEPT and contact_id not in self.gone_to:
+            self.gone_to = _later_half(self.gone_to)
+        self.gone_to = self.gone_to.put(contact_id, (pool, self.now))
+
+    def went_to(self, contact_id: str) -> str:
+        """The pool to which a contact went; empty where it went to none, or so long ago that it is forgotten."""
+        pool, _ = self.gone_to.get(contact_id) or ("", self.now)
+        return pool
 
     def remember_seat(self, customer_id: str, seat_id: str) -> None:
         """Remember who served a customer, as long as that counts."""
         if self.terms.last_seat_s <= 0:
             return
         if len(self.last_seats) >= LAST_SEATS_KEPT and customer_id not in self.last_seats:
-            kept = {c: s for c, s in self.last_seats.items() if s[1] > self.now}
-            newest = sorted(kept.items(), key=lambda item: (item[1][1], item[0]))[-(LAST_SEATS_KEPT // 2) :]
-            self.last_seats = PMap(dict(newest))
+            self.last_seats = _later_half(self.last_seats)
         until = self.now + timedelta(seconds=self.terms.last_seat_s)
         self.last_seats = self.last_seats.put(customer_id, (seat_id, until))
 
@@ -352,9 +357,14 @@ class Draft:
         )
         return Pool(
             self.pool, self.terms, self.seats, self.waiting, self.offers, self.serving, self.token, self.closed,
-            self.early, self.debts, self.parked, self.mode, self.pace, self.tally, self.last_seats, self.moved,
+            self.early, self.debts, self.parked, self.mode, self.pace, self.tally, self.last_seats, self.gone_to,
             self.gather_until, index,
         )  # fmt: skip
+
+
+def _later_half(known: PMap[tuple[str, datetime]]) -> PMap[tuple[str, datetime]]:
+    """Of what is known by time, the later half."""
+    return PMap(dict(sorted(known.items(), key=lambda item: (item[1][1], item[0]))[-(len(known) // 2) :]))
 
 
 def _grown(

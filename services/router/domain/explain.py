@@ -47,6 +47,7 @@ _WHY_ZH = {
     "not_ready": "未就绪",
     "free": "空闲，但分数较低",
     "kept": "同时派给了联系 {}",
+    "reserved": "留给排在前面、需要更多余量的联系 {}",
 }
 _WHY_EN = {
     "busy": "busy",
@@ -59,6 +60,7 @@ _WHY_EN = {
     "not_ready": "not ready",
     "free": "free, with lower scores",
     "kept": "given to contact {} at the same moment",
+    "reserved": "kept for contact {}, which is before it and needs more room",
 }
 _MORE = 5
 """Seats named for one reason; the others are counted."""
@@ -261,7 +263,8 @@ def _why(
     said = []
     for why, n in counts.most_common():
         kind, _, of = why.partition(":")
-        lack = {"skill": skill, "language": language, "kept": words.get("kept", "")}.get(kind)
+        named = {kind: words[kind] for kind in ("kept", "reserved")}
+        lack = {"skill": skill, "language": language, **named}.get(kind)
         reason = lack.format(of) if lack else words.get(why, why)
         names = more[1].join(groups[why][:_MORE])
         said.append(f"{names if n <= _MORE else more[0].format(names, n)} {reason}")

@@ -19,6 +19,8 @@ SAME_SEAT_S = 86_400.0
 
 Group = tuple[Profile, float]
 """Free seats that can do the same and have the same room left."""
+Line = tuple[str, float]
+"""Those who wait with the same need, and take as much of a seat: need, weight."""
 Timer = tuple[int, str, str]
 """When (µs), what ("offer", "ring", …) and whose."""
 
@@ -28,15 +30,15 @@ Timer = tuple[int, str, str]
 class Index:
     """None of it is changed in place."""
 
-    lines: Mapping[str, Ordered[Place]]
-    """Need → those who wait with it."""
+    lines: Mapping[Line, Ordered[Place]]
+    """Those who wait, in their order."""
     free: Mapping[Group, Ordered[tuple[int, str]]]
     """Seats that can be offered a contact, by rank."""
     ready: Mapping[Profile, int]
     """How many seats of the profile are ready, free or not."""
     timers: Ordered[Timer]
-    held: Mapping[str, Ordered[tuple[int, str]]]
-    """Need → debts not yet called, oldest first: since when the customer waits (µs), contact."""
+    held: Mapping[Line, Ordered[tuple[int, str]]]
+    """Debts not yet called, oldest first: since when the customer waits (µs), contact."""
     called: frozenset[str]
     """Debts of managed mode that were called and are not yet paid."""
     names: Ordered[tuple[str]]
@@ -87,6 +89,11 @@ def surplus(need: str, profile: Profile) -> int:
     return sum(has.get(name, 0) - level for name, level in _asked(need)[1])
 
 
+def line_of(contact: Waiting) -> Line:
+    """Return the line that a contact belongs to."""
+    return contact.need, contact.weight
+
+
 def group_of(seat: Seat) -> Group | None:
     """Return the group of a seat that can be offered a contact; None where it can't."""
     return (seat.profile, round(seat.capacity - seat.used, 6)) if seat.takes else None
@@ -130,12 +137,12 @@ def seat_timers(seat: Seat) -> Iterator[Timer]:
 def build(pool: Pool) -> Index:
     """Make the index of a pool."""
     terms = pool.terms
-    lines: dict[str, list[Place]] = {}
+    lines: dict[Line, list[Place]] = {}
     free: dict[Group, list[tuple[int, str]]] = {}
     ready: dict[Profile, int] = {}
     timers: list[Timer] = []
     for contact in pool.waiting.values():
-        lines.setdefault(contact.need, []).append(contact.place)
+        lines.setdefault(line_of(contact), []).append(contact.place)
         timers += timers_of(terms, contact)
     for seat in pool.seats.values():
         group = group_of(seat)
@@ -146,17 +153,17 @@ def build(pool: Pool) -> Index:
         timers += seat_timers(seat)
     timers += ((micros(o.expires_at), "offer", key) for key, o in pool.offers.items())
     timers += ((micros(p.until), "parked", key) for key, p in pool.parked.items())
-    held: dict[str, list[tuple[int, str]]] = {}
+    held: dict[Line, list[tuple[int, str]]] = {}
     for key, debt in pool.debts.items():
         timers += debt_timers(terms, debt)
         if debt.called_at is None:
-            held.setdefault(debt.contact.need, []).append((micros(debt.contact.queued_at), key))
+            held.setdefault(line_of(debt.contact), []).append((micros(debt.contact.queued_at), key))
     return Index(
-        {need: Ordered(places) for need, places in lines.items()},
+        {line: Ordered(places) for line, places in lines.items()},
         {group: Ordered(seats) for group, seats in free.items()},
         ready,
         Ordered(timers),
-        {need: Ordered(owed) for need, owed in held.items()},
+        {line: Ordered(owed) for line, owed in held.items()},
         frozenset(k for k, d in pool.debts.items() if d.called_at is not None and d.kind == "managed"),
         Ordered((seat_id,) for seat_id in pool.seats),
         Ordered(contact.place for contact in pool.waiting.values()),

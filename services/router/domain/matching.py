@@ -20,6 +20,7 @@ from services.router.domain.index import SAME_SEAT_S, bonus_us, lacking
 from services.router.domain.optimum import assign
 from services.router.domain.persistent import Ordered
 from services.router.domain.pool import HAND_S, READY, Offer, Place, Seat, SeatState, Waiting, micros
+from services.router.domain.room import EPS, Kept, room_for
 
 CANDIDATES_KEPT = 12
 """Seats named with an offer: those that could have taken it first, then others by id; the rest are counted."""
@@ -28,7 +29,7 @@ WAITING_KEPT = 20
 TOGETHER = 32
 """Contacts that are matched together at most; those behind them follow at once."""
 
-_COUNTED_AS = {"declined": "free", "kept": "free", "": "free", "wrap_up": "busy"} | {
+_COUNTED_AS = {"declined": "free", "kept": "free", "reserved": "free", "": "free", "wrap_up": "busy"} | {
     state.value: "not_ready" for state in SeatState if state is not SeatState.READY
 }
 
@@ -40,23 +41,24 @@ def offer_all(draft: Draft) -> list[ContactOffered]:
     """
     facts: list[ContactOffered] = []
     while draft.free and draft.lines:
-        if not (lines := _lines(draft)):
+        lines, kept = room_for(draft)
+        if not lines:
             break
         if _several(draft):
-            heads = _heads(draft, lines)
+            heads = _heads(draft, lines, kept)
             first = next(heads, None)
             if first is None:
                 break
-            facts += _together(draft, chain((first,), heads))
+            facts += _together(draft, chain((first,), heads), kept)
             continue
         contact = draft.waiting[min(line.first for line in lines)[2]]
-        seat = best_seat(draft, contact)
+        seat = best_seat(draft, contact, kept)
         if seat is None:  # it declined: whoever is behind it, then
-            contact = next(_heads(draft, lines), contact)
-            seat = best_seat(draft, contact)
+            contact = next(_heads(draft, lines, kept), contact)
+            seat = best_seat(draft, contact, kept)
         if seat is None:
             break
-        facts.append(make_offer(draft, contact, seat))
+        facts.append(make_offer(draft, contact, seat, kept=_barred(kept, contact)))
     return facts
 
 
@@ -72,42 +74,38 @@ def _several(draft: Draft) -> bool:
     return False
 
 
-def _lines(draft: Draft) -> list[Ordered[Place]]:
-    """The lines of those whom some free seat has the skills for."""
-    profiles = {profile for profile, _ in draft.free}
-    lines = []
-    for need, line in draft.lines.items():
-        for profile in profiles:
-            if not lacking(need, profile):
-                lines.append(line)
-                break
-    return lines
+def _barred(kept: Kept | None, contact: Waiting) -> dict[str, str]:
+    """The seat that is kept for somebody before a contact, and for whom."""
+    return {kept.seat_id: f"reserved:{kept.place[2]}"} if kept is not None and contact.place > kept.place else {}
 
 
-def _heads(draft: Draft, lines: list[Ordered[Place]]) -> Iterator[Waiting]:
+def _heads(draft: Draft, lines: list[Ordered[Place]], kept: Kept | None) -> Iterator[Waiting]:
     """Those of the lines who can be served now, in the queue's order."""
     for place in lines[0] if len(lines) == 1 else heapq.merge(*lines):
         contact = draft.waiting[place[2]]
-        if best_seat(draft, contact) is not None:
+        if best_seat(draft, contact, kept) is not None:
             yield contact
 
 
-def best_seat(draft: Draft, contact: Waiting) -> str | None:
+def best_seat(draft: Draft, contact: Waiting, kept: Kept | None) -> str | None:
     """Return the free seat with the highest score; None where none can be offered the contact."""
+    barred = kept.seat_id if kept is not None and contact.place > kept.place else ""
     if contact.last_seat and contact.last_seat not in contact.declined_by:
         seat = draft.seats.get(contact.last_seat)
-        if seat is not None and fits(seat, contact):
+        if seat is not None and seat.seat_id != barred and fits(seat, contact):
             return contact.last_seat
     best: tuple[int, str] | None = None
     refused: list[tuple[int, str]] = []
     for (profile, room), seats in draft.free.items():
-        if room < contact.weight - 1e-6 or lacking(contact.need, profile):
+        if room < contact.weight - EPS or lacking(contact.need, profile):
             continue
         bonus = bonus_us(draft.terms, contact.need, profile)
         for rank, seat_id in seats:
             mine = (rank - bonus, seat_id)
             if best is not None and mine >= best:
                 break
+            if seat_id == barred:
+                continue
             if seat_id not in contact.declined_by:
                 best = mine
                 break
@@ -120,7 +118,7 @@ def best_seat(draft: Draft, contact: Waiting) -> str | None:
 def fits(seat: Seat, contact: Waiting) -> bool:
     """Whether the seat is free for the contact and can serve it."""
     room = seat.capacity - seat.used
-    return seat.takes and room >= contact.weight - 1e-6 and not lacking(contact.need, seat.profile)
+    return seat.takes and room >= contact.weight - EPS and not lacking(contact.need, seat.profile)
 
 
 def _all_declined(draft: Draft, contact: Waiting) -> bool:
@@ -140,7 +138,7 @@ def score(draft: Draft, seat: Seat, contact: Waiting) -> float:
     return found + (SAME_SEAT_S if contact.last_seat == seat.seat_id else 0.0)
 
 
-def _together(draft: Draft, contacts: Iterable[Waiting]) -> list[ContactOffered]:
+def _together(draft: Draft, contacts: Iterable[Waiting], kept: Kept | None) -> list[ContactOffered]:
     """Offer several at once, each seat getting one at most: the best assignment that keeps the queue's order."""
     seats = _useful(draft)
     asked: list[Waiting] = []
@@ -149,7 +147,7 @@ def _together(draft: Draft, contacts: Iterable[Waiting]) -> list[ContactOffered]
     def scores() -> Iterator[list[float | None]]:
         for contact in islice(contacts, TOGETHER):
             asked.append(contact)
-            declined = _ruled_out(draft, contact)
+            declined = _ruled_out(draft, contact, kept)
             rows.append([
                 score(draft, seat, contact) if fits(seat, contact) and seat.seat_id not in declined else None
                 for seat in seats
@@ -159,18 +157,20 @@ def _together(draft: Draft, contacts: Iterable[Waiting]) -> list[ContactOffered]
     found = assign(scores())
     # Whoever would be served better by another's seat, one more in its hands, is matched anew once the others have theirs:
     # else a full seat were filled up beside an empty one.
-    while (n := _evenly(draft, seats, asked, found)) < len(found):
+    while (n := _evenly(draft, seats, asked, found, kept)) < len(found):
         found = assign(rows[:n])
     pairs = [(contact, seats[j].seat_id) for contact, j in zip(asked, found, strict=False) if j >= 0]
-    kept = {seat_id: contact.contact_id for contact, seat_id in pairs}
+    others = {seat_id: f"kept:{contact.contact_id}" for contact, seat_id in pairs}
     facts = []
     for contact, seat_id in pairs:
-        del kept[seat_id]
-        facts.append(make_offer(draft, contact, seat_id, kept=kept))
+        del others[seat_id]
+        facts.append(make_offer(draft, contact, seat_id, kept={**_barred(kept, contact), **others}))
     return facts
 
 
-def _evenly(draft: Draft, seats: Sequence[Seat], asked: Sequence[Waiting], found: Sequence[int]) -> int:
+def _evenly(
+    draft: Draft, seats: Sequence[Seat], asked: Sequence[Waiting], found: Sequence[int], kept: Kept | None
+) -> int:
     """How many contacts there are before the first that one of their seats would then serve better than its own."""
     roomy: list[tuple[Seat, float]] = []
     for n, (contact, j) in enumerate(zip(asked, found, strict=False)):
@@ -179,10 +179,10 @@ def _evenly(draft: Draft, seats: Sequence[Seat], asked: Sequence[Waiting], found
         seat = seats[j]
         for other, taken in roomy:
             if (
-                other.capacity - other.used - taken >= contact.weight - 1e-6
+                other.capacity - other.used - taken >= contact.weight - EPS
                 and not lacking(contact.need, other.profile)
                 and score(draft, other, contact) - HAND_S * taken > score(draft, seat, contact)
-                and other.seat_id not in _ruled_out(draft, contact)
+                and other.seat_id not in _ruled_out(draft, contact, kept)
             ):
                 return n
         if seat.capacity - seat.used > contact.weight:
@@ -190,9 +190,10 @@ def _evenly(draft: Draft, seats: Sequence[Seat], asked: Sequence[Waiting], found
     return len(found)
 
 
-def _ruled_out(draft: Draft, contact: Waiting) -> tuple[str, ...]:
-    """Seats that declined a contact, unless all have."""
-    return () if not contact.declined_by or _all_declined(draft, contact) else contact.declined_by
+def _ruled_out(draft: Draft, contact: Waiting, kept: Kept | None) -> tuple[str, ...]:
+    """Seats that declined a contact, unless all have, and one that is kept for somebody before it."""
+    declined = () if not contact.declined_by or _all_declined(draft, contact) else contact.declined_by
+    return (*declined, *_barred(kept, contact))
 
 
 def _useful(draft: Draft) -> list[Seat]:
@@ -205,7 +206,7 @@ def _useful(draft: Draft) -> list[Seat]:
     declined = {seat_id for contact in first for seat_id in contact.declined_by}
     found: dict[str, Seat] = {}
     for (profile, _), seats in draft.free.items():
-        if all(lacking(need, profile) for need in draft.lines):
+        if all(lacking(need, profile) for need, _ in draft.lines):
             continue
         left = most
         for _, seat_id in seats:
@@ -223,7 +224,7 @@ def _useful(draft: Draft) -> list[Seat]:
 def make_offer(
     draft: Draft, contact: Waiting, seat_id: str, *, kept: Mapping[str, str] | None = None, forced_by: str = ""
 ) -> ContactOffered:
-    """Offer a contact that waits to a seat. kept: seats that are free but go to another of the same moment."""
+    """Offer a contact that waits to a seat. kept: seats that are free but go to another → why not."""
     seat = draft.seats[seat_id]
     waiting: list[str] = []
     if draft.record:
@@ -267,11 +268,11 @@ def why_not(seat: Seat, contact: Waiting, kept: Mapping[str, str]) -> str:
         return lack
     if seat.wrap_until is not None:
         return "wrap_up"
-    if seat.capacity - seat.used < contact.weight - 1e-6:
+    if seat.capacity - seat.used < contact.weight - EPS:
         return "busy"
     if seat.seat_id in contact.declined_by:
         return "declined"
-    return "kept:" + kept[seat.seat_id] if seat.seat_id in kept else ""
+    return kept.get(seat.seat_id, "")
 
 
 def _candidates(
@@ -285,7 +286,7 @@ def _candidates(
             for rank, seat_id in seats.head(CANDIDATES_KEPT)
         ]
         for (profile, room), seats in draft.free.items()
-        if room >= contact.weight - 1e-6 and not lacking(contact.need, profile)
+        if room >= contact.weight - EPS and not lacking(contact.need, profile)
     )
     for _, seat_id in heapq.merge(*heads):
         if len(could) >= CANDIDATES_KEPT:
@@ -335,7 +336,7 @@ def standing_to(draft: Draft, contact: Waiting) -> dict[str, int]:
     found = dict(stands)
     ready = sum(stands.values())
     for (profile, room), seats in draft.free.items():
-        if room >= contact.weight - 1e-6 and not lacking(need, profile):
+        if room >= contact.weight - EPS and not lacking(need, profile):
             found["free"] = found.get("free", 0) + len(seats)
             found["busy"] -= len(seats)
     if len(draft.seats) > ready:

@@ -148,10 +148,10 @@ def seat_gone(draft: Draft, seat_id: str) -> list[PoolFact]:
 
 def line(draft: Draft, event: ContactLine) -> list[PoolFact]:
     """What became of a contact's line. What triage says of one that went to another pool is told on to it."""
-    if event.contact_id in draft.moved:
+    if other := draft.went_to(event.contact_id):
         return [
             LineElsewhere(
-                pool=draft.moved[event.contact_id],
+                pool=other,
                 contact_id=event.contact_id,
                 customer_id=event.customer_id,
                 what=event.what,
@@ -298,10 +298,10 @@ def wake(draft: Draft) -> None:
 
 def turn_passed(draft: Draft, event: TurnPassed) -> list[PoolFact]:
     """A contact takes less of its seat while the customer is to answer, whichever pool's seat that is."""
-    if event.contact_id in draft.moved:
+    if other := draft.went_to(event.contact_id):
         return [
             TurnElsewhere(
-                pool=draft.moved[event.contact_id],
+                pool=other,
                 contact_id=event.contact_id,
                 customer_id=event.customer_id,
                 waits_for_customer=event.waits_for_customer,

@@ -290,8 +290,8 @@ class Pool:
     """None in a state from before: what is there then has arrived."""
     last_seats: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
     """Customer → the seat that served last, and until when."""
-    moved: Mapping[str, str] = field(default_factory=dict)
-    """Contacts given to another pool → which; the last ones."""
+    gone_to: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+    """Contacts given to another pool → which, and when: the last ones, of which may still be said something here."""
     gather_until: datetime | None = None
     """Until when contacts and seats are gathered to be matched together."""
     index: Any = field(default=None, compare=False, repr=False)

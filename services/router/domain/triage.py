@@ -40,7 +40,9 @@ from services.router.domain.policy import Policy
 
 CALL_BACK = "call_back"
 MAX_CONTACTS = 20
-"""Contacts remembered per customer."""
+"""Contacts remembered per customer, more only of those in pools."""
+MAX_IN_POOLS = 200
+"""Of those in pools: a customer who has more is a robot, or not one customer."""
 
 
 class Status(StrEnum):
@@ -52,6 +54,9 @@ class Status(StrEnum):
     HUMAN = "human"
     """Given to a pool, which knows the rest."""
     CLOSED = "closed"
+
+
+_GOES = {Status.CLOSED: 0, Status.EXPECTED: 1, Status.BOT: 2, Status.HUMAN: 3}
 
 
 @quick
@@ -76,7 +81,7 @@ class Visit:
 @quick
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer's contacts, oldest first, the last 20."""
+    """A customer's contacts, oldest first: the last 20, or as many more as are in pools."""
 
     customer_id: str
     contacts: tuple[Visit, ...] = ()
@@ -227,20 +232,18 @@ def _ended(state: Customer, visit: Visit | None, event: CustomerEvent, now: date
 
 
 def _with(state: Customer, visit: Visit, now: datetime, facts: tuple[TriageFact, ...]) -> Result:
-    """Put a contact in its place; of too many, the oldest that is over goes first."""
-    found = [i for i, known in enumerate(state.contacts) if known.contact_id == visit.contact_id]
-    if found:
-        i = found[0]
-        return changed(state, contacts=(*state.contacts[:i], visit, *state.contacts[i + 1 :])), facts
-    contacts = (*state.contacts, visit)
-    if len(contacts) <= MAX_CONTACTS:
-        return changed(state, contacts=contacts), facts
-    rank = {Status.CLOSED: 0, Status.EXPECTED: 1, Status.HUMAN: 2, Status.BOT: 3}
-    gone = min(contacts[:-1], key=lambda known: rank[known.status])
-    left = tuple(known for known in contacts if known is not gone)
-    if gone.status is Status.BOT:  # a pool keeps its own; the bot's would be lost, so it is closed
-        facts = (*facts, _closed(gone, state.customer_id, Outcome.BOT, now))
-    return changed(state, contacts=left), facts
+    """Put a contact in its place. Of too many, the oldest that is over goes first, one in a pool but of very many."""
+    known = list(state.contacts)
+    found = next((i for i, other in enumerate(known) if other.contact_id == visit.contact_id), len(known))
+    known[found : found + 1] = [visit]
+    while len(known) > MAX_CONTACTS:
+        gone = min((other for other in known if other is not visit), key=lambda other: _GOES[other.status])
+        if gone.status is Status.HUMAN and len(known) <= MAX_IN_POOLS:
+            break  # its end is yet to be told to its pool
+        known.remove(gone)
+        if gone.status is Status.BOT:  # a pool keeps its own; the bot's would be lost, so it is closed
+            facts = (*facts, _closed(gone, state.customer_id, Outcome.BOT, now))
+    return changed(state, contacts=tuple(known)), facts
 
 
 def _inputs(event: ContactRequested, policy: Policy, handover: str) -> Inputs:
