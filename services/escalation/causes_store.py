@@ -9,6 +9,7 @@ from services.escalation.domain import tasks
 from services.escalation.domain.causes import Cause, CauseHeated
 from services.escalation.domain.tasks import CaseFact
 from services.runtime.pipeline import Change, Db
+from services.runtime.retention import drop
 
 BEFORE = timedelta(days=3)
 """How long before a wave's first report an order may have been placed, for the wave to hit it."""
@@ -96,8 +97,8 @@ async def waves(pool: Any, limit: int) -> list[WaveRow]:
 
 async def forget(pool: Any, before: datetime) -> None:
     """Drops orders and waves of before that moment."""
-    await pool.execute("DELETE FROM purchase WHERE at < $1", before)
-    await pool.execute(
-        "DELETE FROM affected a USING wave w WHERE a.cause = w.cause AND a.wave = w.wave AND w.heated_at < $1", before
-    )
-    await pool.execute("DELETE FROM wave WHERE heated_at < $1", before)
+    await drop(pool, "purchase", "at < $1", before)
+    of = "a.cause = w.cause AND a.wave = w.wave"
+    await drop(pool, "affected a", f"EXISTS (SELECT FROM wave w WHERE {of} AND w.heated_at < $1)", before)
+    # One of whose customers some are left, since a batch was writing them, goes the next time.
+    await drop(pool, "wave w", f"heated_at < $1 AND NOT EXISTS (SELECT FROM affected a WHERE {of})", before)

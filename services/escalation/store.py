@@ -17,6 +17,7 @@ from services.escalation.domain.tasks import CaseFact, TeamFact
 from services.escalation.domain.team import Team
 from services.escalation.domain.uplift import ArmCount
 from services.runtime.pipeline import Change, Db
+from services.runtime.retention import drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +265,7 @@ async def arms(pool: Any, team: str, since: datetime, until: datetime, horizon: 
 
 async def forget(pool: Any, before: datetime) -> None:
     """Drops what budgets were before that moment."""
-    await pool.execute("DELETE FROM budget WHERE at < $1", before)
+    await drop(pool, "budget", "at < $1", before)
 
 
 async def risks(reader: Any, customer_ids: Sequence[str]) -> dict[str, RiskRow]:

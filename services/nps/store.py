@@ -17,6 +17,7 @@ from services.nps.domain.survey import (
     last_answer,
 )
 from services.runtime.pipeline import Change, Db
+from services.runtime.retention import drop
 
 
 async def project(db: Db, changes: Sequence[Change[CustomerSurveys, Fact]]) -> None:
@@ -164,7 +165,7 @@ def _masked(text: str) -> str:
 
 async def forget_comments(pool: Any, before: datetime) -> None:
     """Drops the comments of answers older than that."""
-    await pool.execute("DELETE FROM answer_comment WHERE answered_at < $1", before)
+    await drop(pool, "answer_comment", "answered_at < $1", before)
 
 
 async def last_answers(pool: Any, customer_ids: Sequence[str]) -> dict[str, tuple[int, datetime]]:

@@ -17,6 +17,7 @@ from services.router.domain.triage import Customer
 from services.router.parts import whole
 from services.runtime.pipeline import Change, Db
 from services.runtime.postgres import states_of
+from services.runtime.retention import drop
 
 TURNS = 50
 """Turns of a conversation that the human sees on taking over."""
@@ -249,10 +250,10 @@ async def pool_state(pool: Any, pipeline: str, name: str) -> Pool | None:
 
 async def forget(pool: Any, before: datetime) -> None:
     """Drop decisions, conversations and ended contacts that are older."""
-    await pool.execute("DELETE FROM decision WHERE decided_at < $1", before)
-    await pool.execute("DELETE FROM conversation_turn WHERE said_at < $1", before)
-    await pool.execute("DELETE FROM contact WHERE ended_at < $1", before)
-    await pool.execute("DELETE FROM supervision WHERE at < $1", before)
+    await drop(pool, "decision", "decided_at < $1", before)
+    await drop(pool, "conversation_turn", "said_at < $1", before)
+    await drop(pool, "contact", "ended_at < $1", before)
+    await drop(pool, "supervision", "at < $1", before)
 
 
 async def accounts(pool: Any, pipeline: str) -> tuple[list[Pool], list[tuple[str, str, str]]]:

@@ -147,7 +147,7 @@ class Store(Protocol):
         ...
 
     async def forget(self, before: datetime) -> int:
-        """Drops names of events and answers to commands that are older, FORGET_AT_ONCE names at most. Returns how many."""
+        """Drops names of events and answers to commands that are older, FORGET_AT_ONCE of each at most. Returns how many of that of which there were more."""
         ...
 
     async def behind(self) -> tuple[dict[Place, int], int]:

@@ -154,7 +154,14 @@ class PostgresStore:
         return [Dirty(r[0], r[1], r[2], r[3], r[4], r[5], tuple(r[6]), r[7]) for r in rows]
 
     async def forget(self, before: datetime) -> int:
-        await self._fetch("DELETE FROM runtime.command_answer WHERE answered_at < $1", before)
+        answers = await self._fetch(
+            """WITH gone AS (DELETE FROM runtime.command_answer WHERE ctid = ANY(ARRAY(
+                   SELECT ctid FROM runtime.command_answer WHERE answered_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
+                   RETURNING 1)
+               SELECT count(*) FROM gone""",
+            before,
+            FORGET_AT_ONCE,
+        )
         rows = await self._fetch(
             """WITH old AS (SELECT name, pipeline FROM runtime.seen_event WHERE pipeline = $1 AND seen_at < $2 LIMIT $3),
                     gone AS (DELETE FROM runtime.seen_event s USING old
@@ -164,7 +171,7 @@ class PostgresStore:
             before,
             FORGET_AT_ONCE,
         )
-        return int(rows[0][0])
+        return max(int(rows[0][0]), int(answers[0][0]))
 
     async def behind(self) -> tuple[dict[Place, int], int]:
         places = await self._fetch(
@@ -247,7 +254,7 @@ class PostgresStore:
                 self._pipeline,
             )
         if commit.answers:
-            await self._answer(db, commit.answers)
+            await self._answer(db, commit.answers, commit.now)
         if commit.project is not None:
             await commit.project(db)
 
@@ -300,16 +307,18 @@ class PostgresStore:
             [c.traceparent for c in cells],
         )
 
-    async def _answer(self, db: Db, answers: Sequence[Answer]) -> None:
+    async def _answer(self, db: Db, answers: Sequence[Answer], now: datetime) -> None:
         names = [event_name(a.source, a.event_id) for a in answers]
         await db.execute(
-            """INSERT INTO runtime.command_answer (name, ok, code, reason, body)
-               SELECT * FROM unnest($1::uuid[], $2::bool[], $3::text[], $4::text[], $5::text[]::jsonb[]) ON CONFLICT DO NOTHING""",
+            """INSERT INTO runtime.command_answer (name, ok, code, reason, body, answered_at)
+               SELECT *, $6::timestamptz FROM unnest($1::uuid[], $2::bool[], $3::text[], $4::text[], $5::text[]::jsonb[])
+               ON CONFLICT DO NOTHING""",
             names,
             [a.ok for a in answers],
             [a.code for a in answers],
             [a.reason for a in answers],
             [json.dumps(dict(a.body or {})) for a in answers],
+            now,
         )
         for name in names:
             await db.execute("SELECT pg_notify('command_answer', $1)", str(name))

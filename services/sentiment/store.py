@@ -1,6 +1,6 @@
 """The sentiment service's SQL: running moods, written with the batch that moved them; conversations, from the customers' states."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from services.runtime.pipeline import Change, Db
+from services.runtime.retention import drop
 from services.sentiment.domain.conversation import Talk
 from services.sentiment.domain.events import Fact, FeedbackGiven, MessageScored, TalkPast
 from services.sentiment.domain.mood import CustomerMood
@@ -16,7 +17,6 @@ from services.sentiment.domain.shift import Calibration, judged
 
 PIPELINE: Final = "sentiment"
 """The customers' pipeline, under whose name their states stand."""
-_AT_ONCE: Final = 5_000
 _STATE: Final = msgspec.json.Decoder(CustomerMood)
 _TALK: Final = msgspec.json.Decoder(Talk)
 
@@ -187,30 +187,13 @@ async def judgements(pool: Any, model: str) -> Calibration:
 
 
 async def forget(pool: Any, moods_before: datetime, feedback_before: datetime, loads_before: datetime) -> int:
-    """Drops moods, corrections and loads of which nothing was heard since, a few thousand at a time. Returns how many.
-
-    Rows that a batch is writing just then are left for the next time, so that neither waits for the other.
-    """
-    dropped = 0
-    limits: Mapping[str, tuple[str, datetime]] = {
-        "mood": ("last_at", moods_before),
-        "conversation": ("at", moods_before),
-        "feedback": ("corrected_at", feedback_before),
-        "seat_load": ("heard", loads_before),
-    }
-    for table, (column, before) in limits.items():
-        while True:
-            done = await pool.execute(
-                f"""DELETE FROM {table} WHERE ctid = ANY(ARRAY(
-                        SELECT ctid FROM {table} WHERE {column} < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))""",
-                before,
-                _AT_ONCE,
-            )
-            count = int(done.rpartition(" ")[2])
-            dropped += count
-            if count < _AT_ONCE:
-                break
-    return dropped
+    """Drops moods, corrections and loads of which nothing was heard since. Returns how many."""
+    return (
+        await drop(pool, "mood", "last_at < $1", moods_before)
+        + await drop(pool, "conversation", "at < $1", moods_before)
+        + await drop(pool, "feedback", "corrected_at < $1", feedback_before)
+        + await drop(pool, "seat_load", "heard < $1", loads_before)
+    )
 
 
 def _rows(change: Change[CustomerMood, Fact]) -> list[MoodRow]:

@@ -148,6 +148,17 @@ async def test_names_are_forgotten_by_age(keeper):
     assert await store.seen(names) == set()
 
 
+async def test_answers_are_forgotten_by_the_clock_of_the_service(keeper):
+    store = keeper.store()
+    claim = (await store.claim({HERE: 0}))[HERE]
+    yes = Answer("e1", f"test/{claim.epoch}/{id(store)}", True)
+    await store.commit(moving(HERE, claim, 1, answers=[yes]))
+    await store.forget(NOW - timedelta(seconds=1))
+    assert await keeper.answered(yes) is True
+    assert await store.forget(NOW + timedelta(seconds=1)) >= 1
+    assert await keeper.answered(yes) is None
+
+
 async def test_states_are_kept_and_found_when_due(keeper):
     store = keeper.store()
     claim = (await store.claim({HERE: 0}))[HERE]

@@ -52,6 +52,7 @@ class Database:
     cells: dict[CellKey, CellRow] = field(default_factory=dict)
     outbox: dict[int, tuple[int, tuple[Outgoing, ...]]] = field(default_factory=dict)
     answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    answered: dict[tuple[str, str], datetime] = field(default_factory=dict)
     models: dict[str, object] = field(default_factory=dict)
     claimed: dict[Place, list[tuple[float, str]]] = field(default_factory=dict)  # who claimed it, and when
     locks: dict[Place, float] = field(default_factory=dict)
@@ -111,6 +112,7 @@ class Database:
             row.sent = max(row.sent, sent.version)
         for answer in commit.answers:
             self.answers.setdefault((answer.source, answer.event_id), answer)
+            self.answered.setdefault((answer.source, answer.event_id), commit.now)
         self.models.update(table.written)
         for done in commit.done:
             self.outbox.pop(done, None)
@@ -166,7 +168,10 @@ class Database:
         old = [name for name, at in self.seen.items() if at < before][:FORGET_AT_ONCE]
         for name in old:
             del self.seen[name]
-        return len(old)
+        told = [command for command, at in self.answered.items() if at < before][:FORGET_AT_ONCE]
+        for command in told:
+            del self.answers[command], self.answered[command]
+        return max(len(old), len(told))
 
     def behind(self) -> tuple[dict[Place, int], int]:
         unsent = sum(len(records) for _, records in self.outbox.values())
