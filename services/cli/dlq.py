@@ -110,7 +110,7 @@ def replay(
 
     Each goes once, however many pipelines refused it: those that had taken it know it by its id. What was sent again
     already is left out unless --again. One that is still bad is a dead letter anew, under its first place, and counts
-    how often it was sent. What is older than BATCH_SEEN_FOR (7 days) would count again where it had been taken, and is
+    how often it was sent. What first came longer ago than BATCH_SEEN_FOR (7 days) would count again where it had been taken, and is
     left out unless --older. 每条只发送一次，已处理过的服务会按事件编号去重；已重放的默认跳过；仍有问题的会再次成为死信。
     """
     if everything == bool(places):
@@ -126,10 +126,10 @@ def replay(
     done = [] if again else [case for case in chosen if case.replayed]
     chosen = [case for case in chosen if again or not case.replayed]
     limit = datetime.min.replace(tzinfo=UTC) if older else datetime.now(UTC) - _remembered()
-    old = [case for case in chosen if case.put_aside_at() < limit]
+    old = [case for case in chosen if case.came_at() < limit]
     if old and not everything:
         fail(f"{old[0].place}: is older than services remember events; with --older it is sent all the same")
-    chosen = [case for case in chosen if case.put_aside_at() >= limit]
+    chosen = [case for case in chosen if case.came_at() >= limit]
     sent, failed = ([], []) if dry_run else run_async(_send(kafka, chosen))
     if as_json:
         answer = {

@@ -25,12 +25,14 @@ class Case:
 
     letters: those of its latest attempt, one of each pipeline that refused it (or more, where one was published twice).
     replayed_at: when it was sent again; None while it waits for that. replays: how often it was.
+    came_ms: when it was first put aside, whatever was tried since: those who took it then know it for so long only.
     """
 
     place: Origin
     letters: list[Record] = field(default_factory=list)
     replayed_at: datetime | None = None
     marks: int = 0
+    came_ms: int | None = None
 
     @property
     def replayed(self) -> bool:
@@ -57,6 +59,10 @@ class Case:
             for p, h in sorted(told.items())
         ]
 
+    def came_at(self) -> datetime:
+        """When the first pipeline refused it, at its first attempt."""
+        return self.put_aside_at() if self.came_ms is None else _moment(self.came_ms)
+
     def put_aside_at(self) -> datetime:
         """When the first pipeline refused it, at its latest attempt."""
         return _moment(min(letter.timestamp for letter in self.letters))
@@ -75,6 +81,7 @@ class Case:
             "id": self.header("ce_id"),
             "source": self.header("ce_source"),
             "time": self.header("ce_time"),
+            "came_at": _text(self.came_at()),
             "put_aside_at": _text(self.put_aside_at()),
             "reason": refusals[0]["reason"],
             "field": refusals[0]["field"],
@@ -122,6 +129,7 @@ def cases(records: Iterable[Record]) -> list[Case]:
             case.letters.clear()  # an attempt of its own
             case.replayed_at = None
         case.letters.append(record)
+        case.came_ms = record.timestamp if case.came_ms is None else min(case.came_ms, record.timestamp)
     return sorted((c for c in found.values() if c.letters), key=lambda c: c.place)
 
 
