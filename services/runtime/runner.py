@@ -171,6 +171,7 @@ class Runner(Generic[S, E, F]):
                 )
             if claim.next_offset < first:
                 self._gauges.lost(place, first - claim.next_offset)
+                self._passed.note({place: (claim, first)})  # told once, and not by whoever takes over next
             self._owned[place] = self._ahead[place] = claim
             self._source.seek(place, max(first, claim.next_offset))
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from services.runtime.topics import TOUCHPOINT_EVENTS
 from tests.drill import faults
 from tests.live import Live, post
 
@@ -36,6 +37,17 @@ async def a_service_dies_again_and_again(live: Live) -> AsyncIterator[None]:
 async def a_record_is_garbled(live: Live) -> AsyncIterator[None]:
     async with faults.published(live) as publish:
         await publish([faults.unreadable()])
+    yield
+
+
+@asynccontextmanager
+async def records_are_deleted(live: Live) -> AsyncIterator[None]:
+    async with faults.published(live) as publish:
+        with faults.frozen(live, "nps"):
+            for _ in range(2):  # what answers the request that it left open waits for it on the wire: the rest is lost
+                await publish(faults.retractions(live, 50))
+                await asyncio.sleep(2)  # until the others have read them
+            await faults.deleted(live, TOUCHPOINT_EVENTS)
     yield
 
 
@@ -132,6 +144,7 @@ async def the_policy_is_wrong(live: Live) -> AsyncIterator[None]:
 
 CASES = (
     Case("a record is garbled", ("TouchlineDeadLetters",), a_record_is_garbled, 15),
+    Case("records are deleted before they are read", ("TouchlineEventsLost",), records_are_deleted, 30),
     Case("a service hangs", ("TouchlineServiceDown", "TouchlineLookupsMissing"), a_service_hangs, 30),
     Case("a flagged customer is not called back", ("TouchlineFollowUpsOverdue",), nobody_calls_back, 60),
     Case("a customer is promised a human and gets none", ("TouchlineDebtsOverdue",), a_promise_is_not_kept, 60),

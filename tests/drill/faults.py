@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import asyncpg
 import psutil
+from confluent_kafka import OFFSET_END, TopicPartition
 from confluent_kafka.admin import AdminClient
 from touchline.router.v1 import router_pb2, router_pb2_grpc
 from touchline.survey.v1 import events_pb2 as survey
@@ -212,6 +213,19 @@ async def stray_contact(live: Live, pool: str) -> AsyncIterator[None]:
     finally:
         await connection.execute("DELETE FROM contact WHERE contact_id = $1", stray)
         await connection.close()
+
+
+async def deleted(live: Live, topic: str) -> None:
+    """Somebody deletes every record of a topic."""
+    admin = AdminClient({"bootstrap.servers": live["kafka"]["bootstrap"]})
+
+    def delete() -> None:
+        partitions = admin.list_topics(topic, timeout=20).topics[topic].partitions
+        ends = [TopicPartition(topic, p, OFFSET_END) for p in partitions]
+        for made in admin.delete_records(ends).values():
+            made.result(20)
+
+    await asyncio.to_thread(delete)
 
 
 @asynccontextmanager

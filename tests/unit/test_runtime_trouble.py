@@ -23,8 +23,8 @@ QUICK = BatchSettings(tick_every=timedelta(milliseconds=20), poll_ms=5)
 class Quiet:
     """A topic to which nothing comes, or the same records again and again under new offsets."""
 
-    def __init__(self, *records: Record) -> None:
-        self._new, self._records, self._next = {TOPIC}, records, 0
+    def __init__(self, *records: Record, first: int = 0) -> None:
+        self._new, self._records, self._first, self._next = {TOPIC}, records, first, first
 
     async def start(self, revoked: object) -> None: ...
 
@@ -35,7 +35,7 @@ class Quiet:
         return new
 
     async def bounds(self, places: set[Place]) -> dict[Place, tuple[int, int]]:
-        return dict.fromkeys(places, (0, self._next))
+        return dict.fromkeys(places, (self._first, self._next))
 
     async def ends(self) -> dict[Place, int]:
         return {TOPIC: self._next}
@@ -57,12 +57,12 @@ class Strict:
     def __init__(self, *keys: str, blinks: bool = False) -> None:
         due = datetime.now(UTC) - timedelta(minutes=1)
         self.rows = {k: (0, 1, due, msgspec.json.encode(Count(1, due))) for k in keys}
-        self.refused = self.epoch = self.asked = 0
+        self.refused = self.epoch = self.asked = self.offset = 0
         self.blinks = blinks
 
     async def claim(self, begin: dict[Place, int]) -> dict[Place, Claim]:
         self.epoch += 1
-        return {p: Claim(0, self.epoch) for p in begin}
+        return {p: Claim(self.offset, self.epoch) for p in begin}
 
     async def reclaim(self, held: dict[Place, Claim]) -> dict[Place, Claim]:
         self.epoch += 1
@@ -94,6 +94,7 @@ class Strict:
             self.refused += 1
             raise Permanent("cannot be stored: UniqueViolationError")
         self.rows.update(commit.states)  # type: ignore[arg-type]
+        self.offset = commit.moves[TOPIC][1]
         return list(range(len(commit.outbox)))
 
 
@@ -147,6 +148,15 @@ async def test_batches_that_are_passed_over_count_as_brought_to_their_end() -> N
     made._gauges.took = took.append  # type: ignore[method-assign]
     await lives(made, 0.3)
     assert took and all(0 <= t < 1 for t in took)
+
+
+async def test_what_the_broker_no_longer_keeps_is_told_once_though_nothing_comes_after_it() -> None:
+    store, told = Strict(), []
+    for _ in range(2):
+        made = runner(Quiet(first=7), store)
+        made._gauges.lost = lambda place, events: told.append((place, events))  # type: ignore[method-assign]
+        await lives(made, 0.3)
+    assert told == [(TOPIC, 7)] and store.offset == 7
 
 
 def test_a_fact_that_cannot_be_counted_is_a_dead_letter() -> None:
