@@ -60,6 +60,8 @@ class Projection:
         self._cells = self.app.Table("cells", partitions=settings.partitions, on_changelog_event=self._recovered)
         self._metrics: dict[str, Any] = {}
         self._keeping = Keeping()
+        self.taken = 0
+        """Counters since the process began."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._seconds = telemetry.meters().histogram(signals.BATCH_SECONDS)
         self._events = telemetry.meters().counter(signals.EVENTS)
@@ -71,15 +73,19 @@ class Projection:
         recovery: Any = getattr(self.app.tables, "recovery", None)
         return bool(self.app.started and not self.app.rebalancing and recovery and recovery.completed.is_set())
 
+    def fail(self, error: Exception) -> None:
+        """Ends it, for a new process to begin where it stood."""
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
     async def _project(self, stream: Any) -> None:
-        taken = 0
         async for event in stream.events():
             began = time.monotonic()
             try:
                 await self._take(event)
-                taken += 1
+                self.taken += 1
                 self._events.add(1, {"pipeline": GROUP, "outcome": "handled"})
-                if taken % FLUSH_AFTER == 0:
+                if self.taken % FLUSH_AFTER == 0:
                     await self.app.producer.flush()
             except Unreadable as error:
                 # Only services write this topic, so that this is a bug of ours; the cell's next version mends the figure.
@@ -87,7 +93,7 @@ class Projection:
                 self._events.add(1, {"pipeline": GROUP, "outcome": "unreadable"})
             except Exception as error:
                 # Faust acknowledges what a raising agent was given. So none raises: this one stands still, and the process ends.
-                self.failed.set_exception(error)
+                self.fail(error)
                 await asyncio.Event().wait()
             self._seconds.record(time.monotonic() - began, {"pipeline": GROUP})
 

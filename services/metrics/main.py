@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 from touchline.runtime.v1 import status_pb2
 
 from services.metrics.app import GROUP, Projection
+from services.metrics.domain.still import Still
 from services.metrics.settings import MetricsSettings
 from services.runtime import signals, telemetry
 from services.runtime.admin import GroupLag, group_lag
@@ -21,18 +23,26 @@ from services.runtime.topics import COUNTERS
 log = logging.getLogger(__name__)
 
 LAG_EVERY_S = 5.0
+STILL_S = 30.0
+"""Three times the group's session: by then whoever can take counters does."""
 
 
-async def _watch_lag(lag: GroupLag) -> None:
-    """Keeps the gauge of lag fresh, whether anybody asks for the status or not."""
-    gauge, known = telemetry.meters().up_down(signals.LAG), 0
+async def _watch_lag(lag: GroupLag, projection: Projection) -> None:
+    """Keeps the gauge of lag fresh, whether anybody asks for the status or not, and ends projections that stand still.
+
+    After a broker that hung for longer than the group's session Faust may wait for ever, and call that well.
+    """
+    gauge, known, still = telemetry.meters().up_down(signals.LAG), 0, Still(STILL_S)
     while True:
         try:
             behind = await asyncio.wait_for(lag.read(), LAG_EVERY_S)
             gauge.add(behind - known, {"pipeline": GROUP})
             known = behind
+            if still.seen(behind if projection.ready() else None, projection.taken, time.monotonic()):
+                projection.fail(RuntimeError(f"{behind} counters wait, and none was taken for {STILL_S:.0f} s"))
         except (Transient, TimeoutError) as error:  # a gauge may go stale; it may not end the process
             log.debug("lag is not known now: %s", type(error).__name__)
+            still.seen(None, projection.taken, time.monotonic())
         await asyncio.sleep(LAG_EVERY_S)
 
 
@@ -55,7 +65,7 @@ async def _run(settings: ServiceSettings) -> None:
     server = RpcServer(load(RpcSettings), [], status)
     await server.start()
     projection.app.finalize()
-    watching = asyncio.create_task(_watch_lag(lag))
+    watching = asyncio.create_task(_watch_lag(lag, projection))
     starting = asyncio.create_task(projection.app.start())
     stopped = asyncio.create_task(stopping.wait())
     ends: list[asyncio.Future[Any]] = [

@@ -25,12 +25,9 @@ _ASK_AGAIN_S = 0.1
 
 _SAY_AGAIN_S = 60.0
 
-_NO_LEADER = (
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-)
+# The leader was made anew, as after a broker that hung, and the client does not know it yet.
+_OLD_EPOCH = (KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH)
+_NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, *_OLD_EPOCH)
 
 # After these a client is good for nothing. A static member gets the second also where nobody else has its name: when the
 # answer to its own joining was cut, and it joined again.
@@ -127,6 +124,8 @@ class Questions:
                 try:
                     found[place] = (await asyncio.wrap_future(answer)).offset
                 except KafkaException as error:
+                    if error.args[0].code() in _OLD_EPOCH:
+                        self._made = None  # it would ask with what it knows of the leader for five more minutes
                     if error.args[0].code() not in _NO_LEADER or asyncio.get_running_loop().time() > until:
                         raise away(error) from error
             if len(found) < len(places):

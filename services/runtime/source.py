@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from services.runtime.checkpoint import Place
-from services.runtime.errors import Transient
+from services.runtime.errors import Fenced, Transient
 from services.runtime.librdkafka import ASK_S, END, ENDS, FIRST, Questions, away, client_log, record_of
 from services.runtime.reach import why_away
 from services.runtime.records import Record
@@ -59,6 +60,9 @@ _CLOSE_S = 4.0
 
 # Partitions are added once in a while: how many there are is not asked each time.
 _KNOWN_FOR_S = 60.0
+
+# At least so long a consumer is outside its group before another one is tried.
+_OUTSIDE_S = 30.0
 
 # While nobody polls, because a batch waits for something that is away, the group is still heard at this interval.
 _LISTEN_EVERY_S = 1.0
@@ -122,6 +126,9 @@ class KafkaSource:
         self._polled_at = 0.0
         self._polling = False
         self._listening: asyncio.Task[None] | None = None
+        self._outside_since: float | None = None
+        """Since when the group has given us nothing, not even the word that there is nothing for us (monotonic)."""
+        self._patience_s = max(_OUTSIDE_S, 3 * batch.session_timeout_ms / 1000)
 
     async def start(self, revoked: Revoked) -> None:
         self._revoked, self._loop = revoked, asyncio.get_running_loop()
@@ -140,6 +147,7 @@ class KafkaSource:
             await self.stop()
             raise Transient(f"Kafka is away: {await why_away(self._kafka, error)}") from error
         self._polled_at = self._loop.time()
+        self._outside_since = time.monotonic()
         self._listening = asyncio.create_task(self._listen())
 
     async def stop(self) -> None:
@@ -199,6 +207,10 @@ class KafkaSource:
             raise Transient("Kafka is away: not connected")
         if self._ended is not None:
             raise KafkaException(self._ended)
+        outside = self._outside_since
+        if outside is not None and time.monotonic() - outside > self._patience_s:
+            # After a coordinator that hung the client may wait for its answers for ever; a new one is let in at once.
+            raise Fenced(f"the group has not let us in for {self._patience_s:.0f} s")
         if self._moved:
             self._moved, self._paused = False, False
             self._held.clear()
@@ -279,6 +291,7 @@ class KafkaSource:
             self._next.clear()
             self._given = {Place(p.topic, p.partition) for p in partitions}
             self._assigned = set(self._given)
+            self._outside_since = None
 
     def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         with self._lock:
@@ -287,6 +300,7 @@ class KafkaSource:
             self._next.clear()
             self._held.clear()
             self._moved = True
+            self._outside_since = time.monotonic()
         if self._loop is not None and self._revoked is not None and not self._loop.is_closed():
             with contextlib.suppress(Exception):  # nobody may be there any more to give anything up
                 asyncio.run_coroutine_threadsafe(_awaited(self._revoked), self._loop).result(60)

@@ -180,3 +180,28 @@ async def _next(source: KafkaSource) -> list[Record]:
     while not (found := await source.poll(10, 100)):
         pass
     return found
+
+
+async def test_a_member_that_is_never_let_in_tries_anew_and_one_with_nothing_to_do_does_not(stack) -> None:
+    topic = f"t{uuid4().hex[:8]}"
+    await create_topics(stack.bootstrap, [Topic(topic, "", 1)])
+    kafka = KafkaSettings(bootstrap=stack.bootstrap)
+    sources = [KafkaSource(kafka, f"g.{topic}", (topic,), BatchSettings()) for _ in range(2)]
+    outside = KafkaSource(kafka, f"g.{topic}", (topic,), BatchSettings())
+    try:
+        for source in sources:
+            await source.start(_nothing_to_give_up)
+        async with asyncio.timeout(40):
+            while any(source._outside_since is not None for source in sources):
+                await asyncio.gather(*(source.poll(10, 100) for source in sources))
+        for source in sources:
+            source._patience_s = 0.0
+        for _ in range(10):  # one partition: one of them has nothing to do, and is a member all the same
+            await asyncio.gather(*(source.poll(10, 100) for source in sources))
+        outside._patience_s = 0.0
+        await outside.start(_nothing_to_give_up)
+        with pytest.raises(Fenced, match="not let us in"):
+            await outside.poll(10, 100)
+    finally:
+        for source in (*sources, outside):
+            await source.stop()
