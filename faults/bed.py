@@ -5,6 +5,8 @@ and Kafka and Postgres are up.
 """
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -133,6 +135,15 @@ class Bed:
         await child.exited()
         # Postgres's own processes notice, and end by themselves; until then no other server may take the data.
         await end_all(family, 5.0)
+
+    async def hang(self, part: str, seconds: float) -> None:
+        """SIGSTOP of Kafka for a while: its connections stay, and nobody answers on them."""
+        pid = self.stack.children[part].pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     async def kill_backend(self, rng: Random) -> bool:
         """SIGKILL of one of the processes that serve Postgres's clients; False where there is none."""

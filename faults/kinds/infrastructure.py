@@ -60,6 +60,30 @@ async def broker_dies(bed: Bed, rng: Random) -> list[str]:
     return await _through(bed, rng, "kafka")
 
 
+@kind("broker.hung", weight=2)
+async def broker_hangs(bed: Bed, rng: Random) -> list[str]:
+    """The broker stands still for longer than the group's session, and goes on as if nothing had been."""
+    counting = await Counting.on(bed, rng, 2)
+    process = counting.start(member="0")
+    await counting.load.send(counting.load.some(100))
+    await process.ready()
+    over = asyncio.Event()
+    stream = asyncio.create_task(counting.load.until(over.is_set))
+    try:
+        await asyncio.sleep(rng.uniform(0, 0.8))
+        bed.tell("the broker hangs")
+        await bed.hang("kafka", rng.uniform(8, 30))
+        bed.tell("the broker goes on")
+        await asyncio.sleep(rng.uniform(0, 1))
+    finally:
+        over.set()
+        await stream
+    wrong = await counting.judged()
+    if not process.alive:
+        wrong.append(f"the service ended after the broker had hung\n{process.last_words()}")
+    return wrong
+
+
 @kind("postgres.killed", weight=8)
 async def postgres_dies(bed: Bed, rng: Random) -> list[str]:
     """Postgres dies whole (SIGKILL of the postmaster) and recovers, under load."""
