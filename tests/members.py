@@ -13,7 +13,7 @@ async def given(source: Source, count: int = 1) -> set[Place]:
     places: set[Place] = set()
     async with asyncio.timeout(30):
         while len(places) < count:
-            places |= source.assigned()
+            places |= source.assigned() or set()
             with contextlib.suppress(Transient):
                 await source.poll(10, 50)
     return places

@@ -110,6 +110,8 @@ class Runner(Generic[S, E, F]):
                     async with self._working:
                         with contextlib.suppress(GivenUp):
                             await self._patience.until(partial(self._take_over, assigned))
+                elif assigned is not None and not self._owned:
+                    self._patience.calm()  # a spare: the group knows it, and has nothing for it
                 try:
                     # Step 1. Poll.
                     records = await self._source.poll(self._settings.max_records, self._settings.poll_ms)

@@ -31,8 +31,9 @@ class Source(Protocol):
         """Leaves the group."""
         ...
 
-    def assigned(self) -> set[Place]:
-        """Places given to us since the last call; nothing is read of them until `seek`."""
+    def assigned(self) -> set[Place] | None:
+        """Places given to us since the last call, none at all for a spare member; None where the group has said nothing since.
+        Nothing is read of them until `seek`."""
         ...
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
@@ -117,7 +118,7 @@ class KafkaSource:
         # The group's callbacks come in the source's thread, also while a batch is at work in the loop's.
         self._lock = Lock()
         self._given: set[Place] = set()
-        self._assigned: set[Place] = set()
+        self._assigned: set[Place] | None = None
         self._next: dict[Place, int] = {}
         self._moved = False
         self._ended: KafkaError | None = None
@@ -165,9 +166,9 @@ class KafkaSource:
     async def _in_thread(self, call: Callable[..., Any], *args: Any, **named: Any) -> Any:
         return await self._thread.do(lambda: call(*args, **named))
 
-    def assigned(self) -> set[Place]:
+    def assigned(self) -> set[Place] | None:
         with self._lock:
-            taken, self._assigned = self._assigned, set()
+            taken, self._assigned = self._assigned, None
         return taken
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
@@ -262,7 +263,7 @@ class KafkaSource:
         if error.code() in _GONE:
             # The places are taken over anew, which counts what is lost.
             with self._lock:
-                self._assigned.update(self._given)
+                self._assigned = (self._assigned or set()) | self._given
         elif error.code() != KafkaError._PARTITION_EOF:
             raise KafkaException(error)
 
@@ -295,7 +296,7 @@ class KafkaSource:
 
     def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         with self._lock:
-            self._assigned = set()
+            self._assigned = None
             self._given = set()
             self._next.clear()
             self._held.clear()

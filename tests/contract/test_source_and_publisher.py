@@ -78,7 +78,7 @@ async def test_nothing_is_read_before_it_is_sought_and_a_place_is_read_from_ther
         await publisher.publish(records(broker.topic, 30))
         places = await given(source, 3)
         assert places == {Place(broker.topic, n) for n in range(3)}
-        assert source.assigned() == set()
+        assert source.assigned() is None
         assert await source.poll(100, 300) == []
         bounds = await source.bounds(places)
         assert all(first == 0 for first, _ in bounds.values())

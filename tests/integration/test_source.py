@@ -194,6 +194,10 @@ async def test_a_member_that_is_never_let_in_tries_anew_and_one_with_nothing_to_
         async with asyncio.timeout(40):
             while any(source._outside_since is not None for source in sources):
                 await asyncio.gather(*(source.poll(10, 100) for source in sources))
+        told = [source.assigned() for source in sources]
+        assert sorted(map(len, (t for t in told if t is not None))) == [0, 1], (
+            "a spare is told that there is nothing for it"
+        )
         for source in sources:
             source._patience_s = 0.0
         for _ in range(10):  # one partition: one of them has nothing to do, and is a member all the same

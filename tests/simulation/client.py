@@ -24,7 +24,7 @@ class MemorySource:
         self._group: Group = bus.group(group, topics)
         self._topics = topics
         self._instance = instance
-        self._assigned: set[Place] = set()
+        self._assigned: set[Place] | None = None
         self._given: set[Place] = set()
         self._positions: dict[Place, int] = {}
         self._anew = asyncio.Event()
@@ -51,7 +51,7 @@ class MemorySource:
             await self._join()
             await self._anew.wait()
             self._anew.clear()
-            self._assigned.clear()
+            self._assigned = None
             try:
                 await revoked()
             except Exception as error:  # a client tells its log, and goes on
@@ -80,8 +80,8 @@ class MemorySource:
         """The broker hears nothing of this process any more."""
         self._group.lost_sight_of(self._member)
 
-    def assigned(self) -> set[Place]:
-        taken, self._assigned = self._assigned, set()
+    def assigned(self) -> set[Place] | None:
+        taken, self._assigned = self._assigned, None
         return taken
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:

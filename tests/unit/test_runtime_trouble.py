@@ -24,14 +24,15 @@ class Quiet:
     """A topic to which nothing comes, or the same records again and again under new offsets."""
 
     def __init__(self, *records: Record, first: int = 0) -> None:
-        self._new, self._records, self._first, self._next = {TOPIC}, records, first, first
+        self._new: set[Place] | None = {TOPIC}
+        self._records, self._first, self._next = records, first, first
 
     async def start(self, revoked: object) -> None: ...
 
     async def stop(self) -> None: ...
 
-    def assigned(self) -> set[Place]:
-        new, self._new = self._new, set()
+    def assigned(self) -> set[Place] | None:
+        new, self._new = self._new, None
         return new
 
     async def bounds(self, places: set[Place]) -> dict[Place, tuple[int, int]]:
@@ -124,6 +125,13 @@ async def test_a_key_whose_tick_is_refused_is_put_off_and_holds_up_no_other() ->
     assert store.rows["good"][2] is None and store.rows["well"][2] is None
     assert store.rows["bad"][2] > datetime.now(UTC) + timedelta(seconds=30)
     assert store.refused < 6
+
+
+async def test_a_spare_is_well_once_the_group_knows_it_and_not_before() -> None:
+    spare, outside = Quiet(), Quiet()
+    spare._new, outside._new = set(), None
+    assert await lives(runner(spare, Strict()), 0.2) == ""
+    assert await lives(runner(outside, Strict()), 0.2) == "starting"
 
 
 async def test_a_quiet_pipeline_is_well_again_once_the_database_is_back() -> None:
