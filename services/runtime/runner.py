@@ -105,13 +105,7 @@ class Runner(Generic[S, E, F]):
             while not self._patience.stopping.is_set():
                 if not self._owned:
                     self._patience.giving_up.clear()  # the batch that outlasted the drain is over
-                assigned = self._source.assigned()
-                if assigned:
-                    async with self._working:
-                        with contextlib.suppress(GivenUp):
-                            await self._patience.until(partial(self._take_over, assigned))
-                elif assigned is not None and not self._owned:
-                    self._patience.calm()  # a spare: the group knows it, and has nothing for it
+                await self._heed_group()
                 try:
                     # Step 1. Poll.
                     records = await self._source.poll(self._settings.max_records, self._settings.poll_ms)
@@ -147,6 +141,16 @@ class Runner(Generic[S, E, F]):
             await self._source.stop()
 
     # -- places ---------------------------------------------------------------------------------------------------
+
+    async def _heed_group(self) -> None:
+        """Takes over what the group has given us since, if it has said anything."""
+        assigned = self._source.assigned()
+        if assigned:
+            async with self._working:
+                with contextlib.suppress(GivenUp):
+                    await self._patience.until(partial(self._take_over, assigned))
+        elif assigned is not None and not self._owned:
+            self._patience.calm()  # a spare: the group knows it, and has nothing for it
 
     async def _take_over(self, places: set[Place]) -> None:
         """Claims places that the group has given us."""
