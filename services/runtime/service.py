@@ -44,6 +44,9 @@ LAG_EVERY_S = 5.0
 # Who asks how we are waits a second or more: an answer without the lag is better than none.
 ASKED_FOR_S = 1.2
 
+# A pipeline that ran for so long joins anew after a short wait, whatever was before.
+LONG_S = 60.0
+
 # A process that stands still in a transaction holds its partitions' rows: the database lets go after this. Of one that stood still while
 # a statement was being prepared it waits for the rest, and is not idle: there the length of the transaction ends it (Postgres 17).
 LETS_GO = {"idle_in_transaction_session_timeout": "15000", "transaction_timeout": "30000"}
@@ -178,14 +181,16 @@ class _Pipeline:
         return Runner(self._pipeline, source, store, self._publisher, self._house.clock, self._batch)
 
     async def run(self) -> None:
-        waits = backoff()
+        waits, now = backoff(), asyncio.get_running_loop().time
         while not self._stopped:
-            self.runner = self._make()
+            self.runner, began = self._make(), now()
             try:
                 await self.runner.run()
             except (Fenced, Transient) as error:
                 log.warning("joining anew: %s", error)
                 self.tried_again(type(error).__name__)
+                if now() - began > LONG_S:
+                    waits = backoff()  # what was before is over
                 await asyncio.sleep(next(waits))
 
 

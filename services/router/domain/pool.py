@@ -311,16 +311,6 @@ def effective_priority(terms: Terms, contact: Waiting, now: datetime) -> float:
     return contact.priority + terms.ageing * (now - contact.queued_at).total_seconds() / 60
 
 
-def lacks(seat: Seat, skills: Mapping[str, int], language: str) -> str:
-    """Return what the seat lacks for a need, "skill:refund" or "language:en"; empty where it lacks nothing."""
-    for name, level in skills.items():
-        if seat.skills.get(name, 0) < level:
-            return f"skill:{name}"
-    if language and seat.languages and language not in seat.languages:
-        return f"language:{language}"
-    return ""
-
-
 def standing(pool: Pool) -> dict[str, int]:
     """Return where the pool's contacts are: all that arrived, and each place they can be in."""
     tally = pool.tally or Tally()
