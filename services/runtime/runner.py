@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Generic
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from services.runtime import faults, signals
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 TELL_GROUP_EVERY_S = 0.5
 FORGET_EVERY_S = 60.0
+
+T = TypeVar("T")
+Act = Callable[[Sequence[T], Permanent | None], Awaitable[None]]
 
 
 class Runner(Generic[S, E, F]):
@@ -276,20 +279,27 @@ class Runner(Generic[S, E, F]):
             self._flights.launch(flight, self._carry)
 
     async def _alone(self, records: Sequence[Record]) -> None:
-        """A batch with no other under way. One that is refused is halved until the record at fault is alone: a dead letter."""
-        try:
-            flight = await self._decide(records)
-            if flight is not None:
+        """A batch with no other under way. The record at fault of one that is refused becomes a dead letter."""
+
+        async def carry(some: Sequence[Record], refused: Permanent | None = None) -> None:
+            if (flight := await self._decide(some, refused)) is not None:
                 await self._carry(flight, None)
+
+        await self._halved(records, carry)
+
+    async def _halved(self, items: Sequence[T], act: Act[T]) -> None:
+        """Acts on all at once. What is refused is halved until the one at fault is alone, which is acted on with the refusal."""
+        try:
+            await act(items, None)
         except Permanent as error:
             self._forget_all()
             self._ahead.update(self._owned)
-            if len(records) > 1:
-                middle = len(records) // 2
-                await self._alone(records[:middle])
-                await self._alone(records[middle:])
-            elif (letter := await self._decide(records, error)) is not None:
-                await self._carry(letter, None)
+            if len(items) < 2:
+                await act(items, error)
+                return
+            middle = len(items) // 2
+            await self._halved(items[:middle], act)
+            await self._halved(items[middle:], act)
 
     async def _decide(self, records: Sequence[Record], refused: Permanent | None = None) -> Flight[S, F] | None:
         """Steps 2 and 3, on top of what is under way. None for a batch from which nothing follows: it is passed over."""
@@ -458,20 +468,16 @@ class Runner(Generic[S, E, F]):
 
     async def _tick_alone(self, keys: Sequence[str], now: datetime) -> None:
         """As `_alone`: of keys that are refused the one at fault is put off, and holds up no other."""
-        try:
-            await self._tick_all(keys, now)
-        except Permanent as error:
-            self._forget_all()
-            self._ahead.update(self._owned)
-            if len(keys) > 1:
-                middle = len(keys) // 2
-                await self._tick_alone(keys[:middle], now)
-                await self._tick_alone(keys[middle:], now)
-                return
+
+        async def decide(some: Sequence[str], refused: Permanent | None = None) -> None:
             try:
-                await self._tick_all(keys, now, error)
+                await self._tick_all(some, now, refused)
             except Permanent as again:
+                if refused is None:
+                    raise
                 raise Transient("a key that is refused cannot be put off either") from again
+
+        await self._halved(keys, decide)
 
     async def _flush(self) -> None:
         """A batch without records: publishes the counters that changed, and clears the outbox's acknowledged rows."""

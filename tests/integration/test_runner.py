@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from deploy.embedded.stack import Stack
 from services.runtime.admin import create_topics
-from services.runtime.errors import Permanent
+from services.runtime.errors import Fenced, Permanent, Transient
 from services.runtime.letters import original
 from services.runtime.publisher import Publisher
+from services.runtime.runner import Runner
 from services.runtime.tail import read_all
 from services.runtime.topics import Topic
 from tests.integration.counting import POISON, Bench, message, pipeline
@@ -115,7 +116,7 @@ async def test_postgres_and_kafka_away_are_waited_out(tasks):
                 bench.topic = topic
                 sent = [message(f"k{n % 5}", f"k{n % 5}", n, topic=topic) for n in range(400)]
                 runner = bench.runner(max_records=20)
-                tasks.append(asyncio.create_task(runner.run()))
+                tasks.append(asyncio.create_task(_joining_anew(bench, runner)))
                 await bench.publisher.publish(sent[:100])
                 await asyncio.sleep(0.3)
                 await own.stop("postgres")
@@ -132,6 +133,15 @@ async def test_postgres_and_kafka_away_are_waited_out(tasks):
                 await bench.settled(runner, 120)
                 assert await bench.counts() == {f"k{k}": 80 for k in range(5)}
                 assert len({i for i, _ in await facts(bench)}) == 400
+
+
+async def _joining_anew(bench: Bench, runner: Runner) -> None:
+    """As a service does: whoever its group doesn't let in again, once Kafka is back, is made anew."""
+    while True:
+        try:
+            return await runner.run()
+        except (Fenced, Transient):
+            runner = bench.runner(max_records=20)
 
 
 class Choosy(Publisher):

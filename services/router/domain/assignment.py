@@ -48,6 +48,7 @@ from services.router.domain.pool import (
     place_of,
     profile_of,
 )
+from services.router.domain.room import EPS
 
 Result = tuple[Pool, tuple[PoolFact, ...]]
 
@@ -407,7 +408,7 @@ def _forced(draft: Draft, event: AssignmentRequested) -> str | list[PoolFact]:
     contact = debt.contact if debt is not None and held else parked.contact if parked else draft.waiting.get(contact_id)
     if contact is None:
         return f"contact {contact_id} doesn't wait in pool {draft.pool}"
-    if seat.capacity - seat.used < contact.weight - 1e-6:
+    if seat.capacity - seat.used < contact.weight - EPS:
         return f"seat {event.seat_id} has no room: it holds {', '.join(seat.holds)}"
     if held:
         facts.append(debts.call(draft, contact_id, urgent=True))

@@ -76,7 +76,7 @@ def _several(draft: Draft) -> bool:
 
 def _barred(kept: Kept | None, contact: Waiting) -> dict[str, str]:
     """The seat that is kept for somebody before a contact, and for whom."""
-    return {kept.seat_id: f"reserved:{kept.place[2]}"} if kept is not None and contact.place > kept.place else {}
+    return {kept.seat_id: f"reserved:{kept.place[2]}"} if kept is not None and kept.bars(contact.place) else {}
 
 
 def _heads(draft: Draft, lines: list[Ordered[Place]], kept: Kept | None) -> Iterator[Waiting]:
@@ -89,7 +89,7 @@ def _heads(draft: Draft, lines: list[Ordered[Place]], kept: Kept | None) -> Iter
 
 def best_seat(draft: Draft, contact: Waiting, kept: Kept | None) -> str | None:
     """Return the free seat with the highest score; None where none can be offered the contact."""
-    barred = kept.seat_id if kept is not None and contact.place > kept.place else ""
+    barred = kept.seat_id if kept is not None and kept.bars(contact.place) else ""
     if contact.last_seat and contact.last_seat not in contact.declined_by:
         seat = draft.seats.get(contact.last_seat)
         if seat is not None and seat.seat_id != barred and fits(seat, contact):

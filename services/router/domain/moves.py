@@ -18,6 +18,7 @@ from services.router.domain.facts import TurnPassed as TurnElsewhere
 from services.router.domain.index import need_of
 from services.router.domain.policy import Ring
 from services.router.domain.pool import SeatState, Service, Waiting
+from services.router.domain.room import EPS
 
 # -- rings --------------------------------------------------------------------------------------------------------
 
@@ -278,7 +279,7 @@ def held_for(draft: Draft, contact: Waiting) -> bool:
     seat = draft.seats.get(contact.last_seat) if contact.last_seat else None
     if seat is None or seat.state is not SeatState.READY or draft.terms.last_seat_hold_s <= 0:
         return False
-    return not seat.takes or seat.capacity - seat.used < contact.weight - 1e-6
+    return not seat.takes or seat.capacity - seat.used < contact.weight - EPS
 
 
 def wake(draft: Draft) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from services.router.domain.draft import Draft
@@ -20,9 +21,9 @@ class Kept(NamedTuple):
     place: Place
     seat_id: str
 
-    def bars(self, place: Place, seat_id: str) -> bool:
+    def bars(self, place: Place) -> bool:
         """Whether a contact at the place may not have the seat."""
-        return seat_id == self.seat_id and place > self.place
+        return place > self.place
 
 
 def room_for(draft: Draft) -> tuple[list[Ordered[Place]], Kept | None]:
@@ -50,7 +51,7 @@ def room_for(draft: Draft) -> tuple[list[Ordered[Place]], Kept | None]:
     kept = _kept(draft, sorted(short))
     if kept is not None:
         left = _most(draft.free, kept.seat_id)
-        open_ = [(key, line) for key, line in open_ if line.first < kept.place or has_room(left, key)]
+        open_ = [(key, line) for key, line in open_ if not kept.bars(line.first) or has_room(left, key)]
     return [line for _, line in open_], kept
 
 
@@ -77,13 +78,14 @@ def _most(free: Mapping[Group, Ordered[tuple[int, str]]], but: str = "") -> dict
 def _kept(draft: Draft, short: Iterable[tuple[Place, Line]]) -> Kept | None:
     for place, (need, weight) in short:
         contact = draft.waiting[place[2]]
-        best: tuple[float, int, str] | None = None
-        for (profile, room), seats in draft.free.items():
-            if (best is None or -room <= best[0]) and not lacking(need, profile):
-                found = next(((-room, *seat) for seat in seats if _would(draft, seat[1], contact, weight)), None)
-                best = min(best, found) if best is not None and found is not None else found or best
-        if best is not None:
-            return Kept(place, best[2])
+        firsts = [
+            (-room, *first)
+            for (profile, room), seats in draft.free.items()
+            if not lacking(need, profile)
+            for first in islice((seat for seat in seats if _would(draft, seat[1], contact, weight)), 1)
+        ]
+        if firsts:
+            return Kept(place, min(firsts)[2])
     return None
 
 
