@@ -85,7 +85,7 @@ def _policy(data: Mapping[str, Any], text: str) -> Policy:
         if over and (over == name or over not in pools):
             raise BadPolicyError(f'pools.{name}.overflow.pool: "{over}" is this pool or has no [pools.{over}]')
     named = read.version_of(version, text)
-    pools = {name: replace(terms, version=named, pools=frozenset(pools)) for name, terms in pools.items()}
+    pools = {name: replace(terms, version=named, pools=tuple(sorted(pools))) for name, terms in pools.items()}
     rules = data.get("rules", [])
     if not isinstance(rules, list):
         raise BadPolicyError("rules: must be a list of tables ([[rules]])")
@@ -167,7 +167,7 @@ def _terms(table: Mapping[str, Any], where: str) -> Terms:
     return Terms(
         hours=_span(table["hours"], f"{where}.hours") if "hours" in table else base.hours,
         capacity=capacity,
-        languages=frozenset(read.words(table.get("languages", []), f"{where}.languages")),
+        languages=tuple(sorted(set(read.words(table.get("languages", []), f"{where}.languages")))),
         max_misses=read.whole(table.get("max_misses", base.max_misses), f"{where}.max_misses", 1, 100),
         choice=choice,
         rings=_rings(table.get("rings", []), f"{where}.rings"),

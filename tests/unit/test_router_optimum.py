@@ -247,9 +247,7 @@ def test_the_last_seat_for_a_while_and_then_anybody() -> None:
 
 
 def test_wrap_up_overflow_transfer_and_a_seat_that_is_cut_off_keep_the_clock() -> None:
-    desk = Desk(
-        Terms(wrap_up_s=10, overflow=Overflow("other", 100), reconnect_s=20, pools=frozenset({"care", "other"}))
-    )
+    desk = Desk(Terms(wrap_up_s=10, overflow=Overflow("other", 100), reconnect_s=20, pools=("care", "other")))
     desk.seat("s1")
     desk.queue("k1")
     desk.send(events.OfferAccepted, seat_id="s1", contact_id="k1", token=1)
@@ -279,7 +277,7 @@ def test_wrap_up_overflow_transfer_and_a_seat_that_is_cut_off_keep_the_clock() -
 @pytest.mark.parametrize("what", ["call_back", "no_call_back", "cut_off", "connected"])
 @pytest.mark.parametrize("how", ["overflow", "transfer"])
 def test_what_triage_says_of_a_contact_that_moved_is_told_on_to_where_it_is(how: str, what: str) -> None:
-    desk = Desk(Terms(overflow=Overflow("other", 100), pools=frozenset({"care", "other"})))
+    desk = Desk(Terms(overflow=Overflow("other", 100), pools=("care", "other")))
     desk.queue("k1", customer_id="c")
     if how == "overflow":
         desk.later(100)
@@ -304,7 +302,7 @@ def _reloaded(pool: Pool) -> Pool:
 
 
 def test_the_end_of_a_contact_that_moved_is_told_on_however_many_went_after_it() -> None:
-    desk = Desk(Terms(overflow=Overflow("other", 100), pools=frozenset({"care", "other"})))
+    desk = Desk(Terms(overflow=Overflow("other", 100), pools=("care", "other")))
     for i in range(1_500):
         desk.queue(f"k{i}")
     desk.later(100)
@@ -320,7 +318,7 @@ def test_no_more_are_remembered_than_so_many_and_those_who_went_first_are_forgot
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(draft, "GONE_KEPT", 10)
-    desk = Desk(Terms(overflow=Overflow("other", 100), pools=frozenset({"care", "other"})))
+    desk = Desk(Terms(overflow=Overflow("other", 100), pools=("care", "other")))
     for i in range(34):
         desk.now += timedelta(seconds=1)
         desk.queue(f"k{i:02}")
@@ -330,7 +328,7 @@ def test_no_more_are_remembered_than_so_many_and_those_who_went_first_are_forgot
 
 
 def test_a_contact_given_on_in_a_round_is_back_where_it_began() -> None:
-    desk = Desk(Terms(pools=frozenset({"care", "other", "third"})))
+    desk = Desk(Terms(pools=("care", "other", "third")))
     desk.seat("s1")
     desk.queue("k1", customer_id="c")
     desk.send(events.OfferAccepted, seat_id="s1", contact_id="k1", token=1)

@@ -36,9 +36,9 @@ TERMS = Terms(
     waiting_weight=0.5,
     reconnect_s=30,
     managed=MANAGED,
-    pools=frozenset({POOL, OTHER}),
+    pools=(POOL, OTHER),
 )
-PLAIN = Terms(offer_timeout_s=20, managed=Managed(promise_s=100), pools=frozenset({POOL, OTHER}))
+PLAIN = Terms(offer_timeout_s=20, managed=Managed(promise_s=100), pools=(POOL, OTHER))
 
 
 def _can(seat: Seat, contact: Waiting) -> bool:

@@ -110,7 +110,7 @@ def assess(state: Customer, now: datetime, w: Weights = WEIGHTS) -> Assessment:
         found.append(_failures(state, w))
     _history(state, moment, w, found)
     reasons = sorted([r for r in found if r.weight > 0], key=_heaviest)
-    total = sum([r.weight for r in reasons])
+    total = sum([r.weight for r in reasons], 0.0)
     if total > 1:
         reasons = [Reason(r.code, r.weight / total, r.value) for r in reasons]
     return Assessment(min(1.0, total), tuple(reasons))

@@ -62,7 +62,7 @@ def live(pool: Pool) -> Pool:
     held |= {key: service.weight for key, service in pool.serving.items()}
     seats = {}
     for key, seat in pool.seats.items():
-        used = round(sum(held.get(k, weight("")) for k in seat.holds), 6)
+        used = round(sum((held.get(k, weight("")) for k in seat.holds), 0.0), 6)
         rank = seat.rank_us or micros(seat.idle_since) + round(1e6 * HAND_S * used)
         seats[key] = changed(seat, used=used, rank_us=rank, profile=profile_of(seat.languages, seat.skills))
     made = changed(

@@ -76,7 +76,7 @@ CHOICES = ("longest_idle", "best_skilled")
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a pool works."""
+    """How a pool works. It is kept with the pool's state: no sets, whose order differs from process to process."""
 
     offer_timeout_s: float = 20.0
     ageing: float = 1.0
@@ -85,7 +85,7 @@ class Terms:
     """When the pool is open, local time."""
     capacity: int = 1
     """Contacts at once of a seat that doesn't say."""
-    languages: frozenset[str] = frozenset()
+    languages: tuple[str, ...] = ()
     """The languages that the pool serves: another one is no condition on the seat. None for any."""
     max_misses: int = 3
     """Offers missed in a row after which a seat is paused."""
@@ -113,7 +113,7 @@ class Terms:
     managed: Managed = Managed()
     version: str = ""
     """The policy's."""
-    pools: frozenset[str] = frozenset()
+    pools: tuple[str, ...] = ()
     """All pools of the policy: contacts are given on to no other. None where that is not known."""
 
     def weight(self, channel: str, waits_for_customer: bool = False) -> float:
@@ -122,7 +122,7 @@ class Terms:
 
 
 @lru_cache(maxsize=16)
-def _default(version: str, pools: frozenset[str]) -> Terms:
+def _default(version: str, pools: tuple[str, ...]) -> Terms:
     """The terms of a pool that a policy doesn't name: it gives contacts on to those that are named alone."""
     return Terms(version=version, pools=pools)
 
@@ -205,7 +205,7 @@ class Policy:
     def terms(self, pool: str) -> Terms:
         """Return the pool's terms; those of the default for a pool that the policy doesn't name."""
         found = self.pools.get(pool)
-        return found if found is not None else _default(self.version, frozenset(self.pools))
+        return found if found is not None else _default(self.version, tuple(sorted(self.pools)))
 
     def _open(self, pool: str, seen: Inputs) -> bool:
         return not seen.handover if pool == BOT else within(self.terms(pool).hours, seen.minute_of_day)
