@@ -159,7 +159,8 @@ WORSE = {
     "turned_sour": lambda n, m, w: make(6, n, m, w, -1),
     "reassigned": lambda n, m, w: make(7, n, m, w, 0.9),
     "broken_promise": lambda n, m, w: make(7, n, m, w, -1),
-    "delivery_failed": lambda n, m, w: make(5, n, m, w, 0),
+    # Of another order: what comes later of the same one is its newer figure, and may be better.
+    "delivery_failed": lambda n, m, w: [replace(event, order_id="another") for event in make(5, n, m, w, 0)],
     "value": lambda n, m, w: make(8, n, m, w, 1),
 }
 
