@@ -26,21 +26,31 @@ def topics(bootstrap: str | None, replication: int, as_json: bool) -> None:
     from services.runtime.topics import CATALOGUE
 
     created: list[str] = []
+    others: dict[str, int] = {}
     if bootstrap:
         from services.runtime.admin import create_topics
         from services.runtime.errors import Misconfigured
         from services.runtime.settings import KafkaSettings, load
 
         try:
-            created = asyncio.run(create_topics(load(KafkaSettings, bootstrap=bootstrap), CATALOGUE, replication))
+            made = asyncio.run(create_topics(load(KafkaSettings, bootstrap=bootstrap), CATALOGUE, replication))
+            created, others = made.created, made.others
         except Misconfigured as error:
             raise click.UsageError(str(error)) from None
         except Exception as error:  # whatever the client raises, it is the run that failed
             fail(f"{bootstrap}: {error}")
     if as_json:
         listed = [{"name": t.name, "partitions": t.partitions, "config": t.config} for t in CATALOGUE]
-        click.echo(json.dumps({"topics": listed, "created": created}))
+        click.echo(json.dumps({"topics": listed, "created": created, "other_partitions": others}))
         return
     for topic in CATALOGUE:
         mark = " (created 已创建)" if topic.name in created else ""
+        if topic.name in others:
+            mark = f" (has {others[topic.name]} partitions there 实有 {others[topic.name]} 个分区)"
         click.echo(f"{topic.name:26} {topic.partitions:3}  {topic.meaning}{mark}")
+    if others:
+        click.echo(
+            "Topics that a service reads together must have the same number of partitions: it waits until they have. "
+            "同一服务一起读取的主题，分区数必须相同；不同则服务等待。",
+            err=True,
+        )

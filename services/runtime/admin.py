@@ -21,8 +21,16 @@ class ServiceStatus:
     detail: str
 
 
-async def create_topics(kafka: KafkaSettings | str, catalogue: Iterable[Topic], replication: int = 1) -> list[str]:
-    """Makes the topics that don't exist yet and gives their names. Raises aiokafka's KafkaError.
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """What was found on a Kafka, and made. created: names; others: name → partitions where they aren't as many as in the catalogue."""
+
+    created: list[str]
+    others: dict[str, int]
+
+
+async def create_topics(kafka: KafkaSettings | str, catalogue: Iterable[Topic], replication: int = 1) -> Topics:
+    """Makes the topics that don't exist yet. Raises aiokafka's KafkaError.
 
     kafka: how to get in; an address alone is one that is open.
     """
@@ -33,17 +41,21 @@ async def create_topics(kafka: KafkaSettings | str, catalogue: Iterable[Topic], 
     admin = AIOKafkaAdminClient(**settings.client(), client_id="touchline-admin")
     try:
         await admin.start()
+        named = list(catalogue)
         present = set(await admin.list_topics())
-        missing = [topic for topic in catalogue if topic.name not in present]
+        there = {t.name: t.partitions for t in named if t.name in present}
+        found = {t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(list(there))} if there else {}
+        others = {name: count for name, count in found.items() if count != there[name]}
+        missing = [topic for topic in named if topic.name not in present]
         if not missing:
-            return []
+            return Topics([], others)
         wanted = [NewTopic(t.name, t.partitions, replication, topic_configs=t.config) for t in missing]
         answer = await admin.create_topics(wanted)
         for name, code, *rest in answer.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
                 raise error(f"{name}: {rest[0] if rest else error.__name__}")
-        return [topic.name for topic in missing]
+        return Topics([topic.name for topic in missing], others)
     finally:
         await admin.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from operator import methodcaller
@@ -103,14 +104,23 @@ class Questions:
 
     async def places(self, topics: Iterable[str]) -> list[Place]:
         """Every partition of the topics; none of a topic that the broker does not know yet."""
-        found = []
-        for topic in topics:
-            try:
-                known = await asyncio.to_thread(self._client().list_topics, topic, ASK_S)
-            except (KafkaException, RuntimeError) as error:
-                raise away(error) from error
-            found += [Place(topic, partition) for partition in sorted(known.topics[topic].partitions)]
-        return found
+        asked = list(topics)
+        try:
+            answers = await asyncio.gather(*(asyncio.to_thread(self._client().list_topics, t, ASK_S) for t in asked))
+        except (KafkaException, RuntimeError) as error:
+            raise away(error) from error
+        known = zip(asked, answers, strict=True)
+        return [Place(topic, partition) for topic, said in known for partition in sorted(said.topics[topic].partitions)]
+
+    async def co_partitioned(self, topics: Sequence[str]) -> None:
+        """Raises Transient, with the counts, where the topics differ in their number of partitions: a customer would have
+        two owners, each with a state of its own, until somebody mends that. One that isn't there yet doesn't count."""
+        if len(topics) < 2:
+            return
+        counts = Counter(place.topic for place in await self.places(topics))
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{topic} {count}" for topic, count in sorted(counts.items()))
+            raise Transient(f"topics that must have the same number of partitions do not: {told}")
 
     async def offsets(self, places: Sequence[Place], spec: OffsetSpec) -> dict[Place, int]:
         """FIRST: the first offset that is kept; END: the next that will be written. A new partition has no leader for a

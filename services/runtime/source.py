@@ -37,7 +37,8 @@ class Source(Protocol):
         ...
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
-        """The first offset that is kept and the next that will be written, asked of the broker now."""
+        """The first offset that is kept and the next that will be written, asked of the broker now. Raises Transient as well
+        while the topics differ in their number of partitions."""
         ...
 
     async def ends(self) -> dict[Place, int]:
@@ -173,6 +174,7 @@ class KafkaSource:
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
         asked = list(places)
+        await self._questions.co_partitioned(self._topics)
         first = await self._questions.offsets(asked, FIRST)
         end = await self._questions.offsets(asked, END)
         return {place: (first[place], end[place]) for place in asked}

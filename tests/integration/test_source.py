@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from confluent_kafka import KafkaError
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from services.runtime.admin import create_topics
 from services.runtime.errors import Fenced, Transient
@@ -209,3 +210,28 @@ async def test_a_member_that_is_never_let_in_tries_anew_and_one_with_nothing_to_
     finally:
         for source in (*sources, outside):
             await source.stop()
+
+
+async def test_topics_that_differ_in_their_partitions_are_not_read_until_they_do_not(stack) -> None:
+    """A customer would be on one partition number here and on another there, with an owner each."""
+    few, many = (f"t{uuid4().hex[:8]}.{n}" for n in ("few", "many"))
+    await create_topics(stack.bootstrap, [Topic(few, "", 1), Topic(many, "", 2)])
+    assert (await create_topics(stack.bootstrap, [Topic(few, "", 2), Topic(many, "", 2)])).others == {few: 1}
+    kafka = KafkaSettings(bootstrap=stack.bootstrap)
+    source = KafkaSource(kafka, f"g.{few}", (few, many), BatchSettings())
+    await source.start(_nothing_to_give_up)
+    try:
+        async with asyncio.timeout(40):
+            places = await given(source, 3)
+            with pytest.raises(Transient, match=f"{few} 1, {many} 2"):
+                await source.bounds(places)
+            admin = AdminClient({"bootstrap.servers": stack.bootstrap})
+            for made in admin.create_partitions([NewPartitions(few, 2)]).values():
+                made.result(10)
+            while True:
+                with contextlib.suppress(Transient):
+                    assert await source.bounds(places) == dict.fromkeys(places, (0, 0))
+                    break
+                await asyncio.sleep(0.1)
+    finally:
+        await source.stop()
