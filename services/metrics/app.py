@@ -61,7 +61,7 @@ class Projection:
         self._metrics: dict[str, Any] = {}
         self._keeping = Keeping()
         self.taken = 0
-        """Counters since the process began."""
+        """Counters since the process began, those that could not be read among them."""
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._seconds = telemetry.meters().histogram(signals.BATCH_SECONDS)
         self._events = telemetry.meters().counter(signals.EVENTS)
@@ -81,9 +81,9 @@ class Projection:
     async def _project(self, stream: Any) -> None:
         async for event in stream.events():
             began = time.monotonic()
+            self.taken += 1
             try:
                 await self._take(event)
-                self.taken += 1
                 self._events.add(1, {"pipeline": GROUP, "outcome": "handled"})
                 if self.taken % FLUSH_AFTER == 0:
                     await self.app.producer.flush()

@@ -9,12 +9,12 @@ from typing import Any
 from touchline.router.v1 import router_pb2
 
 from services.router import store
-from services.router.domain.draft import live
+from services.router.domain.debts import load
+from services.router.domain.draft import Draft, live
 from services.router.domain.forecast import foretell, pace_s
 from services.router.domain.pool import (
     Debt,
     Pool,
-    SeatState,
     Waiting,
     effective_priority,
     place_of,
@@ -72,7 +72,7 @@ def pool(state: Pool, now: datetime) -> router_pb2.GetPoolResponse:
         waiting=[_waiting(state, w, parked, now) for w, parked in waits],
         offered=len(state.offers),
         in_service=len(state.serving),
-        mode=_mode(state),
+        mode=_mode(Draft(state, now)),
         debts=[_debt(debt, now) for debt in debts[:DEBTS_LISTED]],
         debts_open=len(debts),
         debts_held=sum(debt.called_at is None for debt in debts),
@@ -123,18 +123,14 @@ def _debt(debt: Debt, now: datetime) -> router_pb2.Debt:
     )
 
 
-def _mode(state: Pool) -> router_pb2.Mode:
-    mode, terms = state.mode, state.terms.managed
-    called = sum(d.called_at is not None and d.kind == "managed" and k in state.waiting for k, d in state.debts.items())
-    waits = len(state.waiting) + len(state.parked) - called
-    kept = sum(d.called_at is None for d in state.debts.values()) if mode.managed else 0
-    ready = sum(seat.state is SeatState.READY for seat in state.seats.values())
+def _mode(draft: Draft) -> router_pb2.Mode:
+    mode, terms = draft.mode, draft.terms.managed
     told = router_pb2.Mode(
         managed=mode.managed,
         hand=mode.hand,
         by=mode.by,
         reason=mode.reason,
-        load=(waits + kept) / max(1, ready),
+        load=load(draft),
         enter=terms.enter,
         leave=terms.leave,
     )

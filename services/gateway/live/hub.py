@@ -115,7 +115,8 @@ class Hub:
         self._begun = (asyncio.Event(), asyncio.Event())
 
     async def follow(self, kafka: KafkaSettings, history: bool) -> None:
-        """Reads the topics for ever, and again from the start where reading failed: rows are put in their place, not added up."""
+        """Reads the topics for ever, and again from the start where reading failed: rows are put in their place, not added up.
+        Without `history` events are read from now on, and those that come while reading fails are not shown."""
         await asyncio.gather(
             self._follow(kafka, topics.METRIC_TOPICS, True, self._begun[0]),  # compacted: their start is their state
             self._follow(kafka, EVENT_TOPICS, history, self._begun[1]),
