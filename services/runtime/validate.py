@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NoReturn, TypeVar
@@ -17,11 +18,15 @@ from services.runtime.errors import Unreadable
 M = TypeVar("M", bound=Message)
 
 Check = Callable[[Any], None]
+Look = tuple[str, str, bool, int]  # a text's name, its path, whether it must be there, how long it may be
 Found = tuple[str, str]  # where below the message (".skills"), and what is wrong
 
 # Map keys, map values and list items name segments, skills and languages, and end up as database keys:
 # Postgres cannot index a text beyond ~2,700 bytes.
 MAX_ENTRY = 200
+
+# Longer than any record: a text without a limit.
+_LONG = 1 << 30
 
 _TIMESTAMP = "google.protobuf.Timestamp"
 # The years 1970 to 9989: Postgres's client reads the calendar's own ends as infinite, and a zone's offset leads beyond them.
@@ -48,15 +53,16 @@ class _BrokenError(Exception):
         self.reason = reason
 
 
-def check(message: Message, wire: bytes = b"\0") -> None:
+def check(message: Message, wire: bytes | None = None) -> None:
     """Refuses data that breaks the rules of its message. Raises Unreadable("data.<field>", …), with the field's JSON name.
 
     wire: the bytes that the message was parsed from, where it was. A text is no longer than they are, and holds no NUL
-    where they hold none: most messages are short and clean, and their texts need not be looked at one by one.
+    where they hold none: most messages are short and clean, and most of their texts need not be looked at one by one.
     """
-    full, brief, short = _checks(type(message))  # type: ignore[arg-type]
+    limits, unknown, clean = _checks(type(message))  # type: ignore[arg-type]
+    checks = unknown if wire is None or b"\0" in wire else clean[bisect_left(limits, len(wire))]
     try:
-        for one in brief if len(wire) <= short and b"\0" not in wire else full:
+        for one in checks:
             one(message)
     except _BrokenError as broken:
         raise Unreadable("data" + broken.path, broken.reason) from None
@@ -70,10 +76,12 @@ def refusal(message: Message, error: Unreadable) -> str:
 
 
 @cache
-def _checks(message_class: Any) -> tuple[tuple[Check, ...], tuple[Check, ...], int]:
-    """All checks of a message; those that are left where its texts are known to be clean and short; how short they must be."""
+def _checks(message_class: Any) -> tuple[list[int], tuple[Check, ...], list[tuple[Check, ...]]]:
+    """Limits of a message's texts; all its checks; and those that are left where its texts hold no NUL and are no longer
+    than each of the limits, and last where they may be longer than all."""
     descriptor = message_class.DESCRIPTOR
-    return _compile(descriptor, False), _compile(descriptor, True), min([MAX_ENTRY, *_limits(descriptor, set())])
+    limits = sorted({MAX_ENTRY, *_limits(descriptor, set())})
+    return limits, _compile(descriptor, -1), [_compile(descriptor, longest) for longest in (*limits, _LONG)]
 
 
 def _limits(descriptor: Any, met: set[str]) -> Iterator[int]:
@@ -90,14 +98,14 @@ def _limits(descriptor: Any, met: set[str]) -> Iterator[int]:
 
 
 @cache
-def _compile(descriptor: Any, clean: bool) -> tuple[Check, ...]:
+def _compile(descriptor: Any, longest: int) -> tuple[Check, ...]:
+    """The checks of a message. longest: how long its texts are known to be at most, with no NUL in them; -1 where neither is known."""
     if descriptor.full_name == _TIMESTAMP:
         return (_check_timestamp,)
-    rules = {f.name: f.GetOptions().Extensions[rules_pb2.field] for f in descriptor.fields}
     texts = [f for f in descriptor.fields if f.type == FieldDescriptor.TYPE_STRING and not f.is_repeated]
-    others = [made for f in descriptor.fields if f not in texts for made in _for_field(f, clean)]
-    asked = [(f, rules[f.name]) for f in texts if rules[f.name].required or not clean]
-    return (_texts(asked), *others) if asked else tuple(others)
+    others = [made for f in descriptor.fields if f not in texts for made in _for_field(f, longest)]
+    looks = [look for f in texts if (look := _look(f, longest)) is not None]
+    return (_texts(looks, clean=longest >= 0), *others) if looks else tuple(others)
 
 
 def _check_timestamp(stamp: Any) -> None:
@@ -105,23 +113,28 @@ def _check_timestamp(stamp: Any) -> None:
         raise _BrokenError("", "is out of range")
 
 
-def _for_field(f: FieldDescriptor, clean: bool) -> list[Check]:
+def _for_field(f: FieldDescriptor, longest: int) -> list[Check]:
     rules = f.GetOptions().Extensions[rules_pb2.field]
     if f.is_repeated:
-        return [_entries(f, rules, clean)]
+        return [_entries(f, rules, longest)]
     if f.message_type is not None:
-        return [_nested(f, rules, clean)]
+        return [_nested(f, rules, longest)]
     if f.enum_type is not None:
         return [_enum(f)] if rules.required else []
     return [] if f.cpp_type == _TEXT else _number(f, rules)  # texts are looked at together, bytes not at all
 
 
-def _texts(fields: list[tuple[FieldDescriptor, rules_pb2.FieldRules]]) -> Check:
+def _look(f: FieldDescriptor, longest: int) -> Look | None:
+    """What a text is looked at for; None where nothing can be wrong with it."""
+    rules = f.GetOptions().Extensions[rules_pb2.field]
+    most = rules.max_len if rules.HasField("max_len") else _LONG
+    if 0 <= longest <= most and not rules.required:
+        return None
+    return f.name, "." + f.json_name, rules.required, most
+
+
+def _texts(looks: list[Look], *, clean: bool) -> Check:
     """All texts of a message in one loop: a call for each would cost more than the look."""
-    looks = [
-        (f.name, "." + f.json_name, rules.required, rules.max_len if rules.HasField("max_len") else 1 << 30)
-        for f, rules in fields
-    ]
 
     def run(message: Any) -> None:
         for name, path, required, most in looks:
@@ -129,7 +142,7 @@ def _texts(fields: list[tuple[FieldDescriptor, rules_pb2.FieldRules]]) -> Check:
             if not value:
                 if required:
                     raise _BrokenError(path, "is missing")
-            elif "\0" in value:
+            elif not clean and "\0" in value:
                 raise _BrokenError(path, "holds a NUL character")
             elif len(value) > most:
                 raise _BrokenError(path, f"is longer than {most} characters")
@@ -176,7 +189,7 @@ def _enum(f: FieldDescriptor) -> Check:
     return run
 
 
-def _nested(f: FieldDescriptor, rules: rules_pb2.FieldRules, clean: bool) -> Check:
+def _nested(f: FieldDescriptor, rules: rules_pb2.FieldRules, longest: int) -> Check:
     name, path, required, message_type = f.name, "." + f.json_name, rules.required, f.message_type
 
     def run(message: Any) -> None:
@@ -187,7 +200,7 @@ def _nested(f: FieldDescriptor, rules: rules_pb2.FieldRules, clean: bool) -> Che
         value = getattr(message, name)
         try:
             # Compiled on first use, as messages may contain themselves.
-            for one in _compile(message_type, clean):
+            for one in _compile(message_type, longest):
                 one(value)
         except _BrokenError as broken:
             raise _BrokenError(path + broken.path, broken.reason) from None
@@ -195,17 +208,17 @@ def _nested(f: FieldDescriptor, rules: rules_pb2.FieldRules, clean: bool) -> Che
     return run
 
 
-def _entries(f: FieldDescriptor, rules: rules_pb2.FieldRules, clean: bool) -> Check:
+def _entries(f: FieldDescriptor, rules: rules_pb2.FieldRules, longest: int) -> Check:
     name, path, required = f.name, "." + f.json_name, rules.required
-    most = rules.max_len if rules.HasField("max_len") else 1 << 30
+    most = rules.max_len if rules.HasField("max_len") else _LONG
     is_map = f.message_type is not None and f.message_type.GetOptions().map_entry
     item = f.message_type.fields_by_name["value"] if is_map and f.message_type is not None else f
     text_keys = is_map and f.message_type is not None and f.message_type.fields_by_name["key"].cpp_type == _TEXT
     text_items = item.type == FieldDescriptor.TYPE_STRING
     real_items = item.cpp_type in _REAL
     nested: Any = item.message_type
-    # Nothing is left to look at in entries of clean texts.
-    counted_only = clean and nested is None and not real_items
+    # Nothing is left to look at in entries of clean, short texts.
+    counted_only = 0 <= longest <= MAX_ENTRY and nested is None and not real_items
 
     def one_text(value: str, where: str) -> None:
         if "\0" in value:
@@ -215,7 +228,7 @@ def _entries(f: FieldDescriptor, rules: rules_pb2.FieldRules, clean: bool) -> Ch
 
     def below(value: Any) -> None:
         try:
-            for one in _compile(nested, clean):
+            for one in _compile(nested, longest):
                 one(value)
         except _BrokenError as broken:
             raise _BrokenError(path + broken.path, broken.reason) from None
